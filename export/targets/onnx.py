@@ -1,0 +1,39 @@
+"""ONNX: one self-contained file, opset 18."""
+
+from pathlib import Path
+
+from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.files import atomic_output
+from ritm_edge.optional import require
+from ritm_edge.parity import FP32_TOLERANCE
+
+from ..onnx_graph import export_onnx
+from ..target import Target
+
+
+def stamp(path: Path, text: str) -> None:
+    """Write the self-description into the model's metadata properties."""
+    onnx = require("onnx", extra="onnx")
+    model = onnx.load(path)
+    kept = [p for p in model.metadata_props if p.key != METADATA_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, text
+    with atomic_output(path) as temporary:
+        onnx.save(model, temporary)
+
+
+TARGETS = (
+    Target(
+        name="onnx",
+        suffix=".onnx",
+        extra="onnx",
+        precision="fp32",
+        tolerance=FP32_TOLERANCE,
+        packages=("torch", "onnx", "onnxscript", "onnxsim"),
+        convert=export_onnx,
+        stamp=stamp,
+        convert_dynamic=lambda *args: export_onnx(*args, dynamic=True),
+    ),
+)

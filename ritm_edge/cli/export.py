@@ -1,0 +1,116 @@
+"""`ritm-edge export`: a checkpoint becomes verified artifacts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from .console import print_json, print_notice, print_table, progress_bar
+from .options import parse_size
+
+if TYPE_CHECKING:
+    from ritm_edge.export.pipeline import Exported
+
+
+def command(
+    target: Annotated[
+        list[str],
+        typer.Option("--target", "-t", help="onnx, tflite or coreml; repeat for several."),
+    ],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Refuse a checkpoint of any other model.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
+    ] = None,
+    max_clicks: Annotated[
+        int, typer.Option("--max-clicks", help="Click slots for each sign.")
+    ] = 24,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Any height and width (ONNX only).")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
+    ] = Path("artifacts"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Export weights to artifacts and prove each one equal to PyTorch.
+
+    An artifact that disagrees with PyTorch is not kept, and the exit code is 3.
+
+    Example: ritm-edge export --target onnx --target tflite --target coreml --output artifacts
+    """
+    if dynamic and size is not None:
+        raise UsageError("--dynamic and --size exclude each other: pass one of them.")
+
+    from ritm_edge.export.pipeline import export_checkpoint
+    from ritm_edge.export.registry import find_target
+
+    from ..images import read_photo
+    from ..io_spec import DEFAULT_SIZE, IOSpec
+    from ..samples import sample_photo
+    from ..weights import embedded_checkpoint
+
+    targets = [find_target(name) for name in dict.fromkeys(target)]
+    checkpoint = checkpoint or embedded_checkpoint(model)
+    height, width = (None, None) if dynamic else parse_size(size) if size else DEFAULT_SIZE
+    spec = IOSpec(height, width, max_clicks=max_clicks)
+    if dynamic and any(t.convert_dynamic is None for t in targets):
+        names = ", ".join(t.name for t in targets if t.convert_dynamic is None)
+        raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
+    photos = [read_photo(sample_photo())]
+    done: list[Exported] = []
+    with progress_bar() as progress:
+        task = progress.add_task("export", total=len(targets), status="")
+        for each in targets:
+            done.append(
+                export_checkpoint(
+                    checkpoint,
+                    each,
+                    spec=spec,
+                    output=output,
+                    model=model,
+                    photos=photos,
+                    stage=lambda text, name=each.name: progress.update(
+                        task, status=f"{text} {name}"
+                    ),
+                )
+            )
+            progress.update(task, advance=1, status="")
+    if as_json:
+        print_json([_as_dict(item) for item in done])
+        return
+    print_table(
+        ("artifact", "MB", "convert s", "max error", "mean error", "mask IoU", "parity"),
+        [_row(item) for item in done],
+    )
+    print_notice(
+        f"next: ritm-edge bench latency {' '.join(str(item.path) for item in done)}"
+    )
+
+
+def _row(item: "Exported") -> tuple[str, ...]:
+    return (
+        str(item.path),
+        f"{item.megabytes:.1f}",
+        f"{item.seconds:.1f}",
+        f"{item.parity.max_abs:.1e}",
+        f"{item.parity.mean_abs:.1e}",
+        f"{item.parity.min_mask_iou:.4f}",
+        "passed",
+    )
+
+
+def _as_dict(item: "Exported") -> dict[str, object]:
+    return {
+        "target": item.target,
+        "path": str(item.path),
+        "megabytes": item.megabytes,
+        "convert_seconds": item.seconds,
+        "parity": item.parity.as_dict(),
+    }

@@ -1,0 +1,61 @@
+"""The `ritm-edge` command: one file per subcommand, errors in one sentence."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import RitmEdgeError
+from . import bench, export, predict, train, verify
+from .console import print_error
+
+app = typer.Typer(
+    name="ritm-edge",
+    help="Train, export, prove and time click-based object selection (RITM) for small devices.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ritm-edge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the root command."""
+
+
+app.command("train")(train.command)
+app.command("export")(export.command)
+app.command("verify")(verify.command)
+app.command("predict")(predict.command)
+app.add_typer(bench.app, name="bench")
+
+
+def main() -> None:
+    """Entry point: typed errors become one sentence on stderr and their exit code."""
+    try:
+        app()
+    except RitmEdgeError as error:
+        print_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print_error("interrupted: nothing half-written was left.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: not an error. Keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

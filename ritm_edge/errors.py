@@ -1,0 +1,94 @@
+"""Everything a user can do wrong, as types.
+
+RitmEdgeError                     exit code 1
+├── UsageError                    2   an argument, a click or a shape that cannot be used
+│   ├── ClickError
+│   └── ShapeError
+├── InputFileError                4   a file that is missing, broken or of another kind
+│   ├── CheckpointError
+│   ├── ArtifactError
+│   └── ImageError
+├── OutputFileError               5   a place that cannot be written
+├── MissingExtraError             6   an optional dependency that is not installed
+├── UnsupportedOperationError     7   the ML Program evaluator met an operation it does not know
+├── ConversionError               8   a converter failed
+├── ParityError                   3   an artifact that disagrees with PyTorch
+└── TrainingError                 9   a training run that cannot go on
+
+Messages are one sentence: what is wrong, which value, what to do next. Exit code 10 and a
+traceback are left for bugs of our own.
+"""
+
+
+class RitmEdgeError(Exception):
+    """Base of every error that a user can cause."""
+
+    exit_code = 1
+
+
+class UsageError(RitmEdgeError):
+    """An argument that cannot be used."""
+
+    exit_code = 2
+
+
+class ClickError(UsageError):
+    """A click outside the image, or more clicks than an artifact has slots for."""
+
+
+class ShapeError(UsageError):
+    """An array or tensor whose shape does not fit the I/O specification."""
+
+
+class InputFileError(RitmEdgeError):
+    """A file that is missing, broken or of another kind."""
+
+    exit_code = 4
+
+
+class CheckpointError(InputFileError):
+    """A checkpoint that is unsafe, broken or belongs to another model."""
+
+
+class ArtifactError(InputFileError):
+    """An exported model file that is broken or does not follow the graph contract."""
+
+
+class ImageError(InputFileError):
+    """A photo or mask that cannot be decoded or is too large."""
+
+
+class OutputFileError(RitmEdgeError):
+    """A place that cannot be written."""
+
+    exit_code = 5
+
+
+class MissingExtraError(RitmEdgeError):
+    """An optional dependency that is not installed."""
+
+    exit_code = 6
+
+
+class UnsupportedOperationError(RitmEdgeError):
+    """The ML Program evaluator met an operation, type or version it does not implement."""
+
+    exit_code = 7
+
+
+class ConversionError(RitmEdgeError):
+    """A converter could not turn the model into an artifact."""
+
+    exit_code = 8
+
+
+class ParityError(RitmEdgeError):
+    """An artifact whose outputs differ from PyTorch by more than its target allows."""
+
+    exit_code = 3
+
+
+class TrainingError(RitmEdgeError):
+    """A training run that cannot go on: non-finite loss, no data, another recipe's checkpoint."""
+
+    exit_code = 9

@@ -1,0 +1,71 @@
+"""Writing files so that a crash or a full disk never leaves half of one."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputFileError, OutputFileError
+
+
+@contextmanager
+def atomic_output(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
+
+    The temporary name keeps the suffix, since writers choose the format by it. Whatever stood at
+    `path` stays untouched until the rename. Works for files and for folders (`.mlpackage`).
+
+    Raises:
+        OutputFileError: the folder cannot be made or written, or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        yield temporary
+        _replace(temporary, path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename != str(temporary):
+            raise
+        raise OutputFileError(
+            f"cannot write {path}: {error.strerror or error}; choose another place with --output."
+        ) from error
+    finally:
+        _remove(temporary)
+
+
+def _replace(source: Path, target: Path) -> None:
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    # A folder cannot be replaced by one call: move the old one aside first, so that one of the
+    # two always exists under a findable name.
+    retired = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    os.rename(target, retired)
+    os.rename(source, target)
+    _remove(retired)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def existing_file(path: Path) -> Path:
+    """Return `path` if something readable is there.
+
+    Raises:
+        InputFileError: nothing is there, or it cannot be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputFileError(f"{path} does not exist: check the path.")
+    if not os.access(path, os.R_OK):
+        raise InputFileError(f"{path} cannot be read: check its permissions.")
+    return path

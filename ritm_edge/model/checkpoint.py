@@ -1,0 +1,258 @@
+"""Checkpoints: read safely and strictly, written in the published form.
+
+A `.pth` file is a dict with `config` (class name and constructor arguments) and `state_dict`.
+A `.safetensors` file holds the tensors, with the same `config` as JSON in its metadata; half
+precision is widened to float32 on load.
+"""
+
+import hashlib
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..files import atomic_output, existing_file
+from ..optional import require
+from .ritm import HRNETS, ModelConfig, RitmModel, build_model
+
+HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
+# Constructor defaults of the published classes: what an absent argument means.
+PUBLISHED_DEFAULTS: dict[str, Any] = {
+    "width": 48,
+    "ocr_width": 256,
+    "small": False,
+    "use_rgb_conv": True,
+    "conv_extend": False,
+    "use_leaky_relu": False,
+    "use_disks": False,
+    "norm_radius": 260,
+    "with_prev_mask": False,
+    "clicks_groups": None,
+    "binary_prev_mask": False,
+}
+MAX_KEYS_IN_MESSAGE = 4
+
+
+def checkpoint_hash(path: Path) -> str:
+    """SHA-256 of the file, hexadecimal; written into every artifact made from it."""
+    with existing_file(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:
+    """Build the model a checkpoint describes and load its weights, in eval mode, on the CPU.
+
+    No code of the file is executed (`weights_only=True`), and every key must match.
+
+    Args:
+        path: `.pth` or `.safetensors`.
+        model: expected name (`build_model`); None takes whatever the checkpoint says.
+
+    Raises:
+        CheckpointError: unsafe, truncated, of an unknown model, another model than `model`, or
+            with missing or unexpected keys or other shapes.
+        InputFileError: the file does not exist.
+    """
+    path = existing_file(Path(path))
+    content = read_checkpoint(path)
+    config = parse_config(content["config"], path)
+    if model is not None and config.name != model:
+        raise CheckpointError(
+            f"{path} holds {config.name}, not {model}: pass --model {config.name} or another file."
+        )
+    network = build_model(**config.as_dict())  # type: ignore[arg-type]
+    load_state_strictly(network, content["state_dict"], path)
+    return network.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint file: at least `config` and `state_dict` (float32 tensors)."""
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if not isinstance(content, Mapping) or not {"config", "state_dict"} <= content.keys():
+        raise CheckpointError(
+            f"{path} is not a checkpoint with 'config' and 'state_dict': pass one saved by "
+            "ritm-edge train or published by the RITM authors."
+        )
+    state = content["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: re-export it.")
+    widened = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    return {**content, "state_dict": widened}
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "
+            "executed; use a checkpoint from a source you trust."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint ({_first_line(error)}): download it again."
+        ) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    safetensors = require("safetensors", extra="torch")
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        config = json.loads(metadata.get("config", "null"))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."
+        ) from error
+    return {"config": config, "state_dict": state, "metadata": metadata}
+
+
+def parse_config(config: Any, path: Path) -> ModelConfig:
+    """Translate the published constructor arguments to a `ModelConfig`.
+
+    Raises:
+        CheckpointError: another class, or arguments of a model that is not implemented.
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
+        raise CheckpointError(f"{path} has no model description in 'config': re-export it.")
+    if config.get("class") != HRNET_CLASS:
+        raise CheckpointError(
+            f"{path} describes the model class {config.get('class')!r}: only {HRNET_CLASS} "
+            "can be loaded."
+        )
+    values = dict(PUBLISHED_DEFAULTS)
+    for name, entry in config["params"].items():
+        values[name] = entry.get("value") if isinstance(entry, Mapping) else entry
+    for name in ("clicks_groups", "binary_prev_mask"):
+        if values[name]:
+            raise CheckpointError(
+                f"{path} was trained with {name}={values[name]!r}, which is not supported: "
+                "use a checkpoint without it."
+            )
+    return ModelConfig(
+        name=_model_name(values, path),
+        input_scheme="dmf"
+        if values["use_rgb_conv"]
+        else ("conv1e" if values["conv_extend"] else "conv1s"),
+        encoding="disk" if values["use_disks"] else "distance",
+        radius=values["norm_radius"],
+        prev_mask=bool(values["with_prev_mask"]),
+        leaky_relu=bool(values["use_leaky_relu"]),
+    )
+
+
+def _model_name(values: Mapping[str, Any], path: Path) -> str:
+    for name, hrnet in HRNETS.items():
+        widths = (hrnet.width, hrnet.ocr_width, hrnet.blocks == 2)
+        if widths == (values["width"], values["ocr_width"], bool(values["small"])):
+            return name
+    raise CheckpointError(
+        f"{path} describes an HRNet of width {values['width']}, OCR width {values['ocr_width']}, "
+        f"small={values['small']}: only {', '.join(HRNETS)} are known."
+    )
+
+
+def published_config(config: ModelConfig) -> dict[str, Any]:
+    """The inverse of `parse_config`: what the published code needs to rebuild the model."""
+    hrnet = HRNETS[config.name]
+    values: dict[str, Any] = {
+        "width": hrnet.width,
+        "ocr_width": hrnet.ocr_width,
+        "small": hrnet.blocks == 2,
+        "with_aux_output": True,
+        "use_leaky_relu": config.leaky_relu,
+        "use_rgb_conv": config.input_scheme == "dmf",
+        "conv_extend": config.input_scheme == "conv1e",
+        "use_disks": config.encoding == "disk",
+        "norm_radius": config.radius,
+        "with_prev_mask": config.prev_mask,
+    }
+    params = {k: {"type": "builtin", "value": v, "specified": True} for k, v in values.items()}
+    return {"class": HRNET_CLASS, "params": params}
+
+
+def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy `state` into `model`; every key and shape must match.
+
+    Raises:
+        CheckpointError: names the first missing, unexpected and misshapen keys and their counts.
+    """
+    expected = model.state_dict()
+    problems = [
+        _listing("missing", sorted(expected.keys() - state.keys())),
+        _listing("unexpected", sorted(state.keys() - expected.keys())),
+        _listing(
+            "of another shape",
+            [
+                f"{k} {list(state[k].shape)} instead of {list(v.shape)}"
+                for k, v in expected.items()
+                if k in state and state[k].shape != v.shape
+            ],
+        ),
+    ]
+    if any(problems):
+        raise CheckpointError(
+            f"{path} does not fit {model.config.name}: "
+            f"{'; '.join(filter(None, problems))}; use the checkpoint of that model."
+        )
+    model.load_state_dict(state)
+
+
+def _listing(what: str, keys: list[str]) -> str:
+    if not keys:
+        return ""
+    more = ", …" if len(keys) > MAX_KEYS_IN_MESSAGE else ""
+    return f"{len(keys)} {what} ({', '.join(keys[:MAX_KEYS_IN_MESSAGE])}{more})"
+
+
+def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> None:
+    """Write `.pth` in the published form, atomically.
+
+    Args:
+        model: weights and configuration.
+        path: where to.
+        training: plain values and tensors to keep beside the model (optimiser, step, …).
+
+    Raises:
+        OutputFileError: the place cannot be written; what stood there is untouched.
+    """
+    state = {key: value.detach().cpu() for key, value in model.state_dict().items()}
+    content = {"config": published_config(model.config), "state_dict": state}
+    if training is not None:
+        content["training"] = training
+    with atomic_output(path) as temporary:
+        torch.save(content, temporary)
+
+
+def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None:
+    """Write `.safetensors`, in half precision by default, atomically.
+
+    Raises:
+        OutputFileError: the place cannot be written; what stood there is untouched.
+    """
+    require("safetensors", extra="torch")
+    from safetensors.torch import save_file
+
+    state = {
+        key: (value.detach().half() if half and value.is_floating_point() else value.detach())
+        .cpu()
+        .contiguous()
+        for key, value in model.state_dict().items()
+    }
+    metadata = {"config": json.dumps(published_config(model.config))}
+    with atomic_output(path) as temporary:
+        save_file(state, temporary, metadata=metadata)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__

@@ -1,0 +1,89 @@
+"""Small building blocks shared by the backbone and the heads."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Bilinear, corner-aligned resize: the only kind the published network uses.
+
+    Args:
+        x: [B, C, H, W].
+        size: (H', W').
+    """
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+
+
+def conv3x3(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
+    """3×3 convolution, padding 1, no bias (a batch norm follows)."""
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+
+
+def conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
+    """1×1 convolution without bias."""
+    return nn.Conv2d(inputs, outputs, 1, bias=False)
+
+
+class BatchNormReLU(nn.Sequential):
+    """Batch norm and ReLU as one entry; the nesting is part of the published parameter names."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+
+
+class AbsoluteScale(nn.Module):
+    """Multiplies by the absolute value of one learned scalar, 0.05 at the start."""
+
+    def __init__(self, initial: float = 0.05) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1,), initial))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale.abs()
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions with a skip connection (ResNet-18/34 and all HRNet branches)."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, planes: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(inputs, planes)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = conv3x3(planes, planes)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return self.relu(y + x)
+
+
+class Bottleneck(nn.Module):
+    """1×1, 3×3, 1×1 convolutions with a skip connection (HRNet's first stage)."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, planes: int) -> None:
+        super().__init__()
+        outputs = planes * self.expansion
+        self.conv1 = conv1x1(inputs, planes)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = conv3x3(planes, planes)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = conv1x1(planes, outputs)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Sequential | None = None
+        if inputs != outputs:
+            self.downsample = nn.Sequential(conv1x1(inputs, outputs), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + skip)

@@ -1,0 +1,163 @@
+"""The interactive segmentation model: click encoding, input fusion, network, upsampling."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ShapeError, UsageError
+from .clicks_encoding import disk_maps, distance_maps
+from .hrnet import STEM_CHANNELS, HRNetConfig, HRNetOCR
+from .layers import AbsoluteScale, resize
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+HRNETS: dict[str, HRNetConfig] = {
+    "hrnet18s": HRNetConfig(width=18, ocr_width=48, blocks=2, stage_modules=(1, 3, 2)),
+    "hrnet18": HRNetConfig(width=18, ocr_width=64),
+    "hrnet32": HRNetConfig(width=32, ocr_width=128),
+}
+
+InputScheme = Literal["conv1s", "conv1e", "dmf"]
+Encoding = Literal["disk", "distance"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides the architecture and what the network sees.
+
+    Attributes:
+        name: one of `model_names()`.
+        input_scheme: how click maps enter (paper, Figure 3): conv1s, conv1e or dmf.
+        encoding: disks or distance maps (paper, section 3.1).
+        radius: pixels; disk radius, or the normalisation of distance maps (260 published).
+        prev_mask: whether the previous mask is an input (paper, section 3.3).
+        leaky_relu: LeakyReLU(0.2) instead of ReLU in the click branch.
+    """
+
+    name: str
+    input_scheme: InputScheme = "conv1s"
+    encoding: Encoding = "disk"
+    radius: float = 5
+    prev_mask: bool = True
+    leaky_relu: bool = True
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class ModelOutput(NamedTuple):
+    """Logits at input resolution, [B, 1, H, W] each; `aux_logits` only guides training."""
+
+    mask_logits: Tensor
+    aux_logits: Tensor
+
+
+def model_names() -> list[str]:
+    """Names that `build_model` accepts."""
+    return list(HRNETS)
+
+
+class RitmModel(nn.Module):
+    """Click-based segmentation network in the published parameter names.
+
+    Image normalisation (ImageNet mean and standard deviation) happens inside.
+    """
+
+    def __init__(self, config: ModelConfig, backbone: HRNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        maps = 3 if config.prev_mask else 2
+        activation = nn.LeakyReLU(0.2) if config.leaky_relu else nn.ReLU()
+        if config.input_scheme == "dmf":
+            self.rgb_conv = nn.Sequential(
+                nn.Conv2d(3 + maps, 6 + maps, 1),
+                nn.BatchNorm2d(6 + maps),
+                activation,
+                nn.Conv2d(6 + maps, 3, 1),
+            )
+        elif config.input_scheme == "conv1e":
+            self.maps_transform: nn.Module = nn.Conv2d(maps, STEM_CHANNELS, 3, stride=2, padding=1)
+        else:
+            self.maps_transform = nn.Sequential(
+                nn.Conv2d(maps, 16, 1),
+                activation,
+                nn.Conv2d(16, STEM_CHANNELS, 3, stride=2, padding=1),
+                AbsoluteScale(0.05),
+            )
+        self.feature_extractor = HRNetOCR(backbone)
+
+    def encode_clicks(self, clicks: Tensor, height: int, width: int) -> Tensor:
+        """Click maps [B, 2, H, W] in this model's encoding; see `clicks_encoding`."""
+        if self.config.encoding == "disk":
+            return disk_maps(clicks, height=height, width=width, radius=self.config.radius)
+        return distance_maps(clicks, height=height, width=width, norm_radius=self.config.radius)
+
+    def forward(self, image: Tensor, clicks: Tensor, prev_mask: Tensor | None = None) -> ModelOutput:
+        """Segment.
+
+        Args:
+            image: float32 [B, 3, H, W], RGB in 0…1.
+            clicks: [B, 2K, 3] (row, column, order) in pixels; K positive slots, then K negative
+                ones; −1 −1 −1 is empty.
+            prev_mask: float32 [B, 1, H, W], probabilities; None means zeros. Refused where the
+                model was built with `prev_mask=False`.
+
+        Returns:
+            `ModelOutput`, logits at input resolution.
+
+        Raises:
+            ShapeError: shapes that do not fit the above.
+        """
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ShapeError(f"image has the shape {list(image.shape)}: pass [batch, 3, H, W].")
+        height, width = image.shape[2:]
+        maps = self.encode_clicks(clicks, height, width)
+        if self.config.prev_mask:
+            if prev_mask is None:
+                prev_mask = torch.zeros_like(image[:, :1])
+            maps = torch.cat((prev_mask, maps), dim=1)
+        elif prev_mask is not None:
+            raise ShapeError("this model has no previous-mask input: leave prev_mask out.")
+
+        rgb = (image - self.mean) / self.std
+        if self.config.input_scheme == "dmf":
+            logits, aux_logits = self.feature_extractor(
+                self.rgb_conv(torch.cat((rgb, maps), dim=1)), None
+            )
+        else:
+            logits, aux_logits = self.feature_extractor(rgb, self.maps_transform(maps))
+        size = (height, width)
+        return ModelOutput(resize(logits, size), resize(aux_logits, size))
+
+
+def build_model(
+    name: str,
+    *,
+    input_scheme: InputScheme = "conv1s",
+    encoding: Encoding = "disk",
+    radius: float = 5,
+    prev_mask: bool = True,
+    leaky_relu: bool = True,
+) -> RitmModel:
+    """Build an untrained model.
+
+    Args: see `ModelConfig`.
+
+    Raises:
+        UsageError: an unknown name, input scheme or encoding, or a radius ≤ 0.
+    """
+    if name not in HRNETS:
+        raise UsageError(f"unknown model '{name}': choose one of {', '.join(model_names())}.")
+    if input_scheme not in ("conv1s", "conv1e", "dmf"):
+        raise UsageError(f"unknown input scheme '{input_scheme}': choose conv1s, conv1e or dmf.")
+    if encoding not in ("disk", "distance"):
+        raise UsageError(f"unknown click encoding '{encoding}': choose disk or distance.")
+    if not radius > 0:
+        raise UsageError(f"the click radius is {radius}: pass a number of pixels above 0.")
+    config = ModelConfig(name, input_scheme, encoding, radius, prev_mask, leaky_relu)
+    return RitmModel(config, HRNETS[name])

@@ -1,0 +1,50 @@
+"""Runs a checkpoint with PyTorch: the reference of every other runtime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..artifact import ArtifactInfo
+from ..io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
+from ..optional import require
+from .base import Outputs, Runtime, check_inputs
+
+SUFFIXES = (".pth", ".safetensors")
+
+
+class PytorchRuntime:
+    """Eager execution in float32. Clicks keep their own type: float64 is subtracted in float64."""
+
+    name = "pytorch"
+    info: ArtifactInfo | None = None
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        self._torch = require("torch", extra="torch")
+        from ..model.checkpoint import load_checkpoint
+
+        if threads is not None:
+            self._torch.set_num_threads(threads)
+        self.path = path
+        self.model = load_checkpoint(path)
+        self.spec = IOSpec(max_clicks=None, prev_mask=self.model.config.prev_mask)
+
+    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
+        """See `Runtime.run`; also returns "mask_logits"."""
+        torch = self._torch
+        arrays = check_inputs(self.spec, inputs)
+        image = torch.from_numpy(np.asarray(arrays[IMAGE], np.float32)) / 255.0
+        clicks = torch.from_numpy(np.ascontiguousarray(arrays[CLICKS]))
+        prev_mask = None
+        if self.spec.prev_mask:
+            prev_mask = torch.from_numpy(np.asarray(arrays[PREV_MASK], np.float32))
+        with torch.inference_mode():
+            logits = self.model(image, clicks, prev_mask).mask_logits
+            mask = torch.sigmoid(logits)
+        return {MASK: mask.numpy(), MASK_LOGITS: logits.numpy()}
+
+
+def open_file(path: Path, *, threads: int | None = None) -> Runtime:
+    """See `open_runtime`."""
+    return PytorchRuntime(path, threads=threads)

@@ -1,0 +1,171 @@
+"""Training samples from folders: ROOT/SET/images/NAME.* with ROOT/SET/masks*/NAME.png."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ritm_edge.errors import TrainingError
+
+from .augment import random_colour, random_crop, random_flip
+from .click_sampler import sample_first_clicks
+from .config import TrainConfig
+
+IGNORE = 255
+IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
+CROP_ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One photo with one label map: 0 background, 1…254 object ids, 255 ignore."""
+
+    set_name: str
+    image: Path
+    labels: Path
+
+
+def find_annotations(root: Path) -> list[Annotation]:
+    """All photos with a label map below `root`, in a stable order.
+
+    Raises:
+        TrainingError: the folder is missing or holds no pair.
+    """
+    found: list[Annotation] = []
+    for folder in sorted(root.glob("*/masks*")):
+        images = {
+            path.stem: path
+            for path in sorted((folder.parent / "images").glob("*"))
+            if path.suffix.lower() in IMAGE_SUFFIXES
+        }
+        set_name = f"{folder.parent.name}/{folder.name}"
+        for labels in sorted(folder.glob("*.png")):
+            if labels.stem in images:
+                found.append(Annotation(set_name, images[labels.stem], labels))
+    if not found:
+        raise TrainingError(
+            f"no training photo in {root}: it must hold SET/images/NAME.jpg and "
+            "SET/masks/NAME.png (8-bit object ids)."
+        )
+    return found
+
+
+def draw_probabilities(annotations: list[Annotation], config: TrainConfig) -> NDArray[np.float64]:
+    """Chance of each annotation so that sets come in the proportions of `set_weights`."""
+    counts: dict[str, int] = {}
+    for annotation in annotations:
+        counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
+    share = {name: count / len(annotations) for name, count in counts.items()}
+    share.update({name: weight for name, weight in config.set_weights.items() if name in counts})
+    weights = np.array([share[a.set_name] / counts[a.set_name] for a in annotations])
+    return weights / weights.sum()
+
+
+class ClickDataset(Dataset[dict[str, Tensor]]):
+    """Endless random samples, each decided by (seed, position) alone.
+
+    Since a sample depends on nothing else, a resumed run continues with the same data whatever
+    the number of workers.
+    """
+
+    def __init__(self, annotations: list[Annotation], config: TrainConfig, *, start: int) -> None:
+        self.annotations = annotations
+        self.config = config
+        self.start = start * config.batch_size
+        self.length = config.steps * config.batch_size - self.start
+        self.cumulative = np.cumsum(draw_probabilities(annotations, config))
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Image float32 [3, h, w] 0…1, labels float32 [1, h, w] and clicks float32 [2K, 3].
+
+        Raises:
+            TrainingError: a photo or label map cannot be read.
+        """
+        cv2.setNumThreads(0)  # the workers are the parallelism
+        rng = np.random.default_rng((self.config.seed, self.start + index))
+        while True:
+            chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
+            annotation = self.annotations[min(chosen, len(self.annotations) - 1)]
+            sample = self._sample(annotation, rng)
+            if sample is not None:
+                return sample
+
+    def _sample(
+        self, annotation: Annotation, rng: np.random.Generator
+    ) -> dict[str, Tensor] | None:
+        photo, labels = _read(annotation)
+        ids = _objects(labels)
+        if not ids:
+            return None
+        for _ in range(CROP_ATTEMPTS):
+            target = int(rng.choice(ids))
+            around = None
+            if rng.random() < self.config.object_crop_probability:
+                around = _bounding_box(labels == target)
+            crop, crop_labels = random_crop(
+                photo, labels, size=self.config.crop, around=around, rng=rng
+            )
+            pixels = int((crop_labels == target).sum())
+            if pixels >= self.config.min_object_pixels and pixels < 0.95 * crop_labels.size:
+                break
+        else:
+            return None
+        crop, crop_labels = random_flip(crop, crop_labels, rng=rng)
+        crop = random_colour(crop, rng=rng)
+        return self._to_tensors(crop, crop_labels, target, rng)
+
+    def _to_tensors(
+        self,
+        photo: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        target: int,
+        rng: np.random.Generator,
+    ) -> dict[str, Tensor]:
+        parts = [labels == target]
+        if rng.random() < self.config.merge_probability:
+            others = [i for i in _objects(labels, self.config.min_object_pixels) if i != target]
+            if others:
+                parts.append(labels == int(rng.choice(others)))
+        union = np.logical_or.reduce(parts)
+        foreign = (labels != 0) & (labels != IGNORE) & ~union
+        clicks = sample_first_clicks(
+            parts, foreign, max_clicks=self.config.max_clicks, rng=rng
+        )
+        truth = union.astype(np.float32)
+        truth[labels == IGNORE] = -1.0
+        return {
+            "image": torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
+            "labels": torch.from_numpy(truth[None]),
+            "clicks": torch.from_numpy(clicks),
+        }
+
+
+def _read(annotation: Annotation) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    photo = cv2.imread(str(annotation.image), cv2.IMREAD_COLOR)
+    labels = cv2.imread(str(annotation.labels), cv2.IMREAD_UNCHANGED)
+    for path, array in ((annotation.image, photo), (annotation.labels, labels)):
+        if array is None:
+            raise TrainingError(f"{path} cannot be decoded: remove or replace it.")
+    if labels.ndim != 2 or labels.dtype != np.uint8 or labels.shape != photo.shape[:2]:
+        raise TrainingError(
+            f"{annotation.labels} is not an 8-bit single-channel map of its photo's size: fix it."
+        )
+    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB), labels
+
+
+def _objects(labels: NDArray[np.uint8], min_pixels: int = 1) -> list[int]:
+    counts = np.bincount(labels.ravel(), minlength=256)
+    return [i for i in range(1, IGNORE) if counts[i] >= min_pixels]
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

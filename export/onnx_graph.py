@@ -56,6 +56,7 @@ def export_onnx(
                 dynamic_shapes=_dynamic_shapes(example) if dynamic else None,
                 verbose=False,
             )
+            assert program is not None  # only other exporter modes return nothing
             model, ok = simplifier.simplify(program.model_proto)
     except Exception as error:  # any converter exception is a failed conversion
         raise ConversionError(
@@ -76,9 +77,7 @@ def _dynamic_shapes(example: dict[str, Tensor]) -> dict[str, Any]:
     # At least 32: below that the coarsest of HRNet's branches has no pixel left to resize.
     height = torch.export.Dim("height", min=32, max=4096)
     width = torch.export.Dim("width", min=32, max=4096)
-    return {
-        name: {2: height, 3: width} if name in (IMAGE, PREV_MASK) else None for name in example
-    }
+    return {name: {2: height, 3: width} if name in (IMAGE, PREV_MASK) else None for name in example}
 
 
 def _name_dimensions(model: Any) -> None:
@@ -101,7 +100,10 @@ def quiet() -> Iterator[None]:
         for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 yield
         finally:
             for name, level in levels.items():

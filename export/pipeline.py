@@ -17,6 +17,7 @@ from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.parity import ParityReport, compare, parity_cases
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 
 from .target import Target
 
@@ -75,12 +76,7 @@ def export_checkpoint(
         UsageError: a dynamic size for a target without it.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
-    convert = target.convert if spec.size else target.convert_dynamic
-    if convert is None:
-        raise UsageError(
-            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
-        )
-    reference = PytorchRuntime(checkpoint)
+    reference = open_checkpoint(checkpoint)
     config = reference.model.config
     if model is not None and config.name != model:
         raise UsageError(
@@ -97,6 +93,28 @@ def export_checkpoint(
         checkpoint_sha256=checkpoint_hash(checkpoint),
         tool_versions=tool_versions(*target.packages),
     )
+    return export_model(reference, info, target, path, photos=photos, stage=stage)
+
+
+def export_model(
+    reference: PytorchRuntime,
+    info: ArtifactInfo,
+    target: Target,
+    path: Path,
+    *,
+    photos: Sequence[NDArray[np.uint8]] = (),
+    stage: Stage = lambda _: None,
+) -> Exported:
+    """Convert a loaded model, stamp `info`, verify, and move the result to `path`.
+
+    Args and errors: as `export_checkpoint`.
+    """
+    spec = info.io
+    convert = target.convert if spec.size else target.convert_dynamic
+    if convert is None:
+        raise UsageError(
+            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
+        )
     with atomic_output(path) as temporary:
         stage("converting")
         started = time.monotonic()

@@ -177,7 +177,9 @@ def parity_cases(
             clicks = sets["one positive"]
             yield _case(spec, f"photo {number + 1}{suffix}", image, clicks, zeros, slots)
             clicks = sets["mixed fractional"]
-            yield _case(spec, f"photo {number + 1} corrected{suffix}", image, clicks, previous, slots)
+            yield _case(
+                spec, f"photo {number + 1} corrected{suffix}", image, clicks, previous, slots
+            )
 
 
 def click_sets(

@@ -59,8 +59,8 @@ def random_crop(
     rows = _window(centre[0], window_height, height)
     columns = _window(centre[1], window_width, width)
     return (
-        _cut(photo, rows, columns, size, interpolation=None),
-        _cut(labels, rows, columns, size, interpolation=cv2.INTER_NEAREST),
+        _cut(photo, rows, columns, size, nearest=False),
+        _cut(labels, rows, columns, size, nearest=True),
     )
 
 
@@ -68,42 +68,48 @@ def _window(centre: float, length: float, limit: int) -> tuple[int, int]:
     """[start, end) around `centre`, moved inside the photo as far as it fits."""
     length = max(round(length), 8)
     start = round(centre - length / 2)
-    if length <= limit:
-        start = min(max(start, 0), limit - length)
-    else:
-        start = (limit - length) // 2
+    # A window longer than the photo is centred over it.
+    start = min(max(start, 0), limit - length) if length <= limit else (limit - length) // 2
     return start, start + length
 
 
 def _cut(
-    array: Photo,
+    array: NDArray[np.uint8],
     rows: tuple[int, int],
     columns: tuple[int, int],
     size: tuple[int, int],
     *,
-    interpolation: int | None,
+    nearest: bool,
 ) -> NDArray[np.uint8]:
-    height, width = array.shape[:2]
-    top, left = max(rows[0], 0), max(columns[0], 0)
-    inside = array[top : min(rows[1], height), left : min(columns[1], width)]
-    padded = cv2.copyMakeBorder(
-        inside,
-        top - rows[0],
-        max(rows[1] - height, 0),
-        left - columns[0],
-        max(columns[1] - width, 0),
-        cv2.BORDER_CONSTANT,
-        value=(0, 0, 0),
-    )
-    if interpolation is None:
-        shrinking = padded.shape[0] > size[0]
+    """Resize the part inside the photo into its place in a black result."""
+    # Padding before resizing would need a window's worth of memory, many times a large photo.
+    row_part, row_place = _overlap(rows, array.shape[0], size[0])
+    column_part, column_place = _overlap(columns, array.shape[1], size[1])
+    inside = array[row_part, column_part]
+    height, width = row_place.stop - row_place.start, column_place.stop - column_place.start
+    if nearest:
+        # The plain kind samples pixel corners: shrunk labels would sit beside the shrunk photo.
+        interpolation = cv2.INTER_NEAREST_EXACT
+    else:
+        shrinking = inside.shape[0] > height
         interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return cv2.resize(padded, (size[1], size[0]), interpolation=interpolation)
+    result = np.zeros((*size, *array.shape[2:]), np.uint8)
+    result[row_place, column_place] = cv2.resize(
+        inside, (width, height), interpolation=interpolation
+    )
+    return result
 
 
-def random_flip(
-    photo: Photo, labels: Labels, *, rng: np.random.Generator
-) -> tuple[Photo, Labels]:
+def _overlap(window: tuple[int, int], limit: int, length: int) -> tuple[slice, slice]:
+    """Along one axis: the part of 0…limit inside `window`, and its place in `length` pixels."""
+    start, end = max(window[0], 0), min(window[1], limit)
+    scale = length / (window[1] - window[0])
+    first = min(round((start - window[0]) * scale), length - 1)
+    last = max(round((end - window[0]) * scale), first + 1)
+    return slice(start, end), slice(first, last)
+
+
+def random_flip(photo: Photo, labels: Labels, *, rng: np.random.Generator) -> tuple[Photo, Labels]:
     """Mirror left to right every other time."""
     if rng.random() < 0.5:
         return np.ascontiguousarray(photo[:, ::-1]), np.ascontiguousarray(labels[:, ::-1])

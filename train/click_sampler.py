@@ -20,7 +20,12 @@ FIRST_CLICK_ORDER = 100
 
 
 def sample_first_clicks(
-    parts: list[Mask], others: Mask, *, max_clicks: int, rng: np.random.Generator
+    parts: list[Mask],
+    others: Mask,
+    *,
+    max_clicks: int,
+    rng: np.random.Generator,
+    ignored: Mask | None = None,
 ) -> NDArray[np.float32]:
     """Sample the clicks that exist before any simulated correction.
 
@@ -30,6 +35,8 @@ def sample_first_clicks(
         others: bool [H, W], pixels of other labelled objects.
         max_clicks: K, slots per sign.
         rng: source of randomness.
+        ignored: bool [H, W], pixels that nobody labelled: no negative click falls there. The
+            published data has none; ours has borders that may belong to the object.
 
     Returns:
         float32 [2K, 3] (row, column, order); order is 100 for every first click.
@@ -39,25 +46,32 @@ def sample_first_clicks(
     target = np.logical_or.reduce(parts) if parts else np.zeros_like(others)
     positives: list[tuple[int, int]] = []
     if parts:
-        regions = [_inner_region(part, rng) for part in parts]
+        regions = [
+            inner_region(part) if rng.random() < ERODE_PROBABILITY else part for part in parts
+        ]
         if len(parts) == 1:
-            count = _count(1, max_clicks, rng)
-            positives = _draw(regions[0], count, rng)
+            positives = _draw(regions[0], _count(1, max_clicks, rng), rng)
         else:
             positives = [_draw(region, 1, rng)[0] for region in regions]
             for _ in range(_count(0, max_clicks, rng)):
                 positives += _draw(regions[rng.integers(len(regions))], 1, rng)
-    negatives = _sample_negatives(target, others, _count(0, max_clicks, rng), rng)
+    background = ~target if ignored is None else ~(target | ignored)
+    negatives = _sample_negatives(target, background, others, _count(0, max_clicks, rng), rng)
     for start, clicks in ((0, positives), (max_clicks, negatives)):
         for index, (row, column) in enumerate(clicks[:max_clicks]):
             slots[start + index] = row, column, FIRST_CLICK_ORDER
     return slots
 
 
+def count_probabilities(outcomes: int) -> NDArray[np.float64]:
+    """Chances [outcomes] of the successive counts: each is COUNT_DECAY times the one before."""
+    weights = COUNT_DECAY ** np.arange(outcomes)
+    return weights / weights.sum()
+
+
 def _count(smallest: int, largest: int, rng: np.random.Generator) -> int:
-    """A count whose probability falls by COUNT_DECAY with every further click."""
-    weights = COUNT_DECAY ** np.arange(largest - smallest + 1)
-    return smallest + int(rng.choice(len(weights), p=weights / weights.sum()))
+    chances = count_probabilities(largest - smallest + 1)
+    return smallest + int(rng.choice(len(chances), p=chances))
 
 
 def _draw(region: Mask, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -69,26 +83,31 @@ def _draw(region: Mask, count: int, rng: np.random.Generator) -> list[tuple[int,
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
 
 
-def _inner_region(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Mostly the eroded object: people rarely click on its very edge."""
-    if rng.random() >= ERODE_PROBABILITY:
-        return mask
+def inner_region(mask: Mask) -> Mask:
+    """The eroded object, or all of it where too little remains: few people click on an edge."""
     eroded = cv2.erode(mask.astype(np.uint8), _SQUARE, iterations=ERODE_TIMES).astype(bool)
     return eroded if eroded.sum() > MIN_PIXELS_AFTER_EROSION else mask
 
 
+def border_ring(mask: Mask) -> Mask:
+    """Pixels just outside of a non-empty object; wider around a larger one."""
+    steps = math.ceil(RING_WIDTH * math.sqrt(float(mask.sum())))
+    return cv2.dilate(mask.astype(np.uint8), _SQUARE, iterations=steps).astype(bool) & ~mask
+
+
 def _sample_negatives(
-    target: Mask, others: Mask, count: int, rng: np.random.Generator
+    target: Mask, background: Mask, others: Mask, count: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     if not count:
         return []
-    background = ~target
     if not target.any():
         return _draw(background, count, rng)
     other = others & background
-    steps = math.ceil(RING_WIDTH * math.sqrt(float(target.sum())))
-    dilated = cv2.dilate(target.astype(np.uint8), _SQUARE, iterations=steps).astype(bool)
-    places = (background, other if other.any() else background, dilated & background)
+    places = (
+        background,
+        other if other.any() else background,
+        border_ring(target) & background,
+    )
     clicks: list[tuple[int, int]] = []
     for place in rng.choice(len(places), count, p=NEGATIVE_PLACES):
         clicks += _draw(places[place], 1, rng)

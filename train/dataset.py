@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,10 @@ from .config import TrainConfig
 IGNORE = 255
 IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
 CROP_ATTEMPTS = 6
+DRAW_ATTEMPTS = 300
+LARGEST_OBJECT_SHARE = 0.95
+
+Sample = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,21 +61,32 @@ def find_annotations(root: Path) -> list[Annotation]:
 
 
 def draw_probabilities(annotations: list[Annotation], config: TrainConfig) -> NDArray[np.float64]:
-    """Chance of each annotation so that sets come in the proportions of `set_weights`."""
+    """Chance of each annotation so that sets come in the proportions of `set_weights`.
+
+    Raises:
+        TrainingError: every set that is there has the weight 0.
+    """
     counts: dict[str, int] = {}
     for annotation in annotations:
         counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
     share = {name: count / len(annotations) for name, count in counts.items()}
     share.update({name: weight for name, weight in config.set_weights.items() if name in counts})
     weights = np.array([share[a.set_name] / counts[a.set_name] for a in annotations])
+    if not weights.sum() > 0:
+        raise TrainingError(f"every set ({', '.join(counts)}) has the weight 0: raise one.")
     return weights / weights.sum()
 
 
-class ClickDataset(Dataset[dict[str, Tensor]]):
-    """Endless random samples, each decided by (seed, position) alone.
+class ClickDataset(Dataset[Sample]):
+    """Random samples of one run, each decided by (seed, position) alone.
 
     Since a sample depends on nothing else, a resumed run continues with the same data whatever
     the number of workers.
+
+    Args:
+        annotations: as from `find_annotations`.
+        config: crop, seed, probabilities.
+        start: optimiser steps already done; index 0 is the first sample after them.
     """
 
     def __init__(self, annotations: list[Annotation], config: TrainConfig, *, start: int) -> None:
@@ -83,24 +99,28 @@ class ClickDataset(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Image float32 [3, h, w] 0…1, labels float32 [1, h, w] and clicks float32 [2K, 3].
+    def __getitem__(self, index: int) -> Sample:
+        """Image float32 [3, h, w] 0…1, labels float32 [1, h, w] (1, 0, −1 ignore) and clicks
+        float32 [2K, 3].
 
         Raises:
-            TrainingError: a photo or label map cannot be read.
+            TrainingError: a photo or label map cannot be read, or photos hold no usable object.
         """
-        cv2.setNumThreads(0)  # the workers are the parallelism
         rng = np.random.default_rng((self.config.seed, self.start + index))
-        while True:
+        # Bounded: photos without any usable object would otherwise be drawn for ever.
+        for _ in range(DRAW_ATTEMPTS):
             chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
             annotation = self.annotations[min(chosen, len(self.annotations) - 1)]
             sample = self._sample(annotation, rng)
             if sample is not None:
                 return sample
+        raise TrainingError(
+            f"{DRAW_ATTEMPTS} label maps in a row, {annotation.labels} the last, had no object of "
+            f"{self.config.min_object_pixels} pixels in the crop: object ids are 1 to 254, and "
+            "255 means ignore."
+        )
 
-    def _sample(
-        self, annotation: Annotation, rng: np.random.Generator
-    ) -> dict[str, Tensor] | None:
+    def _sample(self, annotation: Annotation, rng: np.random.Generator) -> Sample | None:
         photo, labels = _read(annotation)
         ids = _objects(labels)
         if not ids:
@@ -114,56 +134,79 @@ class ClickDataset(Dataset[dict[str, Tensor]]):
                 photo, labels, size=self.config.crop, around=around, rng=rng
             )
             pixels = int((crop_labels == target).sum())
-            if pixels >= self.config.min_object_pixels and pixels < 0.95 * crop_labels.size:
+            large = pixels >= LARGEST_OBJECT_SHARE * crop_labels.size
+            if pixels >= self.config.min_object_pixels and not large:
                 break
         else:
             return None
         crop, crop_labels = random_flip(crop, crop_labels, rng=rng)
         crop = random_colour(crop, rng=rng)
-        return self._to_tensors(crop, crop_labels, target, rng)
+        return make_sample(crop, crop_labels, target, self.config, rng)
 
-    def _to_tensors(
-        self,
-        photo: NDArray[np.uint8],
-        labels: NDArray[np.uint8],
-        target: int,
-        rng: np.random.Generator,
-    ) -> dict[str, Tensor]:
-        parts = [labels == target]
-        if rng.random() < self.config.merge_probability:
-            others = [i for i in _objects(labels, self.config.min_object_pixels) if i != target]
-            if others:
-                parts.append(labels == int(rng.choice(others)))
-        union = np.logical_or.reduce(parts)
-        foreign = (labels != 0) & (labels != IGNORE) & ~union
-        clicks = sample_first_clicks(
-            parts, foreign, max_clicks=self.config.max_clicks, rng=rng
-        )
-        truth = union.astype(np.float32)
-        truth[labels == IGNORE] = -1.0
-        return {
-            "image": torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
-            "labels": torch.from_numpy(truth[None]),
-            "clicks": torch.from_numpy(clicks),
-        }
+
+def make_sample(
+    photo: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    target: int,
+    config: TrainConfig,
+    rng: np.random.Generator,
+) -> Sample:
+    """Turn a crop and the id of its object into what one training sample holds.
+
+    Args:
+        photo: uint8 [h, w, 3], RGB.
+        labels: uint8 [h, w].
+        target: id of the object; by chance (`merge_probability`) another object joins it.
+        config: probabilities and number of click slots.
+        rng: source of randomness.
+
+    Returns:
+        As `ClickDataset.__getitem__`.
+    """
+    parts = [labels == target]
+    if rng.random() < config.merge_probability:
+        others = [i for i in _objects(labels, config.min_object_pixels) if i != target]
+        if others:
+            parts.append(labels == int(rng.choice(others)))
+    union = np.logical_or.reduce(parts)
+    ignored = labels == IGNORE
+    foreign = (labels != 0) & ~ignored & ~union
+    clicks = sample_first_clicks(
+        parts, foreign, max_clicks=config.max_clicks, rng=rng, ignored=ignored
+    )
+    truth = union.astype(np.float32)
+    truth[ignored] = -1.0
+    return {
+        "image": torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
+        "labels": torch.from_numpy(truth[None]),
+        "clicks": torch.from_numpy(clicks),
+    }
 
 
 def _read(annotation: Annotation) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    photo = cv2.imread(str(annotation.image), cv2.IMREAD_COLOR)
-    labels = cv2.imread(str(annotation.labels), cv2.IMREAD_UNCHANGED)
-    for path, array in ((annotation.image, photo), (annotation.labels, labels)):
-        if array is None:
-            raise TrainingError(f"{path} cannot be decoded: remove or replace it.")
+    photo = cv2.cvtColor(_decode(annotation.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    labels = _decode(annotation.labels, cv2.IMREAD_UNCHANGED)
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.shape != photo.shape[:2]:
         raise TrainingError(
-            f"{annotation.labels} is not an 8-bit single-channel map of its photo's size: fix it."
+            f"{annotation.labels} is not an 8-bit grey map of its photo's size "
+            f"{photo.shape[0]}x{photo.shape[1]}: fix or remove it."
         )
-    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB), labels
+    return np.asarray(photo, np.uint8), labels
+
+
+def _decode(path: Path, mode: int) -> NDArray[Any]:
+    try:
+        array = cv2.imread(str(path), mode)
+    except cv2.error:  # too many pixels
+        array = None
+    if array is None:
+        raise TrainingError(f"{path} cannot be decoded: remove or replace it.")
+    return array
 
 
 def _objects(labels: NDArray[np.uint8], min_pixels: int = 1) -> list[int]:
-    counts = np.bincount(labels.ravel(), minlength=256)
-    return [i for i in range(1, IGNORE) if counts[i] >= min_pixels]
+    counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
+    return [i for i in range(1, IGNORE) if counts[i] >= max(min_pixels, 1)]
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:

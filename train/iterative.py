@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ritm_edge.model.ritm import RitmModel
+from ritm_edge.model.ritm import ModelOutput, RitmModel
 
 THRESHOLD = 0.49
 
@@ -39,7 +39,7 @@ def _depth(region: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance to the outside of the region; the image border is outside."""
     padded = np.pad(region, 1).astype(np.uint8)
     # The 5×5 approximation, as published for training; evaluation uses the exact transform.
-    return cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
 
 def add_next_clicks(
@@ -72,6 +72,11 @@ def add_next_clicks(
     return clicks
 
 
+def segment(model: RitmModel, image: Tensor, clicks: Tensor, prev_mask: Tensor) -> ModelOutput:
+    """Run the model; one that was built without a previous-mask input is not given any."""
+    return model(image, clicks, prev_mask if model.config.prev_mask else None)
+
+
 def simulate_corrections(
     model: RitmModel,
     image: Tensor,
@@ -100,7 +105,7 @@ def simulate_corrections(
     model.eval()
     with torch.no_grad():
         for order in range(1, iterations + 1):
-            prev_mask = torch.sigmoid(model(image, clicks, prev_mask).mask_logits)
+            prev_mask = torch.sigmoid(segment(model, image, clicks, prev_mask).mask_logits)
             clicks = add_next_clicks(labels, prev_mask, clicks, order=order, rng=rng)
     model.train()
     return clicks, prev_mask

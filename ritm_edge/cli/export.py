@@ -89,9 +89,7 @@ def command(
         ("artifact", "MB", "convert s", "max error", "mean error", "mask IoU", "parity"),
         [_row(item) for item in done],
     )
-    print_notice(
-        f"next: ritm-edge bench latency {' '.join(str(item.path) for item in done)}"
-    )
+    print_notice(f"next: ritm-edge bench latency {' '.join(str(item.path) for item in done)}")
 
 
 def _row(item: "Exported") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import RitmEdgeError
-from . import bench, export, predict, train, verify
+from . import bench, bench_noc, export, predict, train, verify
 from .console import print_error
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command("train")(train.command)
 app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)
+bench.app.command("noc")(bench_noc.command)
 app.add_typer(bench.app, name="bench")
 
 

@@ -33,7 +33,7 @@ def command(
     from ..model.checkpoint import checkpoint_hash
     from ..parity import compare, parity_cases
     from ..runtimes.base import open_runtime
-    from ..runtimes.pytorch import PytorchRuntime
+    from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
     from ..weights import embedded_checkpoint
 
@@ -41,7 +41,7 @@ def command(
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
     checkpoint = checkpoint or embedded_checkpoint()
-    reference = PytorchRuntime(checkpoint, threads=threads)
+    reference = open_file(checkpoint, threads=threads)
 
     from ritm_edge.export.registry import target_of
 

@@ -1,0 +1,42 @@
+"""Readers of benchmark data sets: one file each, found by its name `BENCHMARK`."""
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from ..errors import UsageError
+from .base import Benchmark, Sample
+
+__all__ = ["Benchmark", "Sample", "benchmark_names", "open_benchmark"]
+
+
+def _readers() -> dict[str, ModuleType]:
+    names = (m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
+    modules = (import_module(f"{__name__}.{name}") for name in names)
+    return {module.BENCHMARK: module for module in modules}
+
+
+def benchmark_names() -> list[str]:
+    """Names that `open_benchmark` knows."""
+    return sorted(_readers())
+
+
+def open_benchmark(name: str, path: str | Path) -> Benchmark:
+    """Find the samples of a data set; files are read when a sample is loaded.
+
+    Args:
+        name: one of `benchmark_names()`, upper or lower case.
+        path: its folder in the official layout.
+
+    Raises:
+        UsageError: an unknown name.
+        InputFileError: a missing folder, or photos and masks that do not match.
+    """
+    readers = _readers()
+    by_lower_case = {known.lower(): known for known in readers}
+    known = by_lower_case.get(name.lower())
+    if known is None:
+        raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(readers))}.")
+    reader = readers[known]
+    return Benchmark(known, tuple(reader.find_samples(Path(path))), reader.ZOOM_TARGET)

@@ -6,6 +6,7 @@ precision is widened to float32 on load.
 """
 
 import hashlib
+import io
 import json
 import pickle
 import zipfile
@@ -230,7 +231,10 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
     if training is not None:
         content["training"] = training
     with atomic_output(path) as temporary:
-        torch.save(content, temporary)
+        # In memory first: torch's own file writer reports a full disk as a bare RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None:
@@ -240,7 +244,7 @@ def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None
         OutputFileError: the place cannot be written; what stood there is untouched.
     """
     require("safetensors", extra="torch")
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         key: (value.detach().half() if half and value.is_floating_point() else value.detach())
@@ -250,7 +254,7 @@ def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None
     }
     metadata = {"config": json.dumps(published_config(model.config))}
     with atomic_output(path) as temporary:
-        save_file(state, temporary, metadata=metadata)
+        temporary.write_bytes(save(state, metadata=metadata))
 
 
 def _first_line(error: BaseException) -> str:

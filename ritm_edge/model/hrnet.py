@@ -1,6 +1,7 @@
 """HRNet with the OCR head (arXiv:1908.07919 and 1909.11065), in the published parameter names."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +42,11 @@ class ExchangeModule(nn.Module):
     def forward(self, inputs: list[Tensor]) -> list[Tensor]:
         branches = [branch(x) for branch, x in zip(self.branches, inputs, strict=True)]
         return [
-            self._fuse(branches, target, list(paths))
-            for target, paths in enumerate(self.fuse_layers)  # type: ignore[arg-type]
+            self._fuse(branches, target, cast(nn.ModuleList, paths))
+            for target, paths in enumerate(self.fuse_layers)
         ]
 
-    def _fuse(self, branches: list[Tensor], target: int, paths: list[nn.Module]) -> Tensor:
+    def _fuse(self, branches: list[Tensor], target: int, paths: nn.ModuleList) -> Tensor:
         size = branches[target].shape[2:]
         total: Tensor | None = None
         for source, path in enumerate(paths):
@@ -160,7 +161,10 @@ class HRNetOCR(nn.Module):
 
         branches = [transition(x) for transition in self.transition1]
         branches = self.stage2(branches)
-        for transitions, stage in ((self.transition2, self.stage3), (self.transition3, self.stage4)):
+        for transitions, stage in (
+            (self.transition2, self.stage3),
+            (self.transition3, self.stage4),
+        ):
             branches = [
                 transition(branches[min(index, len(branches) - 1)])
                 for index, transition in enumerate(transitions)

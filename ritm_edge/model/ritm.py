@@ -66,6 +66,9 @@ class RitmModel(nn.Module):
     Image normalisation (ImageNet mean and standard deviation) happens inside.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: ModelConfig, backbone: HRNetConfig) -> None:
         super().__init__()
         self.config = config
@@ -97,7 +100,9 @@ class RitmModel(nn.Module):
             return disk_maps(clicks, height=height, width=width, radius=self.config.radius)
         return distance_maps(clicks, height=height, width=width, norm_radius=self.config.radius)
 
-    def forward(self, image: Tensor, clicks: Tensor, prev_mask: Tensor | None = None) -> ModelOutput:
+    def forward(
+        self, image: Tensor, clicks: Tensor, prev_mask: Tensor | None = None
+    ) -> ModelOutput:
         """Segment.
 
         Args:

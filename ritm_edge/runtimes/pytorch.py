@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +10,10 @@ from numpy.typing import ArrayLike
 from ..artifact import ArtifactInfo
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ..optional import require
-from .base import Outputs, Runtime, check_inputs
+from .base import Outputs, check_inputs
+
+if TYPE_CHECKING:
+    from ..model.ritm import RitmModel
 
 SUFFIXES = (".pth", ".safetensors")
 
@@ -20,19 +24,16 @@ class PytorchRuntime:
     name = "pytorch"
     info: ArtifactInfo | None = None
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self._torch = require("torch", extra="torch")
-        from ..model.checkpoint import load_checkpoint
-
-        if threads is not None:
-            self._torch.set_num_threads(threads)
+    def __init__(self, model: "RitmModel", path: Path) -> None:
+        """Wrap a model that is in eval mode; `path` says where its weights are from."""
         self.path = path
-        self.model = load_checkpoint(path)
-        self.spec = IOSpec(max_clicks=None, prev_mask=self.model.config.prev_mask)
+        self.model = model
+        self.spec = IOSpec(max_clicks=None, prev_mask=model.config.prev_mask)
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
         """See `Runtime.run`; also returns "mask_logits"."""
-        torch = self._torch
+        import torch
+
         arrays = check_inputs(self.spec, inputs)
         image = torch.from_numpy(np.asarray(arrays[IMAGE], np.float32)) / 255.0
         clicks = torch.from_numpy(np.ascontiguousarray(arrays[CLICKS]))
@@ -45,6 +46,11 @@ class PytorchRuntime:
         return {MASK: mask.numpy(), MASK_LOGITS: logits.numpy()}
 
 
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`."""
-    return PytorchRuntime(path, threads=threads)
+def open_file(path: Path, *, threads: int | None = None) -> "PytorchRuntime":
+    """See `open_runtime`; `threads` holds for the whole process, as PyTorch has it."""
+    torch = require("torch", extra="torch")
+    from ..model.checkpoint import load_checkpoint
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return PytorchRuntime(load_checkpoint(path), path)

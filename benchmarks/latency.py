@@ -1,0 +1,282 @@
+"""How fast artifacts are, next to each other and to PyTorch eager, on one machine."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ritm_edge.errors import UsageError
+from ritm_edge.files import existing_file
+from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
+
+from .machine import describe_machine, describe_versions, file_bytes
+from .worker_client import WorkerClient
+
+# Not a product: it executes Core ML files anywhere to check them, at no particular speed.
+REFERENCE_EVALUATOR = "reference evaluator"
+# Worker threads spin for a while after a run and would take a core from the next candidate.
+PAUSE_S = 0.05
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LatencySettings:
+    """How to measure.
+
+    Attributes:
+        runs: timed runs of each candidate, at least 1.
+        warmup: runs of each candidate before that, not timed.
+        cold_starts: fresh processes of each candidate that are timed to their first result.
+        threads: CPU threads of every runtime; None lets each choose.
+        size: (H, W) in pixels where the artifacts leave it open; None is 400x400.
+        seed: of the inputs.
+    """
+
+    runs: int = 20
+    warmup: int = 3
+    cold_starts: int = 3
+    threads: int | None = None
+    size: tuple[int, int] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("runs", 1), ("warmup", 0), ("cold_starts", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}: pass {least} or more.")
+        if self.size is not None:
+            IOSpec(*self.size)  # refuses sizes no graph accepts
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """Measurements of one candidate; times in milliseconds, memory in bytes.
+
+    Attributes:
+        path: artifact or checkpoint.
+        runtime: "pytorch", "onnx", "tflite", "coreml".
+        engine: what executes it, where a runtime has more than one; None otherwise.
+        baseline: whether the ratios of the others are taken to this one.
+        samples_ms: one time per round, in order.
+        ratios: this candidate's time by the baseline's, round by round; None without baseline.
+        cold_starts_ms: from opening the file (import of its library included) to the first
+            result, each in a fresh process.
+        peak_memory_bytes: high-water mark of the process that opened the file and ran it.
+        idle_memory_bytes: of the same process before it opened the file.
+        file_bytes: size on disk; a folder counts with all in it.
+    """
+
+    path: str
+    runtime: str
+    engine: str | None
+    baseline: bool
+    samples_ms: tuple[float, ...]
+    ratios: tuple[float, ...] | None
+    cold_starts_ms: tuple[float, ...]
+    peak_memory_bytes: int
+    idle_memory_bytes: int
+    file_bytes: int
+
+    @property
+    def median_ms(self) -> float:
+        return float(np.median(self.samples_ms))
+
+    @property
+    def p90_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 90))
+
+    @property
+    def ratio(self) -> float | None:
+        """Median of the ratios of each round: below 1 is faster than PyTorch."""
+        return None if self.ratios is None else float(np.median(self.ratios))
+
+    @property
+    def cold_start_ms(self) -> float:
+        return float(np.median(self.cold_starts_ms))
+
+    @property
+    def is_device_time(self) -> bool:
+        """False for the reference evaluator, whose time says nothing about any device."""
+        return self.engine != REFERENCE_EVALUATOR
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields and everything derived from them."""
+        return {
+            **asdict(self),
+            "median_ms": self.median_ms,
+            "p90_ms": self.p90_ms,
+            "ratio_to_pytorch": self.ratio,
+            "cold_start_ms": self.cold_start_ms,
+            "is_device_time": self.is_device_time,
+        }
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """Everything needed to read the numbers later: machine, versions, settings, samples."""
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    settings: LatencySettings
+    size: tuple[int, int]
+    rows: tuple[LatencyRow, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "versions": self.versions,
+            "settings": asdict(self.settings),
+            "size": list(self.size),
+            "rows": [row.as_dict() for row in self.rows],
+        }
+
+
+def measure(
+    artifacts: Sequence[Path],
+    *,
+    baseline: Path | None,
+    settings: LatencySettings,
+    report: Report | None = None,
+) -> LatencyReport:
+    """Time candidates in rounds (A B C A B C …), each in a process of its own.
+
+    Interleaving lets a slow minute of the machine hit all of them; ratios are taken within each
+    round. All get the same inputs, new ones in every round.
+
+    Args:
+        artifacts: artifacts or checkpoints.
+        baseline: checkpoint that PyTorch runs, timed too; None leaves ratios out.
+        settings: see there.
+        report: called with a text before each of `step_count` steps.
+
+    Raises:
+        UsageError: nothing to time, or sizes that do not fit each other.
+        InputFileError: a file that is missing, broken or of another kind.
+        MissingExtraError: a runtime that is not installed.
+    """
+    paths = [*([baseline] if baseline is not None else []), *artifacts]
+    if not paths:
+        raise UsageError("there is nothing to time: pass at least one artifact.")
+    for path in paths:
+        existing_file(path)
+    machine = describe_machine()
+    say: Report = report or (lambda _: None)
+    with ExitStack() as stack:
+        workers = []
+        for path in paths:
+            worker = stack.enter_context(WorkerClient(path, threads=settings.threads))
+            workers.append(_Candidate(worker, settings.seed))
+        for candidate in workers:
+            say(f"open {candidate.name}")
+            candidate.open()
+        size = common_size([(c.worker.path, c.worker.spec) for c in workers], settings.size)
+        _run_rounds(workers, size, settings, say)
+        rows = _rows(workers, has_baseline=baseline is not None)
+    return LatencyReport(machine, describe_versions(), settings, size, rows)
+
+
+def step_count(candidates: int, settings: LatencySettings) -> int:
+    """How often `measure` calls `report`."""
+    return candidates * (1 + settings.cold_starts + settings.warmup + settings.runs)
+
+
+def common_size(
+    specs: Sequence[tuple[Path, IOSpec]], wanted: tuple[int, int] | None
+) -> tuple[int, int]:
+    """The one (H, W) that all candidates accept.
+
+    Raises:
+        UsageError: two artifacts of different size, or one that is not of the wanted size.
+    """
+    fixed = {path: spec.size for path, spec in specs if spec.size is not None}
+    listing = ", ".join(f"{path} takes {size[0]}x{size[1]}" for path, size in fixed.items())
+    if len(set(fixed.values())) > 1:
+        raise UsageError(f"the sizes differ ({listing}): time artifacts of one size together.")
+    size = next(iter(fixed.values()), None)
+    if size is not None and wanted is not None and size != wanted:
+        raise UsageError(
+            f"the size {wanted[0]}x{wanted[1]} does not fit ({listing}): leave --size out."
+        )
+    return size or wanted or DEFAULT_SIZE
+
+
+class _Candidate:
+    """A worker and what has been measured of it."""
+
+    def __init__(self, worker: WorkerClient, seed: int) -> None:
+        self.worker = worker
+        self.seed = seed
+        self.name = worker.path.name
+        self.samples: list[float] = []
+        self.cold_starts: list[float] = []
+        self.idle_memory = 0
+        self._open_ms = 0.0
+
+    def open(self) -> None:
+        self.idle_memory = self.worker.memory()
+        self._open_ms = self.worker.open()
+
+    def finish_cold_start(self, size: tuple[int, int]) -> None:
+        # The wait for the other candidates between opening and first run is not counted.
+        self.cold_starts.append(self._open_ms + self.run(size, 0))
+
+    def cold_start(self, size: tuple[int, int]) -> None:
+        with WorkerClient(self.worker.path, threads=self.worker.threads) as fresh:
+            self.cold_starts.append(fresh.open() + fresh.run(size, seed=self.seed, index=0))
+
+    def run(self, size: tuple[int, int], index: int) -> float:
+        return self.worker.run(size, seed=self.seed, index=index)
+
+
+def _run_rounds(
+    candidates: Sequence[_Candidate],
+    size: tuple[int, int],
+    settings: LatencySettings,
+    report: Report,
+) -> None:
+    def interleaved(text: str, rounds: int) -> Iterator[tuple[int, _Candidate]]:
+        for number in range(rounds):
+            for candidate in candidates:
+                report(f"{text} {number + 1}/{rounds} {candidate.name}")
+                yield number, candidate
+                time.sleep(PAUSE_S)
+
+    for number, candidate in interleaved("cold start", settings.cold_starts):
+        if number == 0:
+            candidate.finish_cold_start(size)
+        else:
+            candidate.cold_start(size)
+    first = 1  # round 0 was the cold start
+    for number, candidate in interleaved("warm-up", settings.warmup):
+        candidate.run(size, first + number)
+    first += settings.warmup
+    for number, candidate in interleaved("round", settings.runs):
+        candidate.samples.append(candidate.run(size, first + number))
+
+
+def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[LatencyRow, ...]:
+    reference = candidates[0].samples if has_baseline else None
+    return tuple(
+        LatencyRow(
+            path=str(candidate.worker.path),
+            runtime=candidate.worker.runtime,
+            engine=candidate.worker.engine,
+            baseline=has_baseline and candidate is candidates[0],
+            samples_ms=tuple(candidate.samples),
+            ratios=None if reference is None else paired_ratios(candidate.samples, reference),
+            cold_starts_ms=tuple(candidate.cold_starts),
+            peak_memory_bytes=candidate.worker.memory(),
+            idle_memory_bytes=candidate.idle_memory,
+            file_bytes=file_bytes(candidate.worker.path),
+        )
+        for candidate in candidates
+    )
+
+
+def paired_ratios(samples: Sequence[float], reference: Sequence[float]) -> tuple[float, ...]:
+    """Time by time of the reference, round by round."""
+    return tuple(own / other for own, other in zip(samples, reference, strict=True))

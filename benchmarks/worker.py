@@ -1,0 +1,81 @@
+"""A fresh process that holds one candidate; `worker_client` talks to it in lines of JSON.
+
+One process per candidate: thread pools, memory and library versions cannot disturb each other,
+and cold start and peak memory belong to one candidate alone.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from ritm_edge.errors import ArtifactError, RitmEdgeError
+from ritm_edge.io_spec import MASK
+from ritm_edge.runtimes.base import Runtime, open_runtime
+
+from .inputs import round_inputs
+from .machine import peak_memory_bytes
+
+
+class Worker:
+    """Answers one request after the other; each method is one request."""
+
+    def __init__(self) -> None:
+        self._runtime: Runtime | None = None
+
+    def open(self, path: str, threads: int | None) -> dict[str, Any]:
+        """Open the file; the time includes importing its library."""
+        before = time.perf_counter_ns()
+        runtime = open_runtime(path, threads=threads)
+        elapsed = time.perf_counter_ns() - before
+        self._runtime = runtime
+        return {
+            "ms": elapsed / 1e6,
+            "runtime": runtime.name,
+            "engine": getattr(runtime, "engine", None),
+            "spec": runtime.spec.as_dict(),
+        }
+
+    def run(self, size: list[int], seed: int, index: int) -> dict[str, Any]:
+        """Run once on the inputs of one round; making them is not timed."""
+        runtime = self._runtime
+        assert runtime is not None, "open comes first"
+        height, width = size
+        inputs = round_inputs(runtime.spec, (height, width), seed=seed, index=index)
+        before = time.perf_counter_ns()
+        mask = runtime.run(inputs)[MASK]
+        elapsed = time.perf_counter_ns() - before
+        # A time is worth nothing where the result is not one.
+        if mask.shape != (1, 1, height, width) or not np.isfinite(mask).all():
+            raise ArtifactError(
+                f"{runtime.path} returned {list(mask.shape)} or values that are not finite while "
+                "it was timed: run ritm-edge verify on it."
+            )
+        return {"ms": elapsed / 1e6}
+
+    def memory(self) -> dict[str, Any]:
+        """Peak resident memory so far."""
+        return {"bytes": peak_memory_bytes()}
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print to stdout as they like
+    worker = Worker()
+    for line in sys.stdin:
+        request = json.loads(line)
+        method = getattr(worker, request.pop("do"))
+        try:
+            answer = method(**request)
+        except RitmEdgeError as error:
+            answer = {"error": type(error).__name__, "message": str(error)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Core ML: an ML Program in fp32 for iOS 16, macOS 13 and later."""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.errors import ConversionError
+from ritm_edge.files import atomic_output
+from ritm_edge.mlprogram.package import open_package
+from ritm_edge.optional import require
+from ritm_edge.parity import FP32_TOLERANCE
+
+from ..target import Target
+
+NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
+# coremltools writes it beside the program of a torch.export source; nothing of Core ML reads it.
+DEBUG_FILE = "executorch_debug_handle_mapping.json"
+
+
+def convert(
+    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
+) -> None:
+    """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
+
+    Args:
+        graph: in eval mode; called with `example` as keywords; one output.
+        example: float32 inputs by name.
+        output_names: name of the output.
+        path: folder to write.
+
+    Raises:
+        ConversionError: the converter failed.
+        MissingExtraError: coremltools is not installed.
+    """
+    log = io.StringIO()
+    try:
+        with quiet(log):
+            coremltools = import_coremltools()
+            exported = torch.export.export(graph.eval(), (), dict(example))
+            model = coremltools.convert(
+                exported.run_decompositions({}),
+                convert_to="mlprogram",
+                outputs=[coremltools.TensorType(name=n, dtype=np.float32) for n in output_names],
+                compute_precision=coremltools.precision.FLOAT32,
+                minimum_deployment_target=coremltools.target.iOS16,
+                skip_model_load=True,
+            )
+            model.save(str(path))
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # any converter exception is a failed conversion
+        error.add_note(log.getvalue())
+        lines = str(error).strip().splitlines() or [""]
+        raise ConversionError(
+            f"coremltools could not convert the model ({type(error).__name__}: {lines[0][:160]}): "
+            "check that torch and coremltools have the versions of constraints.txt."
+        ) from error
+    (path / DEBUG_FILE).unlink(missing_ok=True)
+    _normal_permissions(path)
+    package = open_package(path)
+    names = (set(package.inputs), set(package.outputs))
+    if names != (set(example), set(output_names)):
+        raise ConversionError(
+            f"coremltools renamed the tensors to {names[0]} -> {names[1]}: check that it has the "
+            "version of constraints.txt."
+        )
+
+
+def stamp(path: Path, text: str) -> None:
+    """Write the self-description into the model's user-defined metadata.
+
+    Raises:
+        ArtifactError: no ML Program at `path`.
+        OutputFileError: it cannot be written; the old description stays.
+    """
+    specification = open_package(path).spec_file
+    with quiet():
+        import_coremltools()
+        proto = require("coremltools.proto.Model_pb2", extra="coreml")
+    model = proto.Model.FromString(specification.read_bytes())
+    model.description.metadata.userDefined[METADATA_KEY] = text
+    with atomic_output(specification) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def import_coremltools() -> ModuleType:
+    """Import it without TensorFlow.
+
+    coremltools imports TensorFlow, where installed, only to accept its models: three seconds and
+    a page of log from C++ that no Python setting silences.
+    """
+    absent = object()
+    before = sys.modules.get("tensorflow", absent)
+    if before is absent and "coremltools" not in sys.modules:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        return require("coremltools", extra="coreml")
+    finally:
+        if before is absent and sys.modules.get("tensorflow", absent) is None:
+            del sys.modules["tensorflow"]
+
+
+@contextlib.contextmanager
+def quiet(log: io.StringIO | None = None) -> Iterator[None]:
+    """Collect what coremltools says in `log` instead of showing it.
+
+    Whether the result is right is decided by parity, not by the absence of warnings.
+    """
+    log = io.StringIO() if log is None else log
+    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        warnings.simplefilter("ignore")
+        for name in NOISY_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+def _normal_permissions(path: Path) -> None:
+    """coremltools builds the package in a private temporary folder and keeps its permissions."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for entry in (path, *path.rglob("*")):
+        entry.chmod((0o777 if entry.is_dir() else 0o666) & ~mask)
+
+
+TARGETS = (
+    Target(
+        name="coreml",
+        suffix=".mlpackage",
+        extra="coreml",
+        precision="fp32",
+        tolerance=FP32_TOLERANCE,
+        packages=("torch", "coremltools"),
+        convert=convert,
+        stamp=stamp,
+    ),
+)

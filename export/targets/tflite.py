@@ -1,0 +1,113 @@
+"""TFLite: one float32 file, NHWC, static shapes, called by names (`runSignature`)."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.errors import ConversionError
+from ritm_edge.files import atomic_output
+from ritm_edge.optional import require
+from ritm_edge.parity import FP32_TOLERANCE
+from ritm_edge.tflite_file import seal, unseal
+
+from ..onnx_graph import export_onnx
+from ..target import Target
+from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
+from ..tflite_onnx import lower_opset
+from ..tflite_split import split_at_click_maps
+
+WORKER = "ritm_edge.export.tflite_worker"
+MAX_REASON = 200
+TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
+
+
+def convert(
+    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
+) -> None:
+    """Write a .tflite file through ONNX and onnx2tf.
+
+    Args:
+        graph: in eval mode; called with `example` as keywords.
+        example: inputs by name; tensors of four axes become NHWC, clicks stay [1, 2K, 3].
+        output_names: names of the outputs in the signature; outputs of four axes become NHWC.
+        path: where to.
+
+    Raises:
+        ConversionError: a converter failed; the message holds the last line it wrote.
+        MissingExtraError: a converter is not installed.
+    """
+    for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
+        if find_spec(module) is None:  # TensorFlow is imported in the worker only
+            require(module, extra="tflite")
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
+        source, converted = Path(folder, "graph.onnx"), Path(folder, "graph.tflite")
+        export_onnx(graph, example, output_names, source)
+        lower_opset(source)
+        _run_worker(split_at_click_maps(source), converted)
+        model = unpack(converted.read_bytes())
+    name_tensors(model)
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(seal(pack(model)))
+
+
+def _run_worker(parts: list[Path], target: Path) -> None:
+    scratch = target.parent
+    done = subprocess.run(
+        [sys.executable, "-m", WORKER, str(target), *map(str, parts)],
+        cwd=scratch,
+        env={**os.environ, **QUIET, "TMPDIR": str(scratch)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == 0 and target.is_file():
+        return
+    reason = _last_line(done.stderr) or _last_line(done.stdout) or "it said nothing"
+    if done.returncode < 0:
+        reason = f"killed by signal {-done.returncode}, perhaps for lack of memory"
+    raise ConversionError(
+        f"onnx2tf could not convert the graph ({reason}): check that onnx2tf and tensorflow have "
+        "the versions of constraints.txt, or try a smaller --size."
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in TERMINAL_COLOURS.sub("", text).splitlines()]
+    return next((line[:MAX_REASON] for line in reversed(lines) if line), "")
+
+
+def stamp(path: Path, text: str) -> None:
+    """Write the self-description into the file's metadata and seal the file again.
+
+    Raises:
+        ArtifactError: `path` was not written by `convert`, or is damaged.
+    """
+    model = unpack(unseal(path))
+    set_metadata(model, METADATA_KEY, text)
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(seal(pack(model)))
+        shutil.copymode(path, temporary)
+
+
+TARGETS = (
+    Target(
+        name="tflite",
+        suffix=".tflite",
+        extra="tflite",
+        precision="fp32",
+        tolerance=FP32_TOLERANCE,
+        packages=("torch", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert"),
+        convert=convert,
+        stamp=stamp,
+    ),
+)

@@ -1,0 +1,74 @@
+"""Cuts the click encoding off an ONNX graph, so that onnx2tf converts each half in one layout.
+
+onnx2tf turns images into NHWC but must leave the clicks as they are. In one graph, "leave it"
+spreads from the clicks through every later operation: whole branches stay NCHW, and where
+channels, height and width are equal (64 channels at 64×64) it mistakes one layout for the other
+and computes wrong masks without a word.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.io_spec import CLICKS
+from ritm_edge.optional import require
+
+CLICK_MAPS = "click_maps"
+# Where click maps stop being geometry and start being features.
+FEATURE_OPERATIONS = ("Conv",)
+
+
+def split_at_click_maps(source: Path) -> list[Path]:
+    """Write the parts of a graph beside it, in the order in which they run.
+
+    Args:
+        source: an ONNX file with the input `clicks`.
+
+    Returns:
+        Two files, clicks → `click_maps` [1, 2, H, W] and the rest; `source` alone where the whole
+        graph is the click encoding.
+
+    Raises:
+        ValueError: the clicks reach the rest of the graph through several tensors.
+    """
+    onnx = require("onnx", extra="tflite")
+    model = onnx.shape_inference.infer_shapes(onnx.load(source))
+    maps = _click_maps(model.graph)
+    if not maps:
+        return [source]
+    if len(maps) > 1:
+        raise ValueError(f"the clicks leave their encoding through {sorted(maps)}")
+    _rename(model.graph, maps.pop(), CLICK_MAPS)
+    images = [value.name for value in model.graph.input if value.name != CLICKS]
+    outputs = [value.name for value in model.graph.output]
+    extractor = onnx.utils.Extractor(model)
+    paths = [source.with_name("click_maps.onnx"), source.with_name("network.onnx")]
+    onnx.save(extractor.extract_model([CLICKS], [CLICK_MAPS]), paths[0])
+    onnx.save(extractor.extract_model([*images, CLICK_MAPS], outputs), paths[1])
+    return paths
+
+
+def _click_maps(graph: Any) -> set[str]:
+    """Tensors that depend on the clicks alone and are used by something that does not."""
+    constant = {tensor.name for tensor in graph.initializer} | {""}
+    from_clicks = {CLICKS}
+    used_outside: set[str] = set()
+    for node in graph.node:
+        variable = set(node.input) - constant
+        if not variable:
+            constant |= set(node.output)
+        elif variable <= from_clicks and node.op_type not in FEATURE_OPERATIONS:
+            from_clicks |= set(node.output)
+        else:
+            used_outside |= variable & from_clicks
+    return used_outside
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+    for value in graph.value_info:
+        if value.name == old:
+            value.name = new

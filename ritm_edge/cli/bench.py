@@ -1,0 +1,157 @@
+"""`ritm-edge bench …`: measurements."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import OutputFileError, UsageError
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .options import parse_size
+
+if TYPE_CHECKING:
+    from ritm_edge.benchmarks.latency import LatencyReport, LatencyRow
+
+BUSY = 0.5  # runnable processes per core before a measurement that deserve a warning
+
+app = typer.Typer(help="Measure artifacts.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Measure artifacts."""
+
+
+@app.command("latency")
+def latency(
+    artifacts: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="ARTIFACT...", help="Files to time.", show_default=False),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint", help="What PyTorch runs for comparison; default: the embedded weights."
+        ),
+    ] = None,
+    no_pytorch: Annotated[
+        bool, typer.Option("--no-pytorch", help="Do not time PyTorch; leaves the ratios out.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads; default: each chooses.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Rounds before that.")] = 3,
+    cold_starts: Annotated[
+        int, typer.Option("--cold-starts", min=1, help="Fresh processes timed to a first result.")
+    ] = 3,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            help="HEIGHTxWIDTH in pixels where no artifact fixes it; default 400x400.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the inputs.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Time one forward pass of several artifacts and PyTorch, in alternating rounds.
+
+    Each runs in a process of its own, on the same inputs. Ratios are taken within each round;
+    below 1 is faster than PyTorch. Cold start counts from opening the file to the first result,
+    import of the library included. Peak memory is that of the whole process.
+
+    Example: ritm-edge bench latency hrnet18s.onnx hrnet18s.tflite --threads 2
+    """
+    if no_pytorch and checkpoint is not None:
+        raise UsageError("--checkpoint and --no-pytorch exclude each other: pass one of them.")
+    if output is not None and output.is_dir():
+        raise OutputFileError(f"{output} is a folder: name a file in it.")
+
+    from ritm_edge.benchmarks.latency import LatencySettings, measure, step_count
+
+    from ..weights import embedded_checkpoint
+
+    settings = LatencySettings(
+        runs=runs,
+        warmup=warmup,
+        cold_starts=cold_starts,
+        threads=threads,
+        size=None if size is None else parse_size(size),
+        seed=seed,
+    )
+    baseline = None if no_pytorch else checkpoint or embedded_checkpoint()
+    candidates = len(artifacts or []) + (baseline is not None)
+    with progress_bar() as progress:
+        task = progress.add_task("latency", total=step_count(candidates, settings), status="")
+        started = False
+
+        def report(text: str) -> None:
+            nonlocal started
+            progress.update(task, advance=int(started), status=text)
+            started = True
+
+        result = measure(artifacts or [], baseline=baseline, settings=settings, report=report)
+        progress.update(task, advance=1, status="")
+    if output is not None:
+        _save(output, result.as_dict())
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        _print(result)
+    _print_notices(result, output)
+
+
+def _save(path: Path, values: dict[str, Any]) -> None:
+    from ..files import atomic_output
+
+    with atomic_output(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _print(result: "LatencyReport") -> None:
+    machine, settings = result.machine, result.settings
+    print_table(
+        ("file", "runtime", "median ms", "p90 ms", "to PyTorch", "cold start ms", "peak MB", "MB"),
+        [_row(row) for row in result.rows],
+        title=(
+            f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "
+            f"{settings.threads or 'default'} threads, "
+            f"{machine['cpu'] or 'unknown CPU'} ({machine['usable_cores']} cores)"
+        ),
+    )
+
+
+def _row(row: "LatencyRow") -> tuple[str, ...]:
+    return (
+        row.path,
+        row.runtime if row.engine is None else f"{row.runtime}: {row.engine}",
+        f"{row.median_ms:.1f}",
+        f"{row.p90_ms:.1f}",
+        UNMEASURED if row.ratio is None else f"{row.ratio:.2f}",
+        f"{row.cold_start_ms:.0f}",
+        f"{row.peak_memory_bytes / 1e6:.0f}",
+        f"{row.file_bytes / 1e6:.1f}",
+    )
+
+
+def _print_notices(result: "LatencyReport", output: Path | None) -> None:
+    for row in result.rows:
+        if not row.is_device_time:
+            print_notice(
+                f"{row.path} ran in the {row.engine}, a tool for checking results: its time says "
+                "nothing about a device."
+            )
+    load, cores = result.machine["load_average_1min"], result.machine["usable_cores"]
+    if load is not None and load > BUSY * cores:
+        print_notice(
+            f"the machine was busy before the measurement (load {load} on {cores} cores): the "
+            "times are longer than on an idle one; compare the ratios."
+        )
+    if output is not None:
+        print_notice(f"saved {output}")

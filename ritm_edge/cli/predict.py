@@ -1,0 +1,267 @@
+"""`ritm-edge predict`: clicks on a photo become a mask."""
+
+import math
+import os
+import re
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ClickError, OutputFileError, UsageError
+from .console import print_json, print_notice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..clicks import Click
+    from ..runtimes.base import Runtime
+
+NAN = math.nan
+_CLICK = re.compile(r"(?P<row>[^,]+),(?P<column>[^,]+)(?:,\s*(?P<sign>pos|neg)\s*)?", re.IGNORECASE)
+
+
+def command(
+    photo: Annotated[Path, typer.Argument(help="JPEG, PNG, TIFF, WebP, …", show_default=False)],
+    click: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--click",
+            "-c",
+            metavar="ROW,COLUMN[,pos|neg]",
+            help="In pixels of the photo as you see it, from its upper left corner; fractions are "
+            "allowed. pos (default) is on the object, neg on what does not belong to it. Repeat "
+            "for several; they are made in this order.",
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", help="Start from this mask, of the photo's size."),
+    ] = None,
+    artifact: Annotated[
+        Path | None,
+        typer.Option("--artifact", help="Run this .onnx, .tflite or .mlpackage."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Run these weights; default: the embedded ones."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where the mask goes, white on black; default: NAME.mask.png in this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option("--overlay", help="Also save the photo with object, contour and clicks."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Cut an object out of a photo with clicks.
+
+    The mask has the size of the photo. Where anything fails, no file is written.
+
+    Example: ritm-edge predict photo.jpg --click 120,200 --click 40,60,neg --overlay seen.png
+    """
+    clicks = parse_clicks(click or [])
+    if not clicks and mask is None:
+        raise UsageError("no click and no mask: pass --click ROW,COLUMN at least once.")
+    if artifact is not None and checkpoint is not None:
+        raise UsageError("--artifact and --checkpoint exclude each other: pass one of them.")
+    output = output or Path(f"{photo.stem}.mask.png")
+    check_outputs(
+        output, overlay, inputs=[p for p in (photo, mask, artifact, checkpoint) if p is not None]
+    )
+
+    from ..images import encode_image, encode_mask, read_mask, read_photo
+    from ..overlay import overlay as draw
+    from ..runtimes.base import open_runtime
+    from ..weights import embedded_checkpoint
+
+    image = read_photo(photo)
+    start = None if mask is None else read_mask(mask, (image.shape[0], image.shape[1]))
+    before = time.perf_counter()
+    runtime = open_runtime(artifact or checkpoint or embedded_checkpoint(), threads=threads)
+    open_ms = (time.perf_counter() - before) * 1e3
+    if not clicks:
+        print_notice("no click: the mask is saved as it was given, without running the model.")
+    found, milliseconds = _run_session(runtime, image, start, clicks)
+
+    files = {output: encode_mask(found, output)}
+    if overlay is not None:
+        files[overlay] = encode_image(draw(image, found, clicks), overlay)
+    write_all(files)
+    result = Prediction(
+        photo=str(photo),
+        height=image.shape[0],
+        width=image.shape[1],
+        object_pixels=int(found.sum()),
+        object_share=float(found.mean()),
+        runtime=runtime.name,
+        model=str(runtime.path),
+        open_ms=open_ms,
+        clicks=[
+            {"row": c.row, "column": c.column, "positive": c.positive, "ms": ms}
+            for c, ms in zip(clicks, milliseconds, strict=True)
+        ],
+        start_mask=None if mask is None else str(mask),
+        mask=str(output),
+        overlay=None if overlay is None else str(overlay),
+    )
+    if as_json:
+        print_json(asdict(result))
+    else:
+        _print_summary(result)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `--json` prints: sizes in pixels, times in milliseconds, `object_share` in 0…1."""
+
+    photo: str
+    height: int
+    width: int
+    object_pixels: int
+    object_share: float
+    runtime: str
+    model: str
+    open_ms: float
+    clicks: list[dict[str, Any]]
+    start_mask: str | None
+    mask: str
+    overlay: str | None
+
+
+def parse_clicks(texts: Sequence[str]) -> "list[Click]":
+    """ "120,200" or "40.5,60,neg" → clicks in the order given.
+
+    Raises:
+        ClickError: another form, or a coordinate that is not a finite number.
+    """
+    from ..clicks import Click
+
+    clicks = []
+    for order, text in enumerate(texts):
+        match = _CLICK.fullmatch(text)
+        row, column = (_number(match["row"]), _number(match["column"])) if match else (NAN, NAN)
+        if match is None or not math.isfinite(row) or not math.isfinite(column):
+            raise ClickError(
+                f"'{text}' is not a click: write ROW,COLUMN or ROW,COLUMN,neg in pixels, for "
+                "example 120,200."
+            )
+        positive = (match["sign"] or "pos").lower() == "pos"
+        clicks.append(Click(row, column, positive, order))
+    return clicks
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return NAN
+
+
+def check_outputs(output: Path, overlay: Path | None, *, inputs: Sequence[Path]) -> None:
+    """Refuse, before any work, places that cannot or must not be written.
+
+    Raises:
+        UsageError: an output that is an input or the other output, or with an unusable suffix.
+        OutputFileError: a folder, or inside something that is not a writable folder.
+    """
+    from ..images import IMAGE_SUFFIXES, MASK_SUFFIXES, check_suffix
+
+    check_suffix(output, MASK_SUFFIXES, "a mask")
+    if overlay is not None:
+        check_suffix(overlay, IMAGE_SUFFIXES, "a picture")
+        if overlay.resolve() == output.resolve():
+            raise UsageError(f"{output} is named for both mask and overlay: use two names.")
+    for path in (output, overlay):
+        if path is None:
+            continue
+        for source in inputs:
+            if _same_file(path, source):
+                raise UsageError(f"{path} is an input and would be overwritten: use another name.")
+        if path.is_dir():
+            raise OutputFileError(f"{path} is a folder: name a file in it.")
+        parent = path.absolute().parent
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise OutputFileError(
+                f"cannot write {path}: {parent} is not a folder you can write to; choose another "
+                "place."
+            )
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    if first.resolve() == second.resolve():
+        return True
+    return first.exists() and second.exists() and first.samefile(second)
+
+
+def write_all(files: dict[Path, bytes]) -> None:
+    """Write every file, or none.
+
+    Raises:
+        OutputFileError: one cannot be written; nothing has been.
+    """
+    from ..files import atomic_output
+
+    with ExitStack() as stack:
+        places = [(stack.enter_context(atomic_output(path)), path) for path in files]
+        for temporary, path in places:
+            temporary.write_bytes(files[path])
+
+
+def _run_session(
+    runtime: "Runtime",
+    image: "NDArray[np.uint8]",
+    start: "NDArray[np.float32] | None",
+    clicks: "Sequence[Click]",
+) -> "tuple[NDArray[np.bool_], list[float]]":
+    """The last mask and the milliseconds of every click."""
+    from ..session import InteractiveSession
+
+    session = InteractiveSession(runtime)
+    session.set_image(image)
+    if start is not None:
+        session.set_mask(start)
+    milliseconds = []
+    for click in clicks:
+        before = time.perf_counter()
+        session.click(click.row, click.column, positive=click.positive)
+        milliseconds.append((time.perf_counter() - before) * 1e3)
+    return session.mask, milliseconds
+
+
+def _print_summary(result: Prediction) -> None:
+    lines = [
+        (
+            "object",
+            f"{result.object_share:.1%} of {result.height} x {result.width} pixels "
+            "(height x width)",
+        ),
+        ("clicks", f"{len(result.clicks)}{_times(result.clicks)}"),
+        ("model", f"{result.model} ({result.runtime}, opened in {result.open_ms:.0f} ms)"),
+        ("saved", ", ".join(filter(None, (result.mask, result.overlay)))),
+    ]
+    for name, text in lines:
+        typer.echo(f"{name:<8}{text}")
+
+
+def _times(clicks: Sequence[dict[str, Any]]) -> str:
+    if not clicks:
+        return ""
+    times = " ".join(f"{click['ms']:.0f}" for click in clicks)
+    mean = sum(click["ms"] for click in clicks) / len(clicks)
+    return f", {mean:.0f} ms each ({times})" if len(clicks) > 1 else f", {mean:.0f} ms"

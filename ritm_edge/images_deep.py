@@ -1,0 +1,226 @@
+"""Pixels of any depth as one form, and files deeper than 8 bits per channel.
+
+Pillow keeps 16-bit greyscale but cuts 16-bit colour to its high byte (12-bit data would become
+black) and does not open 12-bit colour TIFFs: OpenCV decodes those. Neither opens 12-bit JPEGs;
+libtiff inside Pillow decodes greyscale ones once they stand in a TIFF.
+"""
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
+MASK_DEPTHS = (1, *DEPTHS)  # a mask of 0 and 1 is a mask; such a photo is only dark
+_TIFF_MAGIC = (b"II*\x00", b"MM\x00*")
+_WIDTH, _HEIGHT, _BITS = 256, 257, 258
+_EXIF_ORIENTATION = 0x0112
+
+
+class UnknownRangeError(ValueError):
+    """Pixels whose black and white cannot be told; the message is the predicate of a sentence."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A decoded picture.
+
+    Attributes:
+        colour: uint8, uint16 or float32, [H, W] or [H, W, 3] (RGB).
+        alpha: the same type, [H, W]; None where everything is opaque.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+
+
+def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
+    """uint8 [H, W, 3], composited on white.
+
+    Raises:
+        UnknownRangeError: float pixels.
+    """
+    if pixels.colour.dtype.kind == "f":
+        raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+    colour = pixels.colour
+    if colour.dtype != np.uint8:
+        colour = np.rint(_scaled(colour) * np.float32(255)).astype(np.uint8)
+    if pixels.alpha is not None:
+        alpha = _scaled(pixels.alpha)
+        alpha = alpha[..., None] if colour.ndim == 3 else alpha
+        blended = colour * alpha + np.float32(255) * (1 - alpha)
+        colour = np.rint(blended).astype(np.uint8)
+    return colour if colour.ndim == 3 else np.repeat(colour[..., None], 3, axis=2)
+
+
+def to_probabilities(pixels: Pixels) -> NDArray[np.float32]:
+    """float32 [H, W], 0…1: the brightest channel, transparent parts 0.
+
+    Raises:
+        UnknownRangeError: float pixels outside 0…1, or not finite.
+    """
+    colour = pixels.colour if pixels.colour.ndim == 2 else pixels.colour.max(axis=2)
+    if colour.dtype.kind == "f":
+        if not (np.isfinite(colour).all() and colour.min() >= 0 and colour.max() <= 1):
+            raise UnknownRangeError("has float values outside 0 to 1")
+        return colour.astype(np.float32)
+    value = _scaled(colour, MASK_DEPTHS)
+    return value if pixels.alpha is None else value * _scaled(pixels.alpha)
+
+
+def _scaled(values: NDArray[Any], depths: tuple[int, ...] = DEPTHS) -> NDArray[np.float32]:
+    """0…1 by the smallest depth that holds the largest value."""
+    brightest = int(values.max())
+    bits = next(bits for bits in depths if brightest < 2**bits)
+    return values.astype(np.float32) / np.float32(2**bits - 1)
+
+
+def from_pillow(image: Image.Image) -> Pixels:
+    """Pixels of any Pillow mode.
+
+    Raises:
+        UnknownRangeError: 32-bit integers outside 0…65535.
+    """
+    if image.mode == "F":
+        return Pixels(np.asarray(image, np.float32))
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+        return Pixels(values.astype(np.uint16))
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        alpha = None if (rgba[..., 3] == 255).all() else rgba[..., 3]
+        return Pixels(rgba[..., :3], alpha)
+    if image.mode in ("1", "L"):
+        return Pixels(np.asarray(image.convert("L")))
+    return Pixels(np.asarray(image.convert("RGB")))
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether Pillow cuts this PNG or TIFF, opened by its path, from 16 to 8 bits per channel."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(_BITS, (8,))) == 16  # type: ignore[attr-defined]
+    if image.format == "PNG":
+        with Path(image.filename).open("rb") as file:  # type: ignore[attr-defined]
+            return file.read(25)[24] == 16  # bit depth in IHDR, which is always first
+    return False
+
+
+def decode_deep_colour(path: Path) -> Pixels:
+    """16-bit colour with or without alpha through OpenCV.
+
+    Raises:
+        ValueError: OpenCV cannot decode it.
+    """
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)  # its own complaints would interleave with ours
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.setLogLevel(level)
+    if image is None or image.ndim not in (2, 3) or image.dtype not in (np.uint8, np.uint16):
+        raise ValueError("its channels have an unusual layout")
+    if image.ndim == 2:
+        return Pixels(image)
+    colour = image[..., 2::-1]
+    return Pixels(colour, image[..., 3] if image.shape[2] == 4 else None)
+
+
+def decode_12_bit(
+    path: Path, check_size: Callable[[tuple[int, int]], None]
+) -> tuple[Pixels, int] | None:
+    """A 12-bit colour TIFF or 12-bit greyscale JPEG, which Pillow does not identify.
+
+    Args:
+        path: any file.
+        check_size: called with (W, H) before decoding.
+
+    Returns:
+        Pixels and the EXIF orientation still to be applied; None for any other file.
+
+    Raises:
+        UnknownRangeError: a 12-bit colour JPEG, which nothing here can decode.
+    """
+    with path.open("rb") as file:
+        magic = file.read(8)
+        if magic[:4] in _TIFF_MAGIC:
+            directory = TiffImagePlugin.ImageFileDirectory_v2(magic)
+            file.seek(directory.next)
+            directory.load(file)
+            if set(directory.get(_BITS, ())) != {12}:
+                return None
+            check_size((directory[_WIDTH], directory[_HEIGHT]))
+            return decode_deep_colour(path), 1
+        if magic[:2] != b"\xff\xd8":
+            return None
+        content = magic + file.read()
+    header = _jpeg_header(content)
+    if header is None or header.bits != 12:
+        return None
+    check_size((header.width, header.height))
+    if header.channels != 1:
+        raise UnknownRangeError("is a 12-bit colour JPEG, which cannot be decoded")
+    # Image data cannot contain the end marker; libjpeg would fill what is missing with grey.
+    if b"\xff\xd9" not in content:
+        raise ValueError("image file is truncated")
+    with Image.open(io.BytesIO(_as_tiff(content, header)), formats=["TIFF"]) as image:
+        return from_pillow(image), header.orientation
+
+
+@dataclass(frozen=True)
+class _JpegHeader:
+    bits: int
+    height: int
+    width: int
+    channels: int
+    orientation: int
+
+
+def _jpeg_header(content: bytes) -> _JpegHeader | None:
+    """Frame header and EXIF orientation; None where the segments make no sense."""
+    position, orientation = 2, 1
+    while position + 10 <= len(content) and content[position] == 0xFF:
+        marker, length = struct.unpack_from(">xBH", content, position)
+        if marker == 0xE1 and content[position + 4 : position + 8] == b"Exif":
+            exif = Image.Exif()
+            exif.load(content[position + 4 : position + 2 + length])
+            value = exif.get(_EXIF_ORIENTATION, 1)
+            orientation = value if value in range(1, 9) else 1
+        # Frame headers are C0…CF, but for tables (C4), extensions (C8) and arithmetic coding (CC).
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            bits, height, width, channels = struct.unpack_from(">BHHB", content, position + 4)
+            return _JpegHeader(bits, height, width, channels, orientation)
+        position += 2 + length
+    return None
+
+
+def _as_tiff(jpeg: bytes, header: _JpegHeader) -> bytes:
+    """One little-endian TIFF directory after the JPEG stream, which becomes its only strip."""
+    start = 8
+    stream = jpeg + b"\x00" * (len(jpeg) % 2)
+    tags = {
+        _WIDTH: header.width,
+        _HEIGHT: header.height,
+        _BITS: header.bits,
+        259: 7,  # compression: JPEG
+        262: 1,  # photometric: 0 is black
+        273: start,  # strip offset
+        277: 1,  # samples per pixel
+        278: header.height,  # rows per strip
+        279: len(jpeg),  # bytes in the strip
+    }
+    long = 4
+    directory = struct.pack("<H", len(tags)) + b"".join(
+        struct.pack("<HHII", tag, long, 1, value) for tag, value in tags.items()
+    )
+    return struct.pack("<2sHI", b"II", 42, start + len(stream)) + stream + directory + bytes(4)

@@ -1,0 +1,308 @@
+"""Timing: the arithmetic alone, and whole measurements of a small network in real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ritm_edge.benchmarks import latency, machine
+from ritm_edge.benchmarks.inputs import round_inputs
+from ritm_edge.benchmarks.latency import (
+    LatencyReport,
+    LatencyRow,
+    LatencySettings,
+    common_size,
+    measure,
+    paired_ratios,
+    step_count,
+)
+from ritm_edge.benchmarks.worker_client import WorkerClient
+from ritm_edge.cli import bench
+from ritm_edge.errors import (
+    ArtifactError,
+    CheckpointError,
+    InputFileError,
+    OutputFileError,
+    RitmEdgeError,
+    UsageError,
+)
+from ritm_edge.io_spec import IOSpec
+from ritm_edge.model.checkpoint import save_checkpoint
+from ritm_edge.model.ritm import build_model
+
+QUICK = LatencySettings(runs=3, warmup=1, cold_starts=1, threads=1, size=(32, 48))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "model.pth"
+    save_checkpoint(build_model("hrnet18s").eval(), path)
+    return path
+
+
+def make_row(**changes: object) -> LatencyRow:
+    values: dict[str, object] = {
+        "path": "a.onnx",
+        "runtime": "onnx",
+        "engine": None,
+        "baseline": False,
+        "samples_ms": (10.0, 30.0, 20.0),
+        "ratios": (0.5, 0.6, 4.0),
+        "cold_starts_ms": (300.0, 100.0, 200.0),
+        "peak_memory_bytes": 5_000_000,
+        "idle_memory_bytes": 1_000_000,
+        "file_bytes": 2_000_000,
+    }
+    return LatencyRow(**{**values, **changes})
+
+
+def invoke(*arguments: str | Path):
+    return CliRunner().invoke(bench.app, ["latency", *(str(a) for a in arguments)])
+
+
+def fails(kind: type[RitmEdgeError], *arguments: str | Path) -> str:
+    result = invoke(*arguments)
+    assert type(result.exception) is kind, result.exception or result.output
+    return str(result.exception)
+
+
+def test_statistics_of_a_row():
+    row = make_row(samples_ms=tuple(float(v) for v in range(1, 12)))
+    assert row.median_ms == 6
+    assert row.p90_ms == 10
+    assert row.ratio == 0.6  # the median of the rounds, not the ratio of medians
+    assert row.cold_start_ms == 200
+    assert make_row(ratios=None).ratio is None
+
+
+def test_ratios_are_taken_round_by_round():
+    # A slow minute hits both in round 2: the ratio does not see it.
+    assert paired_ratios((2.0, 20.0, 2.0), (4.0, 40.0, 4.0)) == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError):
+        paired_ratios((1.0,), (1.0, 2.0))
+
+
+def test_one_size_for_all():
+    a, b, free = (Path("a"), IOSpec(64, 96)), (Path("b"), IOSpec(32, 96)), (Path("c"), IOSpec())
+    assert common_size([free], None) == (400, 400)
+    assert common_size([free], (48, 64)) == (48, 64)
+    assert common_size([free, a], None) == (64, 96)
+    assert common_size([a, free], (64, 96)) == (64, 96)
+    with pytest.raises(UsageError, match=r"a takes 64x96, b takes 32x96"):
+        common_size([a, b, free], None)
+    with pytest.raises(UsageError, match="48x64"):
+        common_size([a], (48, 64))
+
+
+@pytest.mark.parametrize(
+    "values", [{"runs": 0}, {"warmup": -1}, {"cold_starts": 0}, {"size": (8, 8)}]
+)
+def test_settings_out_of_range(values):
+    with pytest.raises(UsageError):
+        LatencySettings(**values)
+
+
+def test_inputs_are_fresh_and_the_same_for_all():
+    artifact, checkpoint = IOSpec(32, 48, max_clicks=6), IOSpec(max_clicks=None)
+    first = round_inputs(artifact, (32, 48), seed=0, index=0)
+    again = round_inputs(artifact, (32, 48), seed=0, index=0)
+    other = round_inputs(checkpoint, (32, 48), seed=0, index=0)
+    later = round_inputs(artifact, (32, 48), seed=0, index=1)
+    assert {name: a.shape for name, a in first.items()} == {
+        "image": (1, 3, 32, 48),
+        "clicks": (1, 12, 3),
+        "prev_mask": (1, 1, 32, 48),
+    }
+    for name, array in first.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, again[name])
+        assert not np.array_equal(array, later[name])
+    np.testing.assert_array_equal(first["image"], other["image"])
+    np.testing.assert_array_equal(first["clicks"][0, :2], other["clicks"][0, :2])
+    np.testing.assert_array_equal(first["clicks"][0, 6], other["clicks"][0, 2])
+    assert first["prev_mask"].min() == 0
+    assert first["prev_mask"].max() == 1
+    assert "prev_mask" not in round_inputs(IOSpec(prev_mask=False), (32, 48), seed=0, index=0)
+
+
+def test_file_sizes(tmp_path):
+    (tmp_path / "model.mlpackage" / "Data").mkdir(parents=True)
+    (tmp_path / "model.mlpackage" / "Manifest.json").write_bytes(b"12345")
+    (tmp_path / "model.mlpackage" / "Data" / "weight.bin").write_bytes(bytes(1000))
+    assert machine.file_bytes(tmp_path / "model.mlpackage") == 1005
+    assert machine.file_bytes(tmp_path / "model.mlpackage" / "Manifest.json") == 5
+
+
+def test_peak_memory_is_in_bytes_and_of_this_process_alone():
+    block = np.ones(40_000_000)  # 320 MB here must not count there
+    code = (
+        "import numpy as np\n"
+        "from ritm_edge.benchmarks.machine import peak_memory_bytes\n"
+        "print(peak_memory_bytes())\n"
+        "np.ones(25_000_000)\n"
+        "print(peak_memory_bytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 10e6 < before < 200e6 < block.nbytes
+    assert 190e6 < after - before < 300e6
+
+
+def test_machine_description():
+    values = machine.describe_machine()
+    assert values["cores"] >= values["usable_cores"] >= 1
+    assert json.loads(json.dumps(values)) == values
+    assert machine.describe_versions()["torch"]
+
+
+def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
+    calls: list[tuple[str, int]] = []
+
+    class FakeWorker:
+        def __init__(self, path, *, threads):
+            self.path, self.threads = path, threads
+            self.runtime, self.engine, self.spec = "fake", None, IOSpec()
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            calls.append((self.path.name, -2))
+
+        def memory(self):
+            return 7
+
+        def open(self):
+            calls.append((self.path.name, -1))
+            return 100.0
+
+        def run(self, size, *, seed, index):
+            assert (size, seed) == ((32, 48), 5)
+            calls.append((self.path.name, index))
+            return {"a": 10.0, "b": 5.0}[self.path.name] * (index + 1)
+
+    monkeypatch.setattr(latency, "WorkerClient", FakeWorker)
+    monkeypatch.setattr(latency, "PAUSE_S", 0)
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"x")
+    settings = LatencySettings(runs=3, warmup=2, cold_starts=2, size=(32, 48), seed=5)
+    steps: list[str] = []
+
+    result = measure(
+        [tmp_path / "b"], baseline=tmp_path / "a", settings=settings, report=steps.append
+    )
+
+    text = " ".join(f"{name}{index}" for name, index in calls)
+    cold = "a-1 b-1 a0 b0 a-1 a0 a-2 b-1 b0 b-2"  # the second cold start in a process of its own
+    assert text == f"{cold} a1 b1 a2 b2 a3 b3 a4 b4 a5 b5 b-2 a-2"
+    assert len(steps) == step_count(2, settings)
+    pytorch, artifact = result.rows
+    assert (pytorch.baseline, artifact.baseline) == (True, False)
+    assert artifact.samples_ms == (20.0, 25.0, 30.0)
+    assert artifact.ratios == (0.5, 0.5, 0.5)
+    assert pytorch.cold_starts_ms == (110.0, 110.0)
+
+
+def test_a_measurement_in_real_processes(checkpoint, tmp_path):
+    copy = tmp_path / "copy.pth"
+    copy.write_bytes(checkpoint.read_bytes())
+
+    report = measure([copy], baseline=checkpoint, settings=QUICK)
+
+    pytorch, other = report.rows
+    assert [row.path for row in report.rows] == [str(checkpoint), str(copy)]
+    for row in report.rows:
+        assert row.runtime == "pytorch"
+        assert len(row.samples_ms) == 3
+        assert min(row.samples_ms) > 0.5  # a network of 4 million parameters, 32x48 pixels
+        assert row.cold_start_ms > max(row.samples_ms)
+        # Python with NumPy alone, then PyTorch and the weights on top of it.
+        assert row.idle_memory_bytes < row.peak_memory_bytes - 2 * row.file_bytes
+        assert row.file_bytes == checkpoint.stat().st_size
+    assert pytorch.ratio == 1
+    assert other.ratios == paired_ratios(other.samples_ms, pytorch.samples_ms)
+    assert 0.2 < other.ratio < 5  # the same network
+    assert json.loads(json.dumps(report.as_dict()))["rows"][1]["ratio_to_pytorch"] == other.ratio
+
+
+def test_threads_reach_the_worker(checkpoint):
+    with WorkerClient(checkpoint, threads=1) as worker:
+        worker.open()
+        worker.run((32, 32), seed=0, index=0)
+        status = Path(f"/proc/{worker._process.pid}/environ")
+        if status.exists():
+            assert b"OMP_NUM_THREADS=1" in status.read_bytes()
+
+
+def test_errors_of_the_worker_keep_their_kind(checkpoint, tmp_path):
+    broken = tmp_path / "broken.pth"
+    broken.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"broken\.pth"):
+        measure([broken], baseline=None, settings=QUICK)
+    with pytest.raises(InputFileError, match="missing"):
+        measure([tmp_path / "missing.onnx"], baseline=None, settings=QUICK)
+    with pytest.raises(UsageError, match="nothing to time"):
+        measure([], baseline=None, settings=QUICK)
+
+
+def test_a_worker_that_dies_is_reported(checkpoint):
+    with WorkerClient(checkpoint) as worker:
+        os.kill(worker._process.pid, signal.SIGKILL)
+        with pytest.raises(ArtifactError, match="ended its process"):
+            worker.open()
+
+
+def test_worker_processes_end_with_the_block(checkpoint):
+    with WorkerClient(checkpoint) as worker:
+        worker.memory()
+    assert worker._process.returncode == 0
+
+
+def test_command_prints_json_and_saves_it(checkpoint, tmp_path):
+    result = invoke(
+        *("--checkpoint", checkpoint, "--size", "32x48", "--threads", "1", "--runs", "2"),
+        *("--warmup", "0", "--cold-starts", "1", "--json", "-o", tmp_path / "report.json"),
+    )
+    assert result.exit_code == 0, result.exception
+    values = json.loads(result.stdout)
+    assert values == json.loads((tmp_path / "report.json").read_text())
+    assert values["size"] == [32, 48]
+    assert values["settings"]["threads"] == 1
+    assert len(values["rows"][0]["samples_ms"]) == 2
+    assert values["machine"]["cores"] == os.cpu_count()
+
+
+def test_table_marks_the_reference_evaluator(monkeypatch, tmp_path):
+    rows = (
+        make_row(ratios=None),
+        make_row(path="b.mlpackage", runtime="coreml", engine="reference evaluator"),
+    )
+    machine_values = {"cpu": "A CPU", "usable_cores": 2, "load_average_1min": 0.1}
+    report = LatencyReport(machine_values, {}, QUICK, (32, 48), rows)
+    monkeypatch.setattr(latency, "measure", lambda *_args, **_kwargs: report)
+
+    result = invoke(tmp_path / "a.onnx", "--no-pytorch")
+
+    assert result.exit_code == 0, result.exception
+    first, second = (
+        line for line in result.stdout.splitlines() if ".onnx" in line or ".ml" in line
+    )
+    assert "—" in first  # no ratio without PyTorch
+    assert "coreml: reference evaluator" in second
+    assert "nothing about a device" in result.stderr.replace("\n", " ")
+    assert rows[0].is_device_time
+    assert not rows[1].is_device_time
+
+
+def test_wrong_arguments(checkpoint, tmp_path):
+    assert "--no-pytorch" in fails(UsageError, "--no-pytorch", "--checkpoint", checkpoint)
+    fails(UsageError, "--no-pytorch")
+    fails(UsageError, "--checkpoint", checkpoint, "--size", "big")
+    fails(OutputFileError, "--checkpoint", checkpoint, "-o", tmp_path)
+    fails(InputFileError, tmp_path / "missing.onnx", "--no-pytorch")

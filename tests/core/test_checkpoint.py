@@ -1,0 +1,179 @@
+"""Checkpoints: the published form, strictness, and hostile files."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from ritm_edge import build_model, load_checkpoint, save_checkpoint
+from ritm_edge.errors import CheckpointError, InputFileError, OutputFileError, UsageError
+from ritm_edge.model.checkpoint import published_config, save_safetensors
+from ritm_edge.weights import default_checkpoint, embedded_checkpoint
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return build_model("hrnet18s").eval()
+
+
+def assert_same_weights(first, second):
+    for (name, a), (other, b) in zip(
+        first.state_dict().items(), second.state_dict().items(), strict=True
+    ):
+        assert name == other
+        assert torch.equal(a, b), name
+
+
+def test_round_trip_in_the_published_form(model, tmp_path):
+    path = tmp_path / "model.pth"
+    save_checkpoint(model, path)
+    content = torch.load(path, weights_only=True)
+    assert content["config"]["class"] == "isegm.model.is_hrnet_model.HRNetModel"
+    assert content["config"]["params"]["ocr_width"]["value"] == 48
+    loaded = load_checkpoint(path)
+    assert loaded.config == model.config
+    assert not loaded.training
+    assert_same_weights(model, loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"input_scheme": "conv1e"},
+        {"input_scheme": "dmf", "prev_mask": False},
+        {"encoding": "distance", "radius": 260, "leaky_relu": False},
+    ],
+)
+def test_every_configuration_survives_the_published_form(arguments, tmp_path):
+    variant = build_model("hrnet18s", **arguments)
+    save_checkpoint(variant, tmp_path / "v.pth")
+    assert load_checkpoint(tmp_path / "v.pth").config == variant.config
+
+
+def test_a_checkpoint_written_by_the_published_code_loads(model, tmp_path):
+    """Its config also has arguments that we do not use, and a class-valued one."""
+    config = published_config(model.config)
+    config["params"] |= {
+        "norm_layer": {
+            "type": "class",
+            "value": "torch.nn.modules.batchnorm.BatchNorm2d",
+            "specified": False,
+        },
+        "backbone_lr_mult": {"type": "builtin", "value": 0.1, "specified": False},
+        "cpu_dist_maps": {"type": "builtin", "value": False, "specified": False},
+        "clicks_groups": {"type": "builtin", "value": None, "specified": False},
+    }
+    path = tmp_path / "published.pth"
+    torch.save({"state_dict": model.state_dict(), "config": config}, path)
+    assert_same_weights(model, load_checkpoint(path, model="hrnet18s"))
+
+
+def test_safetensors_hold_half_precision_and_load_as_float32(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_safetensors(model, path)
+    assert path.stat().st_size < 9e6
+    loaded = load_checkpoint(path)
+    for name, value in loaded.state_dict().items():
+        expected = model.state_dict()[name]
+        assert value.dtype == expected.dtype
+        assert torch.equal(
+            value, expected.half().float() if value.is_floating_point() else expected
+        )
+
+
+def test_the_embedded_weights_load():
+    assert load_checkpoint(default_checkpoint()).config == build_model("hrnet18s").config
+    assert default_checkpoint().stat().st_size <= 9e6
+    with pytest.raises(UsageError, match="hrnet32"):
+        embedded_checkpoint("hrnet32")
+
+
+def test_missing_and_unexpected_keys_are_named(model, tmp_path):
+    state = dict(model.state_dict())
+    state["stranger.weight"] = state.pop("feature_extractor.cls_head.bias")
+    state["feature_extractor.cls_head.weight"] = torch.zeros(2, 2)
+    path = tmp_path / "odd.pth"
+    torch.save({"config": published_config(model.config), "state_dict": state}, path)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path)
+    text = str(caught.value)
+    assert "1 missing (feature_extractor.cls_head.bias)" in text
+    assert "1 unexpected (stranger.weight)" in text
+    assert "feature_extractor.cls_head.weight [2, 2] instead of [1, 96, 1, 1]" in text
+
+
+def test_a_checkpoint_of_another_model_is_refused(model, tmp_path):
+    path = tmp_path / "model.pth"
+    save_checkpoint(model, path)
+    with pytest.raises(CheckpointError, match="holds hrnet18s, not hrnet32"):
+        load_checkpoint(path, model="hrnet32")
+    config = published_config(model.config)
+    config["params"]["width"]["value"] = 48
+    torch.save({"config": config, "state_dict": model.state_dict()}, path)
+    with pytest.raises(CheckpointError, match="width 48"):
+        load_checkpoint(path)
+    config["class"] = "isegm.model.is_segformer_model.SegFormer"
+    torch.save({"config": config, "state_dict": model.state_dict()}, path)
+    with pytest.raises(CheckpointError, match="is_segformer_model"):
+        load_checkpoint(path)
+
+
+class RunsCode:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def test_a_pickle_that_would_run_code_does_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "evil.pth"
+    torch.save({"config": {}, "state_dict": RunsCode()}, path)
+    with pytest.raises(CheckpointError, match="nothing was executed"):
+        load_checkpoint(path)
+    path.write_bytes(pickle.dumps(RunsCode()))
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("keep", [0, 1, 100, 5000, -1000])
+def test_truncated_files_give_one_sentence(model, tmp_path, suffix, keep):
+    path = tmp_path / f"model{suffix}"
+    (save_checkpoint if suffix == ".pth" else save_safetensors)(model, path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"state_dict": {}}, {"config": {}, "state_dict": {"a": 1}}]
+)
+def test_other_contents_are_refused(tmp_path, content):
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(InputFileError, match="does not exist"):
+        load_checkpoint(tmp_path / "none.pth")
+    with pytest.raises(CheckpointError, match="is a folder"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_failed_write_keeps_what_was_there(model, tmp_path, monkeypatch):
+    path = tmp_path / "model.pth"
+    path.write_text("precious")
+
+    def disk_full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", disk_full)
+    with pytest.raises(OutputFileError, match="No space left"):
+        save_checkpoint(model, path)
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,203 @@
+"""Every registered target: convert a small model, describe itself, agree with PyTorch."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ritm_edge import open_runtime
+from ritm_edge.artifact import ArtifactInfo
+from ritm_edge.errors import (
+    ArtifactError,
+    InputFileError,
+    ParityError,
+    ShapeError,
+    UsageError,
+)
+from ritm_edge.export import pipeline
+from ritm_edge.export.pipeline import Exported, export_model
+from ritm_edge.export.registry import all_targets, find_target
+from ritm_edge.export.target import Target
+from ritm_edge.io_spec import IOSpec
+from ritm_edge.parity import compare, parity_cases
+from ritm_edge.runtimes.base import runtime_suffixes
+
+from ..runtimes import tiny_info, tiny_reference
+
+SPEC = IOSpec(64, 96, max_clicks=3)
+TARGETS = [pytest.param(target, id=target.name) for target in all_targets()]
+
+
+@pytest.fixture(scope="module")
+def exported(request, tmp_path_factory) -> tuple[Target, Exported]:
+    target = request.param
+    path = tmp_path_factory.mktemp(target.name) / f"tiny{target.suffix}"
+    return target, export_model(tiny_reference(), tiny_info(SPEC, target.name), target, path)
+
+
+each_target = pytest.mark.parametrize("exported", TARGETS, indirect=True)
+
+
+def test_three_targets_are_registered_and_each_has_a_runtime():
+    names = {target.name: target.suffix for target in all_targets()}
+    assert {"onnx": ".onnx", "tflite": ".tflite", "coreml": ".mlpackage"}.items() <= names.items()
+    assert set(names.values()) <= set(runtime_suffixes())
+    with pytest.raises(UsageError, match="unknown target 'onx'"):
+        find_target("onx")
+
+
+@each_target
+def test_the_artifact_describes_itself(exported):
+    target, item = exported
+    runtime = open_runtime(item.path)
+    assert runtime.info is not None
+    assert runtime.info.target == target.name
+    assert runtime.spec == SPEC
+    assert runtime.info.parity["passed"] is True
+    assert runtime.info.parity["max_abs"] == item.parity.max_abs
+    assert list(item.path.parent.iterdir()) == [item.path]
+
+
+@each_target
+def test_it_agrees_with_pytorch_on_inputs_it_was_not_verified_on(exported):
+    target, item = exported
+    photo = np.random.default_rng(5).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    report = compare(
+        open_runtime(item.path),
+        tiny_reference(),
+        parity_cases(SPEC, seed=77, photos=[photo]),
+        target.tolerance,
+    )
+    assert report.passed, report
+    assert {"no click", "one positive", "outside", "all slots full", "photo 1"} <= {
+        case.name for case in report.cases
+    }
+
+
+@each_target
+def test_uint8_images_and_a_missing_previous_mask_are_accepted(exported):
+    runtime = open_runtime(exported[1].path, threads=1)
+    image = np.random.default_rng(1).integers(0, 256, (1, 3, 64, 96), dtype=np.uint8)
+    clicks = np.full((1, 6, 3), -1)
+    clicks[0, 0] = 30, 40, 0
+    mask = runtime.run({"image": image, "clicks": clicks})["mask"]
+    zeros = np.zeros((1, 1, 64, 96))
+    given = runtime.run({"image": image, "clicks": clicks, "prev_mask": zeros})["mask"]
+    assert mask.dtype == np.float32
+    assert np.array_equal(mask, given)
+
+
+@each_target
+def test_wrong_names_and_shapes_are_refused(exported):
+    runtime = open_runtime(exported[1].path)
+    image, clicks = np.zeros((1, 3, 64, 96)), np.zeros((1, 6, 3))
+    with pytest.raises(ShapeError, match=r"\[1, 3, 64, 64\] instead of \[1, 3, 64, 96\]"):
+        runtime.run({"image": image[..., :64], "clicks": clicks})
+    with pytest.raises(ShapeError, match="clicks"):
+        runtime.run({"image": image, "clicks": clicks[:, :4]})
+    with pytest.raises(ShapeError, match="points"):
+        runtime.run({"image": image, "points": clicks})
+
+
+def weight_file(path):
+    return next(path.rglob("weight.bin")) if path.is_dir() else path
+
+
+@each_target
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.98])
+def test_truncated_files_give_one_sentence(exported, keep, tmp_path):
+    source = exported[1].path
+    copy = tmp_path / source.name
+    shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+    part = weight_file(copy)
+    part.write_bytes(part.read_bytes()[: int(keep * part.stat().st_size)])
+    with pytest.raises(ArtifactError) as caught:
+        open_runtime(copy).run({"image": np.zeros((1, 3, 64, 96)), "clicks": -np.ones((1, 6, 3))})
+    assert "\n" not in str(caught.value)
+
+
+@each_target
+def test_an_artifact_without_description_is_refused(exported, tmp_path):
+    target, item = exported
+    copy = tmp_path / item.path.name
+    shutil.copytree(item.path, copy) if item.path.is_dir() else shutil.copy(item.path, copy)
+    target.stamp(copy, json.dumps({"format_version": 99}))
+    with pytest.raises(ArtifactError, match="another format"):
+        open_runtime(copy)
+
+
+@each_target
+def test_a_description_of_other_shapes_is_refused(exported, tmp_path):
+    """Whoever edits the metadata must not make a session feed wrong shapes."""
+    target, item = exported
+    copy = tmp_path / item.path.name
+    shutil.copytree(item.path, copy) if item.path.is_dir() else shutil.copy(item.path, copy)
+    info = open_runtime(item.path).info
+    target.stamp(copy, replace(info, io=replace(SPEC, height=128)).to_json())
+    with pytest.raises(ArtifactError):
+        open_runtime(copy).run({"image": np.zeros((1, 3, 128, 96)), "clicks": -np.ones((1, 6, 3))})
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_model_without_previous_mask(target, tmp_path):
+    spec = IOSpec(64, 64, max_clicks=1, prev_mask=False)
+    item = export_model(
+        tiny_reference(prev_mask=False),
+        tiny_info(spec, target.name),
+        target,
+        tmp_path / f"tiny{target.suffix}",
+    )
+    assert item.parity.passed
+    assert open_runtime(item.path).spec.input_names == ("image", "clicks")
+
+
+def test_a_dynamic_artifact_takes_any_size(tmp_path):
+    spec = IOSpec(max_clicks=2)
+    target = find_target("onnx")
+    item = export_model(tiny_reference(), tiny_info(spec, "onnx"), target, tmp_path / "tiny.onnx")
+    assert len({case.name.split()[-1] for case in item.parity.cases}) == 2
+    inputs = {"image": np.zeros((1, 3, 37, 101)), "clicks": -np.ones((1, 4, 3))}
+    mask = open_runtime(item.path).run(inputs)
+    assert mask["mask"].shape == (1, 1, 37, 101)
+
+
+@pytest.mark.parametrize("target", [p for p in TARGETS if p.values[0].convert_dynamic is None])
+def test_a_target_without_dynamic_sizes_says_so(target, tmp_path):
+    info = tiny_info(IOSpec(max_clicks=2), target.name)
+    with pytest.raises(UsageError, match="needs a fixed size"):
+        export_model(tiny_reference(), info, target, tmp_path / f"tiny{target.suffix}")
+
+
+def test_an_artifact_that_disagrees_is_not_kept(tmp_path):
+    """The converter below exports other weights than those it is compared with."""
+    old = tmp_path / "tiny.onnx"
+    old.write_text("older artifact")
+    good = find_target("onnx")
+
+    def convert_wrongly(graph, example, names, path):
+        head = graph.model.feature_extractor.cls_head
+        head.bias.data += 0.01
+        good.convert(graph, example, names, path)
+        head.bias.data -= 0.01
+
+    bad = replace(good, convert=convert_wrongly)
+    with pytest.raises(ParityError, match="disagrees with PyTorch"):
+        export_model(tiny_reference(), tiny_info(SPEC, "onnx"), bad, old)
+    assert old.read_text() == "older artifact"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_missing_and_unknown_files(tmp_path):
+    with pytest.raises(InputFileError, match="does not exist"):
+        open_runtime(tmp_path / "none.onnx")
+    (tmp_path / "model.bin").write_text("x")
+    with pytest.raises(InputFileError, match="no known suffix"):
+        open_runtime(tmp_path / "model.bin")
+
+
+def test_descriptions_survive_a_round_trip(tmp_path):
+    info = tiny_info(SPEC, "onnx")
+    assert ArtifactInfo.from_json(info.to_json(), tmp_path) == info
+    assert pipeline.artifact_name("hrnet18s", SPEC, find_target("onnx")) == "hrnet18s-64x96.onnx"

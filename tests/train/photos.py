@@ -1,0 +1,55 @@
+"""Small generated photos with label maps, in the layout of the training data."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ritm_edge.train.config import TrainConfig
+
+SIZE = (72, 96)
+
+
+def shapes(seed: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """A photo uint8 [H, W, 3] (RGB) with a disk (id 1) and a box (id 2), and its label map.
+
+    Each id has a colour of its own (`COLOURS`) with a little noise, so that a crop shows whether
+    photo and labels still match.
+    """
+    rng = np.random.default_rng(seed)
+    height, width = size
+    labels = np.zeros(size, np.uint8)
+    centre = (int(width * rng.uniform(0.25, 0.35)), int(height * rng.uniform(0.4, 0.6)))
+    cv2.circle(labels, centre, int(height * rng.uniform(0.15, 0.25)), 1, -1)
+    left, top = int(width * rng.uniform(0.6, 0.7)), int(height * rng.uniform(0.2, 0.4))
+    cv2.rectangle(labels, (left, top), (left + width // 4, top + height // 3), 2, -1)
+    noise = rng.integers(-12, 13, (*size, 3))
+    return np.clip(COLOURS[labels] + noise, 0, 255).astype(np.uint8), labels
+
+
+COLOURS = np.array([(40, 60, 200), (210, 70, 40), (60, 200, 70)])
+
+
+def write_photos(root: Path, count: int = 4, *, set_name: str = "shapes") -> Path:
+    """Write `root`/`set_name`/images/N.png and masks/N.png; returns `root`."""
+    for folder in ("images", "masks"):
+        (root / set_name / folder).mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        photo, labels = shapes(index)
+        cv2.imwrite(str(root / set_name / "images" / f"{index}.png"), photo[..., ::-1])
+        cv2.imwrite(str(root / set_name / "masks" / f"{index}.png"), labels)
+    return root
+
+
+def small_config(**changes: object) -> TrainConfig:
+    """Settings of a run that takes seconds."""
+    values: dict[str, object] = {
+        "crop": (32, 32),
+        "batch_size": 2,
+        "steps": 4,
+        "warmup_steps": 2,
+        "learning_rate": 1e-3,
+        "min_object_pixels": 20,
+        **changes,
+    }
+    return TrainConfig(**values)  # type: ignore[arg-type]

@@ -1,0 +1,119 @@
+"""`ritm-edge train` as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from ritm_edge.cli.train import command
+from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.train.recipes import recipe_names
+from ritm_edge.train.run_log import LOG
+from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS
+
+app = typer.Typer()
+app.command()(command)
+SMALL = ["--crop", "32x32", "--batch-size", "2", "--steps", "3", "--threads", "1"]
+
+
+def invoke(*arguments: object):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=True)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_the_list_names_every_recipe():
+    result = invoke("--list")
+    assert result.exit_code == 0
+    for name in recipe_names():
+        assert name in result.output
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_a_run_says_where_the_result_is_and_what_comes_next(photos, tmp_path):
+    output = tmp_path / "run"
+    result = invoke("--data", photos, "--output", output, *SMALL, "--seed", 5, "--lr", 0.002)
+    assert result.exit_code == 0, result.output
+    assert "step 3/3" in result.stderr
+    assert f"ritm-edge export --checkpoint {output / WEIGHTS}" in result.stderr
+    saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)["training"]["config"]
+    assert saved["crop"] == [32, 32]
+    assert (saved["batch_size"], saved["steps"], saved["seed"]) == (2, 3, 5)
+    assert saved["learning_rate"] == 0.002
+    assert saved["set_weights"]  # from the default recipe
+    assert [json.loads(r)["step"] for r in (output / LOG).read_text().splitlines()] == [3]
+
+    with pytest.raises(TrainingError, match="--resume"):
+        invoke("--data", photos, "--output", output, *SMALL)
+
+
+def test_options_that_cannot_be_used(photos, tmp_path):
+    with pytest.raises(UsageError, match="pass --data and --output"):
+        invoke("--data", photos)
+    with pytest.raises(UsageError, match="unknown recipe"):
+        invoke("--data", photos, "--output", tmp_path, "--recipe", "fast")
+    with pytest.raises(UsageError, match="not a size"):
+        invoke("--data", photos, "--output", tmp_path, "--crop", "64")
+    with pytest.raises(UsageError, match="batch size is 1"):
+        invoke("--data", photos, "--output", tmp_path, "--batch-size", 1)
+    assert invoke("--data", photos, "--output", tmp_path, "--workers", -1).exit_code == 2
+
+
+RUN = """
+import sys
+import typer
+from ritm_edge.cli.train import command
+app = typer.Typer()
+app.command()(command)
+app(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_saves_and_goes_on(photos, tmp_path, number):
+    output = tmp_path / "run"
+    arguments = ["--data", str(photos), "--output", str(output), "--crop", "32x32"]
+    arguments += ["--batch-size", "2", "--steps", "100000", "--threads", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        _wait_for(output / LOG, process)
+        os.killpg(process.pid, number)  # as a terminal does: the data workers get it too
+        _, errors = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+    assert str(output / LAST_CHECKPOINT) in errors
+    saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)
+    done = saved["training"]["step"]
+    assert f"after step {done} of 100000" in errors
+    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG]
+
+
+def _wait_for(log: Path, process: subprocess.Popen) -> None:
+    """Until the first row is written: the run is in its loop."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(process.stderr.read())
+        if log.exists() and log.stat().st_size:
+            return
+        time.sleep(0.1)
+    raise AssertionError("no training step within 90 s")

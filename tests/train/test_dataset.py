@@ -1,0 +1,136 @@
+"""Samples: found, decided by (seed, position), and refused with the file's name."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ritm_edge.errors import TrainingError
+from ritm_edge.train.dataset import ClickDataset, draw_probabilities, find_annotations
+from ritm_edge.train.loader import batches
+
+from .photos import shapes, small_config, write_photos
+
+
+def dataset(root, *, start=0, **changes):
+    return ClickDataset(find_annotations(root), small_config(**changes), start=start)
+
+
+def collected(root, *, workers, start=0):
+    samples = dataset(root, start=start, steps=5)
+    return list(batches(samples, batch_size=2, workers=workers))
+
+
+def test_pairs_are_found_in_a_stable_order(tmp_path):
+    write_photos(tmp_path, 2, set_name="b")
+    write_photos(tmp_path, 1, set_name="a")
+    (tmp_path / "b" / "masks_fine").mkdir()
+    cv2.imwrite(str(tmp_path / "b" / "masks_fine" / "1.png"), shapes(1)[1])
+    cv2.imwrite(str(tmp_path / "b" / "masks" / "alone.png"), shapes(1)[1])
+    found = [(a.set_name, a.labels.stem) for a in find_annotations(tmp_path)]
+    assert found == [("a/masks", "0"), ("b/masks", "0"), ("b/masks", "1"), ("b/masks_fine", "1")]
+
+
+def test_an_empty_folder_says_what_it_should_hold(tmp_path):
+    with pytest.raises(TrainingError, match=r"SET/masks/NAME\.png"):
+        find_annotations(tmp_path)
+
+
+def test_sets_are_drawn_by_their_weights(tmp_path):
+    write_photos(tmp_path, 3, set_name="a")
+    write_photos(tmp_path, 1, set_name="b")
+    annotations = find_annotations(tmp_path)
+    by_size = draw_probabilities(annotations, small_config())
+    np.testing.assert_allclose(by_size, 0.25)
+    weights = {"a/masks": 0.2, "b/masks": 0.6, "absent/masks": 5.0}
+    weighted = draw_probabilities(annotations, small_config(set_weights=weights))
+    np.testing.assert_allclose(weighted, [0.25 / 3, 0.25 / 3, 0.25 / 3, 0.75])
+    with pytest.raises(TrainingError, match="weight 0"):
+        draw_probabilities(annotations, small_config(set_weights={"a/masks": 0, "b/masks": 0}))
+
+
+def test_a_sample_holds_what_the_network_takes(photos):
+    samples = dataset(photos, crop=(48, 64), steps=20)
+    assert len(samples) == 40
+    for index in range(20):
+        sample = samples[index]
+        assert sample["image"].shape == (3, 48, 64)
+        assert sample["image"].dtype == torch.float32
+        assert 0 <= float(sample["image"].min()) < float(sample["image"].max()) <= 1
+        assert sample["clicks"].shape == (48, 3)
+        truth = sample["labels"][0]
+        assert int((truth == 1).sum()) >= 20
+        for start, inside in ((0, True), (24, False)):
+            clicks = sample["clicks"][start : start + 24]
+            for row, column, _ in clicks[clicks[:, 2] >= 0].int().tolist():
+                assert (truth[row, column] == 1) == inside
+
+
+def test_ignored_pixels_become_minus_one_and_get_no_click(tmp_path):
+    write_photos(tmp_path, 2)
+    for index in range(2):
+        _, labels = shapes(index)
+        ring = cv2.dilate((labels == 1).astype(np.uint8), np.ones((9, 9))) > 0
+        labels[ring & (labels == 0)] = 255
+        cv2.imwrite(str(tmp_path / "shapes" / "masks" / f"{index}.png"), labels)
+    samples = dataset(tmp_path, steps=30)
+    ignored = 0
+    for index in range(60):
+        sample = samples[index]
+        truth = sample["labels"][0]
+        ignored += int((truth == -1).sum())
+        for row, column, order in sample["clicks"].int().tolist():
+            assert order < 0 or truth[row, column] != -1
+    assert ignored > 1000
+
+
+def test_data_depends_on_seed_and_position_alone(photos):
+    here, one, two = (collected(photos, workers=n) for n in (0, 1, 2))
+    resumed = collected(photos, workers=1, start=3)
+    for other in (one, two):
+        for first, second in zip(here, other, strict=True):
+            assert all(torch.equal(first[key], second[key]) for key in first)
+    for first, second in zip(here[3:], resumed, strict=True):
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not torch.equal(here[0]["image"], here[1]["image"])
+    assert not torch.equal(dataset(photos, seed=1)[0]["image"], dataset(photos)[0]["image"])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("damage", ["photo", "labels", "size", "colour"])
+def test_a_broken_file_is_named_in_one_sentence(tmp_path, damage, workers):
+    write_photos(tmp_path, 1)
+    image, mask = (tmp_path / "shapes" / name / "0.png" for name in ("images", "masks"))
+    if damage == "photo":
+        image.write_bytes(b"no photo at all")
+    elif damage == "labels":
+        mask.write_bytes(b"")
+    elif damage == "size":
+        cv2.imwrite(str(mask), shapes(0)[1][:-1])
+    else:
+        cv2.imwrite(str(mask), shapes(0)[0])
+    broken = image if damage == "photo" else mask
+    with pytest.raises(TrainingError) as caught:
+        collected(tmp_path, workers=workers)
+    message = str(caught.value)
+    assert message.startswith(str(broken))
+    assert "\n" not in message
+    assert "Traceback" not in message
+
+
+def test_label_maps_without_objects_end_in_an_error_not_in_a_loop(tmp_path):
+    write_photos(tmp_path, 1)
+    binary = (shapes(0)[1] > 0).astype(np.uint8) * 255
+    cv2.imwrite(str(tmp_path / "shapes" / "masks" / "0.png"), binary)
+    with pytest.raises(TrainingError, match="255 means ignore"):
+        dataset(tmp_path)[0]
+
+
+def test_a_worker_that_dies_is_a_typed_error(photos, monkeypatch):
+    import os
+
+    from ritm_edge.train import dataset as module
+
+    monkeypatch.setattr(module, "_read", lambda _: os._exit(1))
+    with pytest.raises(TrainingError, match="--workers"):
+        collected(photos, workers=1)

@@ -1,0 +1,89 @@
+"""Batches from worker processes; what goes wrong there arrives as the error it was."""
+
+import os
+import signal
+from collections.abc import Generator
+
+import cv2
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ritm_edge.errors import RitmEdgeError, TrainingError
+
+from .dataset import ClickDataset, Sample
+
+
+class _Guarded(Dataset[Sample | RitmEdgeError]):
+    """Returns errors instead of raising them: a DataLoader would put the worker's traceback into
+    their message."""
+
+    def __init__(self, samples: ClickDataset) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample | RitmEdgeError:
+        try:
+            return self.samples[index]
+        except RitmEdgeError as error:
+            return error
+
+
+def _collate(samples: list[Sample | RitmEdgeError]) -> Sample | RitmEdgeError:
+    for sample in samples:
+        if isinstance(sample, RitmEdgeError):
+            return sample
+    batch: Sample = default_collate(samples)
+    return batch
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(0)  # the workers are the parallelism
+    # Ctrl-C and schedulers signal the whole process group: leave it, so that the parent alone
+    # decides when to stop and still gets the batches it waits for.
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def batches(
+    samples: ClickDataset, *, batch_size: int, workers: int
+) -> Generator[Sample, None, None]:
+    """All samples in order, as batches of tensors [B, …]; close it to end the workers.
+
+    Args:
+        samples: as they come.
+        batch_size: B.
+        workers: processes; 0 loads in this one.
+
+    Raises:
+        TrainingError: a photo cannot be used, or a worker died.
+    """
+    loader = DataLoader(
+        _Guarded(samples),
+        batch_size=batch_size,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
+    )
+    iterator = iter(loader)
+    try:
+        while True:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            except (RuntimeError, ConnectionError, EOFError) as error:
+                if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+                    raise
+                raise TrainingError(
+                    "a data-loading process died, probably for lack of memory: resume with fewer "
+                    "--workers (0 loads in the main process)."
+                ) from error
+            if isinstance(batch, RitmEdgeError):
+                raise batch
+            yield batch
+    finally:
+        # Ends the workers now; a raised error would keep this frame, and so them, alive.
+        del iterator

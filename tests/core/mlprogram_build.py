@@ -20,7 +20,7 @@ try:
 except MissingExtraError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-__all__ = ["ct", "edit_model", "main_block", "mb", "sample", "types", "write_program"]
+__all__ = ["Model_pb2", "ct", "edit_model", "main_block", "mb", "sample", "types", "write_program"]
 
 
 def write_program(
@@ -36,7 +36,11 @@ def write_program(
     opset = opset or ct.target.iOS16
     specs = [mb.TensorSpec(shape=shape, dtype=types.fp32) for shape in shapes]
     # The builder reads the names of the inputs from the signature.
-    by_count = {1: lambda a: build(a), 2: lambda a, b: build(a, b), 3: lambda a, b, c: build(a, b, c)}
+    by_count = {
+        1: lambda a: build(a),
+        2: lambda a, b: build(a, b),
+        3: lambda a, b, c: build(a, b, c),
+    }
     program = mb.program(input_specs=specs, opset_version=opset)(by_count[len(shapes)])
     # A full collection per program would be nine tenths of the time of these tests.
     with quiet(), patch("gc.collect"):

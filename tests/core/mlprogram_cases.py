@@ -38,9 +38,7 @@ ULPS = 2e-6  # a few units in the last place around 1: another libm
 
 def unary(kind: str, reference: Callable[..., Any], tolerance: float = 0.0, **inputs: Any) -> Case:
     positive = inputs.pop("positive", False)
-    return Case(
-        kind, lambda a: getattr(mb, kind)(x=a, **inputs), reference, X, tolerance, positive
-    )
+    return Case(kind, lambda a: getattr(mb, kind)(x=a, **inputs), reference, X, tolerance, positive)
 
 
 def binary(kind: str, reference: Callable[..., Any], tolerance: float = 0.0) -> Case:
@@ -229,9 +227,9 @@ def conv(
             first = o // (outputs // groups) * per_group
             for r in range(height):
                 for c in range(width):
-                    patch = x[:, first : first + per_group,
-                              r * strides[0] : r * strides[0] + spans[0] : dilations[0],
-                              c * strides[1] : c * strides[1] + spans[1] : dilations[1]]  # fmt: skip
+                    down = slice(r * strides[0], r * strides[0] + spans[0], dilations[0])
+                    across = slice(c * strides[1], c * strides[1] + spans[1], dilations[1])
+                    patch = x[:, first : first + per_group, down, across]
                     y[:, o, r, c] = (patch * weight[o]).sum((1, 2, 3))
             if bias is not None:
                 y[:, o] += bias[o]

@@ -1,5 +1,6 @@
 """How fast artifacts are, next to each other and to PyTorch eager, on one machine."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.errors import UsageError
-from ritm_edge.files import existing_file
+from ritm_edge.files import existing_file, size_in_bytes
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
 
-from .machine import describe_machine, describe_versions, file_bytes
+from .machine import describe_machine, describe_versions
 from .worker_client import WorkerClient
 
 # Not a product: it executes Core ML files anywhere to check them, at no particular speed.
@@ -68,6 +69,7 @@ class LatencyRow:
         peak_memory_bytes: high-water mark of the process that opened the file and ran it.
         idle_memory_bytes: of the same process before it opened the file.
         file_bytes: size on disk; a folder counts with all in it.
+        parity: what the artifact says of its verification against PyTorch; None if nothing.
     """
 
     path: str
@@ -80,6 +82,7 @@ class LatencyRow:
     peak_memory_bytes: int
     idle_memory_bytes: int
     file_bytes: int
+    parity: dict[str, Any] | None = None
 
     @property
     def median_ms(self) -> float:
@@ -262,7 +265,7 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
     reference = candidates[0].samples if has_baseline else None
     return tuple(
         LatencyRow(
-            path=str(candidate.worker.path),
+            path=_shown(candidate.worker.path),
             runtime=candidate.worker.runtime,
             engine=candidate.worker.engine,
             baseline=has_baseline and candidate is candidates[0],
@@ -271,10 +274,17 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             cold_starts_ms=tuple(candidate.cold_starts),
             peak_memory_bytes=candidate.worker.memory(),
             idle_memory_bytes=candidate.idle_memory,
-            file_bytes=file_bytes(candidate.worker.path),
+            parity=candidate.worker.parity,
+            file_bytes=size_in_bytes(candidate.worker.path),
         )
         for candidate in candidates
     )
+
+
+def _shown(path: Path) -> str:
+    """Relative to here where it is below; the name alone of a file elsewhere."""
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith(os.pardir) else relative
 
 
 def paired_ratios(samples: Sequence[float], reference: Sequence[float]) -> tuple[float, ...]:

@@ -37,6 +37,7 @@ class Worker:
             "runtime": runtime.name,
             "engine": getattr(runtime, "engine", None),
             "spec": runtime.spec.as_dict(),
+            "parity": None if runtime.info is None else runtime.info.parity,
         }
 
     def run(self, size: list[int], seed: int, index: int) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class WorkerClient:
         self.threads = threads
         self.runtime = ""
         self.engine: str | None = None
+        self.parity: dict[str, Any] | None = None
         self.spec = IOSpec()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in __exit__
         environment = dict(os.environ)
@@ -80,7 +81,7 @@ class WorkerClient:
         """
         answer = self._ask(do="open", path=str(self.path), threads=self.threads)
         self.runtime, self.engine = answer["runtime"], answer["engine"]
-        self.spec = IOSpec(**answer["spec"])
+        self.spec, self.parity = IOSpec(**answer["spec"]), answer["parity"]
         return float(answer["ms"])
 
     def run(self, size: tuple[int, int], *, seed: int, index: int) -> float:

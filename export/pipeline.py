@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ritm_edge.artifact import ArtifactInfo, tool_versions
 from ritm_edge.errors import UsageError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import atomic_output, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
@@ -128,10 +128,4 @@ def export_model(
         report = replace(report, artifact=path.name)
         report.require_passed()
         target.stamp(temporary, replace(info, parity=report.summary()).to_json())
-    return Exported(target.name, path, megabytes_of(path), seconds, report)
-
-
-def megabytes_of(path: Path) -> float:
-    """Size of a file, or of everything in a folder, in 10⁶ bytes."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files) / 1e6
+    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, report)

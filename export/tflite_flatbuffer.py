@@ -21,7 +21,7 @@ def pack(model: Any) -> bytes:
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
 
     class AlignedBuffer(schema.BufferT):  # type: ignore[misc, name-defined]
-        def Pack(self, builder: Any) -> int:  # noqa: N802 (name of the generated API)
+        def Pack(self, builder: Any) -> int:
             vector = _aligned_vector(builder, bytes(self.data)) if len(self.data) else None
             schema.BufferStart(builder)
             if vector is not None:

@@ -63,6 +63,9 @@ def _convert(source: Path) -> Part:
     import onnx
     import onnx2tf
 
+    from .tflite_ops import replace_guessing_operations
+
+    replace_guessing_operations()
     graph = onnx.load(source).graph
     inputs = {value.name: _shape(value) for value in graph.input}
     outputs = {value.name: _shape(value) for value in graph.output}

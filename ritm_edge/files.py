@@ -70,3 +70,10 @@ def existing_file(path: Path) -> Path:
     if not os.access(path, os.R_OK):
         raise InputFileError(f"{path} cannot be read: check its permissions.")
     return path
+
+
+def size_in_bytes(path: Path) -> int:
+    """Size of a file, or of everything in a folder (`.mlpackage`)."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return path.stat().st_size

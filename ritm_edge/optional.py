@@ -16,5 +16,5 @@ def require(module: str, *, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"this needs {error.name}, which is not installed: run pip install 'ritm-edge[{extra}]'."
+            f"{error.name} is needed and not installed: run pip install 'ritm-edge[{extra}]'."
         ) from error

@@ -117,7 +117,18 @@ def _save(path: Path, values: dict[str, Any]) -> None:
 def _print(result: "LatencyReport") -> None:
     machine, settings = result.machine, result.settings
     print_table(
-        ("file", "runtime", "median ms", "p90 ms", "to PyTorch", "cold start ms", "peak MB", "MB"),
+        (
+            "file",
+            "runtime",
+            "max error",
+            "mask IoU",
+            "median ms",
+            "p90 ms",
+            "to PyTorch",
+            "cold start ms",
+            "peak MB",
+            "MB",
+        ),
         [_row(row) for row in result.rows],
         title=(
             f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "
@@ -131,6 +142,7 @@ def _row(row: "LatencyRow") -> tuple[str, ...]:
     return (
         row.path,
         row.runtime if row.engine is None else f"{row.runtime}: {row.engine}",
+        *_parity_cells(row.parity),
         f"{row.median_ms:.1f}",
         f"{row.p90_ms:.1f}",
         UNMEASURED if row.ratio is None else f"{row.ratio:.2f}",
@@ -138,6 +150,13 @@ def _row(row: "LatencyRow") -> tuple[str, ...]:
         f"{row.peak_memory_bytes / 1e6:.0f}",
         f"{row.file_bytes / 1e6:.1f}",
     )
+
+
+def _parity_cells(parity: dict[str, Any] | None) -> tuple[str, str]:
+    """What the export measured and stamped into the artifact."""
+    if parity is None:
+        return UNMEASURED, UNMEASURED
+    return f"{parity['max_abs']:.1e}", f"{parity['min_mask_iou']:.4f}"
 
 
 def _print_notices(result: "LatencyReport", output: Path | None) -> None:

@@ -8,7 +8,7 @@ _SIZE = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """"400x600" → (400, 600): height, then width, pixels.
+    """ "400x600" → (400, 600): height, then width, pixels.
 
     Raises:
         UsageError: not HxW.

@@ -121,7 +121,7 @@ def _execute(
         results = step.operation.apply(**tensors, **step.constants)
     except UnsupportedError as error:
         raise UnsupportedError(f"{error} in {_where(step)}") from error
-    except (FormatError, RuntimeError, IndexError, TypeError, ValueError) as error:
+    except (RuntimeError, ArithmeticError, IndexError, TypeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise FormatError(f"{_where(step)} cannot be executed ({reason})") from error
     listed = results if isinstance(results, list) else [results]

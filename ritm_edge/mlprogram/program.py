@@ -75,7 +75,7 @@ def compile_program(program: Decoded, weights: Callable[[str], WeightFile]) -> C
     """
     function, block = _main_block(program)
     compiler = _Compiler(weights)
-    inputs = {value["name"]: compiler.declare(value) for value in function["inputs"]}
+    inputs = {value.get("name", ""): compiler.declare(value) for value in function["inputs"]}
     for operation in block["operations"]:
         compiler.add(operation)
     outputs = {}

@@ -58,7 +58,7 @@ class ExchangeModule(nn.Module):
 
 
 def _path(widths: list[int], source: int, target: int) -> nn.Module:
-    """From one resolution to another: 1×1 up (the resize follows outside), 3×3 stride-2 chain down."""
+    """From one resolution to another: 1×1 up (the resize follows), chain of 3×3 stride 2 down."""
     if source == target:
         return nn.Identity()
     if source > target:

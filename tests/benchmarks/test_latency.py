@@ -32,6 +32,7 @@ from ritm_edge.errors import (
     RitmEdgeError,
     UsageError,
 )
+from ritm_edge.files import size_in_bytes
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.checkpoint import save_checkpoint
 from ritm_edge.model.ritm import build_model
@@ -135,8 +136,8 @@ def test_file_sizes(tmp_path):
     (tmp_path / "model.mlpackage" / "Data").mkdir(parents=True)
     (tmp_path / "model.mlpackage" / "Manifest.json").write_bytes(b"12345")
     (tmp_path / "model.mlpackage" / "Data" / "weight.bin").write_bytes(bytes(1000))
-    assert machine.file_bytes(tmp_path / "model.mlpackage") == 1005
-    assert machine.file_bytes(tmp_path / "model.mlpackage" / "Manifest.json") == 5
+    assert size_in_bytes(tmp_path / "model.mlpackage") == 1005
+    assert size_in_bytes(tmp_path / "model.mlpackage" / "Manifest.json") == 5
 
 
 def test_peak_memory_is_in_bytes_and_of_this_process_alone():
@@ -168,6 +169,7 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
         def __init__(self, path, *, threads):
             self.path, self.threads = path, threads
             self.runtime, self.engine, self.spec = "fake", None, IOSpec()
+            self.parity = None
 
         def __enter__(self):
             return self
@@ -216,7 +218,7 @@ def test_a_measurement_in_real_processes(checkpoint, tmp_path):
     report = measure([copy], baseline=checkpoint, settings=QUICK)
 
     pytorch, other = report.rows
-    assert [row.path for row in report.rows] == [str(checkpoint), str(copy)]
+    assert [row.path for row in report.rows] == [checkpoint.name, copy.name]
     for row in report.rows:
         assert row.runtime == "pytorch"
         assert len(row.samples_ms) == 3

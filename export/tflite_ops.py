@@ -28,9 +28,7 @@ class _Replacement(ModuleType):
         super().__init__(original.__name__)
         self._original, self._compute = original, compute
 
-    def make_node(
-        self, *, graph_node: Any, tf_layers_dict: dict[str, Any], **options: Any
-    ) -> None:
+    def make_node(self, *, graph_node: Any, tf_layers_dict: dict[str, Any], **options: Any) -> None:
         images = _nhwc_images(graph_node, tf_layers_dict)
         if images is None:
             self._original.make_node(

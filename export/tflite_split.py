@@ -9,6 +9,7 @@ and computes wrong masks without a word.
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.errors import ConversionError
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.optional import require
 
@@ -21,25 +22,32 @@ def split_at_click_maps(source: Path) -> list[Path]:
     """Write the parts of a graph beside it, in the order in which they run.
 
     Args:
-        source: an ONNX file with the input `clicks`.
+        source: an ONNX file of static shapes.
 
     Returns:
         Two files, clicks → `click_maps` [1, 2, H, W] and the rest; `source` alone where the whole
-        graph is the click encoding.
+        graph is the click encoding, or has no clicks.
 
     Raises:
-        ValueError: the clicks reach the rest of the graph through several tensors.
+        ConversionError: a square size of as many pixels as there are click slots, or clicks that
+            reach the rest of the graph through several tensors.
     """
     onnx = require("onnx", extra="tflite")
     model = onnx.shape_inference.infer_shapes(onnx.load(source))
+    if all(value.name != CLICKS for value in model.graph.input):
+        return [source]
+    outputs = [value.name for value in model.graph.output]
     maps = _click_maps(model.graph)
+    if len(maps) > 1:
+        raise ConversionError(
+            f"the clicks leave their encoding through {', '.join(sorted(maps))}: export with the "
+            "versions of constraints.txt."
+        )
+    _refuse_ambiguity(model.graph, maps or set(outputs))
     if not maps:
         return [source]
-    if len(maps) > 1:
-        raise ValueError(f"the clicks leave their encoding through {sorted(maps)}")
     _rename(model.graph, maps.pop(), CLICK_MAPS)
     images = [value.name for value in model.graph.input if value.name != CLICKS]
-    outputs = [value.name for value in model.graph.output]
     extractor = onnx.utils.Extractor(model)
     paths = [source.with_name("click_maps.onnx"), source.with_name("network.onnx")]
     onnx.save(extractor.extract_model([CLICKS], [CLICK_MAPS]), paths[0])
@@ -61,6 +69,19 @@ def _click_maps(graph: Any) -> set[str]:
         else:
             used_outside |= variable & from_clicks
     return used_outside
+
+
+def _refuse_ambiguity(graph: Any, maps: set[str]) -> None:
+    """With 2K = H = W the axes of [1, 2K, H, W] cannot be told apart, and onnx2tf swaps them."""
+    values = [*graph.input, *graph.value_info, *graph.output]
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+    slots = shapes[CLICKS][1]
+    for name in maps:
+        if shapes[name][2:] == [slots, slots]:
+            raise ConversionError(
+                f"onnx2tf confuses the axes of {slots} click slots at {slots}x{slots} pixels: "
+                f"export with --max-clicks {slots // 2 + 1}."
+            )
 
 
 def _rename(graph: Any, old: str, new: str) -> None:

@@ -37,7 +37,9 @@ def unseal(path: Path) -> bytes:
     if path.is_dir():
         raise ArtifactError(f"{path} is a folder: pass a .tflite file.")
     if path.stat().st_size > MAX_BYTES:
-        raise ArtifactError(f"{path} is larger than 2 GiB: no .tflite file can be, export it again.")
+        raise ArtifactError(
+            f"{path} is larger than 2 GiB: no .tflite file can be, export it again."
+        )
     data = path.read_bytes()
     start = data[IDENTIFIER_OFFSET : IDENTIFIER_OFFSET + len(IDENTIFIER)]
     if start != IDENTIFIER:

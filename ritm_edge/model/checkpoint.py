@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,7 +92,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch warns of pickle protocols before it refuses them; our sentence is enough.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "

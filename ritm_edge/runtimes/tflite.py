@@ -1,6 +1,8 @@
 """Runs .tflite artifacts with LiteRT (the TFLite interpreter) and its XNNPACK kernels."""
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,11 @@ class TFLiteGraph:
         litert = require("ai_edge_litert.interpreter", extra="tflite")
         try:
             # The bytes that were checked, not the file again: it may change in between.
-            self._interpreter = litert.Interpreter(model_content=flatbuffer, num_threads=threads)
+            with _silent_stderr():
+                self._interpreter = litert.Interpreter(
+                    model_content=flatbuffer, num_threads=threads
+                )
+                self._interpreter.allocate_tensors()
             self._runner = self._interpreter.get_signature_runner(SIGNATURE)
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
@@ -107,6 +113,23 @@ def _require_contract(path: Path, spec: IOSpec, graph: TFLiteGraph) -> None:
             raise ArtifactError(
                 f"{path} describes the {kind} {promised} but has {found}: export it again."
             )
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what native code writes: LiteRT announces XNNPACK on every load and has no switch."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # no stderr, nothing to silence
+        yield
+        return
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _shapes(details: Mapping[str, Mapping[str, Any]]) -> Shapes:

@@ -1,0 +1,138 @@
+"""Tables in Markdown files, made from the JSON that the bench commands wrote.
+
+A file marks a place with `<!-- table: docs/results/NAME.json -->` and `<!-- end of table -->`;
+`python -m ritm_edge.benchmarks.markdown README.md …` fills it, from the folder of the first path.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.errors import InputFileError
+from ritm_edge.files import atomic_output, existing_file
+
+MARK = re.compile(
+    r"(?P<start><!-- table: (?P<source>[\w./-]+) -->\n).*?(?P<end><!-- end of table -->)", re.DOTALL
+)
+UNMEASURED = "—"
+
+
+def fill_tables(text: str, root: Path) -> str:
+    """The text with every marked table made anew from its JSON file below `root`.
+
+    Raises:
+        InputFileError: a JSON file that is missing or of another kind.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        source = existing_file(root / match["source"])
+        return f"{match['start']}{render(json.loads(source.read_text()), source)}{match['end']}"
+
+    return MARK.sub(table, text)
+
+
+def render(values: Any, source: Path) -> str:
+    """A table for the JSON of `bench latency` or `bench noc`.
+
+    Raises:
+        InputFileError: neither of the two.
+    """
+    if isinstance(values, dict) and "rows" in values:
+        return latency_table(values)
+    if isinstance(values, list) and values and "noc" in values[0]:
+        return noc_table(values)
+    raise InputFileError(f"{source} is no report of bench latency or bench noc: measure again.")
+
+
+def latency_table(report: dict[str, Any]) -> str:
+    """One row per file, and a line about machine and settings."""
+    rows = []
+    for row in report["rows"]:
+        parity = row["parity"]
+        device = row["is_device_time"]
+        ratio = row["ratio_to_pytorch"]
+        rows.append(
+            (
+                Path(row["path"]).name,
+                row["runtime"] if row["engine"] is None else f"{row['runtime']} ({row['engine']})",
+                UNMEASURED if parity is None else f"{parity['max_abs']:.1e}",
+                UNMEASURED if parity is None else f"{parity['min_mask_iou']:.4f}",
+                f"{row['median_ms']:.0f}" + ("" if device else "*"),
+                UNMEASURED if ratio is None else f"{ratio:.2f}" + ("" if device else "*"),
+                f"{row['cold_start_ms']:.0f}",
+                f"{row['peak_memory_bytes'] / 1e6:.0f}",
+                f"{row['file_bytes'] / 1e6:.1f}",
+            )
+        )
+    header = (
+        "file",
+        "runs in",
+        "max error",
+        "mask IoU",
+        "median ms",
+        "ratio to PyTorch",
+        "cold start ms",
+        "peak MB",
+        "file MB",
+    )
+    height, width = report["size"]
+    machine, settings = report["machine"], report["settings"]
+    note = (
+        f"\n{height}×{width}, fp32, {settings['threads'] or 'default'} threads, "
+        f"{settings['runs']} interleaved rounds, {machine['cpu']} "
+        f"({machine['usable_cores']} cores).\n"
+    )
+    if not all(row["is_device_time"] for row in report["rows"]):
+        note += "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
+    return _table(header, rows) + note
+
+
+def noc_table(reports: list[dict[str, Any]]) -> str:
+    """One row per benchmark and file."""
+    clicks = reports[0]["settings"]["max_clicks"]
+    header = (
+        "benchmark",
+        "file",
+        *(f"NoC{clicks}@{round(100 * entry['iou'])}" for entry in reports[0]["noc"]),
+        "never @90",
+        "mean IoU@1",
+        "@3",
+        "@5",
+        "objects",
+    )
+    rows = [
+        (
+            report["benchmark"],
+            report["path"],
+            *(f"{entry['mean']:.2f}" for entry in report["noc"]),
+            str(report["noc"][-1]["never_reached"]),
+            *(_optional(report["mean_iou"].get(k)) for k in ("1", "3", "5")),
+            str(report["samples"]),
+        )
+        for report in reports
+    ]
+    return _table(header, rows)
+
+
+def _optional(value: float | None) -> str:
+    return UNMEASURED if value is None else f"{value:.3f}"
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def main() -> None:
+    """Fill the tables of the Markdown files named on the command line."""
+    paths = [existing_file(Path(argument)) for argument in sys.argv[1:]]
+    for path in paths:
+        text = fill_tables(path.read_text(), paths[0].resolve().parent)
+        with atomic_output(path) as temporary:
+            temporary.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Tables in the texts are those of the committed measurements."""
+
+import json
+
+import pytest
+
+from ritm_edge.benchmarks.markdown import MARK, fill_tables
+from ritm_edge.errors import InputFileError
+
+from ..paths import ROOT
+
+TEXTS = ("README.md", "ritm_edge/weights/MODEL_CARD.md")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_tables_are_up_to_date(name):
+    text = (ROOT / name).read_text()
+    assert MARK.search(text)
+    assert fill_tables(text, ROOT) == text
+
+
+def test_a_changed_measurement_changes_the_table(tmp_path):
+    text = (ROOT / TEXTS[1]).read_text()
+    source = MARK.search(text)["source"]
+    report = json.loads((ROOT / source).read_text())
+    report[0]["noc"][0]["mean"] = 7.125
+    (tmp_path / source).parent.mkdir(parents=True)
+    (tmp_path / source).write_text(json.dumps(report))
+    assert "7.12" in fill_tables(MARK.search(text)[0], tmp_path)
+
+
+def test_other_json_and_missing_files_are_refused(tmp_path):
+    text = "<!-- table: a.json -->\n<!-- end of table -->"
+    with pytest.raises(InputFileError, match="does not exist"):
+        fill_tables(text, tmp_path)
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(InputFileError, match="no report"):
+        fill_tables(text, tmp_path)

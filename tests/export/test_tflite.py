@@ -1,0 +1,309 @@
+"""What is special about TFLite: layout, exact disks, awkward sizes, silence, the flatbuffer."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip("onnx2tf", reason="the tflite extra is not installed")
+
+import onnx
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from ritm_edge import open_runtime
+from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.clicks import pack_clicks
+from ritm_edge.errors import ConversionError, OutputFileError
+from ritm_edge.export.targets import tflite
+from ritm_edge.export.tflite_flatbuffer import unpack
+from ritm_edge.export.tflite_onnx import lower_opset
+from ritm_edge.io_spec import CLICKS, IOSpec
+from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
+from ritm_edge.model.ritm import ModelConfig, RitmModel
+from ritm_edge.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
+from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.runtimes.tflite import run_unstamped
+from ritm_edge.tflite_file import metadata_text, unseal
+
+from ..golden import load_arrays
+from ..models import TINY, spread_outputs, tiny_model
+from ..paths import requires_golden
+from ..runtimes import tiny_info
+
+SPEC = IOSpec(64, 96, max_clicks=3)
+
+
+def convert(model, spec, path):
+    tflite.convert(InferenceGraph(model), example_inputs(spec), ("mask",), path)
+    tflite.stamp(path, tiny_info(spec, "tflite").to_json())
+    return path
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    return convert(tiny_model(), SPEC, tmp_path_factory.mktemp("tflite") / "tiny.tflite")
+
+
+@pytest.fixture
+def copy(artifact, tmp_path):
+    path = tmp_path / "copy.tflite"
+    path.write_bytes(artifact.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("config", "spec"),
+    [
+        ({"input_scheme": "conv1e", "leaky_relu": False}, IOSpec(75, 101, max_clicks=1)),
+        # Somewhere inside, channels, height and width are equal: 16 at 64×64, 8 at 32×32.
+        ({"input_scheme": "dmf"}, IOSpec(64, 64, max_clicks=3)),
+        ({"encoding": "distance", "radius": 260}, IOSpec(32, 32, max_clicks=48)),
+    ],
+    ids=["conv1e odd size", "dmf 64x64", "distance 32x32"],
+)
+def test_variants_agree_with_pytorch_at_awkward_sizes(config, spec, tmp_path):
+    torch.manual_seed(0)
+    model = RitmModel(ModelConfig("hrnet18s", **config), TINY).eval()
+    spread_outputs(model)
+    runtime = open_runtime(convert(model, spec, tmp_path / "v.tflite"))
+    report = compare(
+        runtime, PytorchRuntime(model, tmp_path / "v.pth"), parity_cases(spec), FP32_TOLERANCE
+    )
+    report.require_passed()
+
+
+def test_apps_can_call_it_by_names(artifact):
+    """As Android's `runSignature` does: with a plain interpreter and the documented layout."""
+    interpreter = Interpreter(str(artifact))
+    assert set(interpreter.get_signature_list()) == {"serving_default"}
+    runner = interpreter.get_signature_runner("serving_default")
+    inputs = {n: (tuple(d["shape"]), d["dtype"]) for n, d in runner.get_input_details().items()}
+    assert inputs == {
+        "image": ((1, 64, 96, 3), np.float32),
+        "clicks": ((1, 6, 3), np.float32),
+        "prev_mask": ((1, 64, 96, 1), np.float32),
+    }
+    outputs = {n: (tuple(d["shape"]), d["dtype"]) for n, d in runner.get_output_details().items()}
+    assert outputs == {"mask": ((1, 64, 96, 1), np.float32)}
+    tensors = interpreter.get_input_details() + interpreter.get_output_details()
+    assert {tensor["name"] for tensor in tensors} == {"image", "clicks", "prev_mask", "mask"}
+
+
+def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
+    model = unpack(unseal(artifact))
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    operators = model.subgraphs[0].operators
+    kinds = Counter(names[model.operatorCodes[op.opcodeIndex].builtinCode] for op in operators)
+    assert "CUSTOM" not in kinds
+    # The context head flattens pixels; nothing else needs another order of axes.
+    assert kinds["TRANSPOSE"] <= 4
+    resizes = [op.builtinOptions for op in operators if hasattr(op.builtinOptions, "alignCorners")]
+    assert len(resizes) == kinds["RESIZE_BILINEAR"] > 10
+    assert all(resize.alignCorners and not resize.halfPixelCenters for resize in resizes)
+
+
+def disks_of(height, width, slots, path):
+    """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
+    graph = DiskGraph(tiny_model(), height, width)
+    example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
+    tflite.convert(graph, example, ("disks",), path)
+    return (
+        lambda clicks: graph(torch.from_numpy(clicks)).numpy(),
+        lambda clicks: run_unstamped(path, {CLICKS: clicks})["disks"],
+    )
+
+
+def awkward_clicks(height, width, slots):
+    """The sets that verification uses, and fractions that put pixels exactly on a disk's edge."""
+    rng = np.random.default_rng(3)
+    for clicks in click_sets(height, width, slots=slots, rng=rng).values():
+        yield pack_clicks(clicks, max_clicks=slots).astype(np.float32)
+    for _ in range(20):
+        array = np.full((1, 2 * slots, 3), -1.0, np.float32)
+        count = int(rng.integers(1, 2 * slots + 1))
+        array[0, :count, :2] = rng.uniform(-8, (height + 8, width + 8), (count, 2))
+        # Quarters and halves make exact squares: distances of exactly 25 occur.
+        array[0, : count // 2, :2] = np.round(array[0, : count // 2, :2] * 4) / 4
+        yield array
+
+
+def test_disk_maps_are_bit_equal(tmp_path):
+    height, width, slots = 75, 101, 3
+    reference, converted = disks_of(height, width, slots, tmp_path / "disks.tflite")
+    painted = 0
+    for clicks in awkward_clicks(height, width, slots):
+        disks, expected = converted(clicks), reference(clicks)
+        assert disks.dtype == np.float32
+        assert disks.shape == expected.shape == (1, 2, height, width)
+        assert disks.tobytes() == expected.tobytes()
+        painted += int(disks.sum())
+    assert painted > 1000
+
+
+@requires_golden
+@pytest.mark.parametrize(("height", "width"), [(97, 131), (400, 400)])
+def test_disk_maps_are_those_of_the_published_implementation(height, width, tmp_path):
+    slots, size = 24, f"{height}x{width}"
+    reference, converted = disks_of(height, width, slots, tmp_path / "disks.tflite")
+    golden = load_arrays("maps.npz")
+    compared_with_golden = 0
+    for key in (k for k in golden if k.startswith(size) and k.endswith("/points")):
+        points = golden[key]
+        packed = golden[key.replace("points", "disk5")]
+        maps = np.unpackbits(packed)[: len(points) * 2 * height * width]
+        maps = maps.reshape(-1, 1, 2, height, width).astype(np.float32)
+        for index, one in enumerate(points):
+            clicks = slotted(one, slots)
+            disks = converted(clicks)
+            assert disks.tobytes() == reference(clicks).tobytes(), key
+            if points.dtype != np.float64:  # float64 clicks are rounded on their way in
+                assert disks.tobytes() == maps[index].tobytes(), key
+                compared_with_golden += 1
+    assert compared_with_golden >= 6
+
+
+def slotted(points, slots):
+    """Golden points (N positive, then N negative) in `slots` slots per sign."""
+    half = len(points) // 2
+    clicks = np.full((1, 2 * slots, 3), -1.0, np.float32)
+    clicks[0, :half], clicks[0, slots : slots + half] = points[:half], points[half:]
+    return clicks
+
+
+def test_as_many_slots_as_pixels_are_refused(tmp_path):
+    """2K = H = W: onnx2tf would swap the axes of the click maps."""
+    with pytest.raises(ConversionError, match="--max-clicks 17"):
+        disks_of(32, 32, 16, tmp_path / "disks.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_are_aligned(artifact):
+    flatbuffer = unseal(artifact)
+    model = schema.Model.GetRootAs(flatbuffer, 0)
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    address = np.frombuffer(flatbuffer, np.uint8).ctypes.data
+    offsets = [b.DataAsNumpy().ctypes.data - address for b in buffers if b.DataLength()]
+    assert len(offsets) > 100
+    assert not any(offset % 16 for offset in offsets)
+
+
+def test_a_stamp_replaces_the_old_one_and_keeps_everything_else(copy):
+    before = unpack(unseal(copy))
+    inputs = {name: value.numpy() for name, value in example_inputs(SPEC, seed=4).items()}
+    mask = open_runtime(copy).run(inputs)["mask"]
+    tflite.stamp(copy, "new text ≤")
+    assert metadata_text(unseal(copy), METADATA_KEY, copy) == "new text ≤"
+    after = unpack(unseal(copy))
+    assert [entry.name for entry in after.metadata] == [entry.name for entry in before.metadata]
+    assert len(after.buffers) == len(before.buffers)
+    tflite.stamp(copy, tiny_info(SPEC, "tflite").to_json())
+    np.testing.assert_array_equal(open_runtime(copy).run(inputs)["mask"], mask)
+
+
+def test_a_stamp_that_cannot_be_written_leaves_the_old_one(copy, monkeypatch):
+    """Root may write anywhere, hence the simulated permission."""
+    before = copy.read_bytes()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(OutputFileError, match="cannot write"):
+        tflite.stamp(copy, "new text")
+    assert copy.read_bytes() == before
+    assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_conversion_is_silent_and_leaves_nothing_behind(tmp_path):
+    """In a process of its own; TensorFlow is never imported into it."""
+    (tmp_path / "scratch").mkdir()
+    code = """
+import sys
+from pathlib import Path
+import torch
+from ritm_edge.export.targets import tflite
+tflite.convert(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",), Path("p.tflite"))
+print("tensorflow" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path / "scratch")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
+    assert done.stderr == ""
+    assert {p.name for p in tmp_path.iterdir()} == {"scratch", "p.tflite"}
+    assert list((tmp_path / "scratch").iterdir()) == []
+    x = np.linspace(-3, 3, 40, dtype=np.float32).reshape(1, 2, 5, 4)
+    y = run_unstamped(tmp_path / "p.tflite", {"input": x})["y"]
+    np.testing.assert_allclose(y, 1 / (1 + np.exp(-x)), atol=1e-6)
+
+
+class Unconvertible(nn.Module):
+    """ONNX has this operation, TFLite has not."""
+
+    def forward(self, x):
+        return torch.linalg.det(x)
+
+
+def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd):
+    path = tmp_path / "p.tflite"
+    with pytest.raises(ConversionError, match="onnx2tf could not convert") as caught:
+        tflite.convert(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",), path)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
+    killed = subprocess.CompletedProcess([], -9, stdout="", stderr="loading\n")
+    monkeypatch.setattr(tflite.subprocess, "run", lambda *_, **__: killed)
+    with pytest.raises(ConversionError, match="killed by signal 9"):
+        tflite.convert(nn.Sigmoid(), {"x": torch.zeros(1, 2)}, ("y",), tmp_path / "p.tflite")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [({"antialias": 1}, "antialias=1"), ({"axes": [2, 3]}, "axes")],
+    ids=["antialias", "axes"],
+)
+def test_what_older_onnx_cannot_say_is_refused(attributes, message, tmp_path):
+    path = tmp_path / "resize.onnx"
+    onnx.save(resize_model(**attributes), path)
+    with pytest.raises(ConversionError, match=message):
+        lower_opset(path)
+
+
+def test_lowering_keeps_corner_alignment(tmp_path):
+    path = tmp_path / "resize.onnx"
+    onnx.save(resize_model(antialias=0, keep_aspect_ratio_policy="stretch"), path)
+    lower_opset(path)
+    model = onnx.load(path)
+    assert model.opset_import[0].version == 17
+    attributes = {a.name: a.s for a in model.graph.node[0].attribute}
+    assert attributes == {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
+
+
+def resize_model(**attributes):
+    """Opset 18; doubles height and width."""
+    node = onnx.helper.make_node(
+        "Resize",
+        ["x", "", "", "sizes"],
+        ["y"],
+        mode="linear",
+        coordinate_transformation_mode="align_corners",
+        **attributes,
+    )
+    sizes = np.int64([6, 8] if "axes" in attributes else [1, 2, 6, 8])
+    graph = onnx.helper.make_graph(
+        [node],
+        "resize",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2, 3, 4])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 6, 8])],
+        [onnx.numpy_helper.from_array(sizes, "sizes")],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])

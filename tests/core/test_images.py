@@ -1,22 +1,20 @@
-"""Odd and hostile photos and masks, and writing them."""
+"""Odd and hostile photos."""
 
 import base64
 import io
 import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ritm_edge import images
-from ritm_edge.clicks import Click
-from ritm_edge.errors import ImageError, InputFileError, OutputFileError, ShapeError, UsageError
-from ritm_edge.images import read_mask, read_photo, write_image, write_mask
-from ritm_edge.overlay import NEGATIVE, POSITIVE, overlay
-from ritm_edge.samples import SAMPLE_CLICKS, sample_photo
+from ritm_edge.errors import ImageError, InputFileError
+from ritm_edge.images import read_mask, read_photo
+
+from .image_files import CORNERS, chunk, exif, png, save, stored, tiff
 
 # 24x16, a ramp of 0…4095 from left to right; written by libjpeg-turbo 3 in 12-bit mode.
 JPEG_12_BIT_GREY = base64.b64decode(
@@ -24,90 +22,6 @@ JPEG_12_BIT_GREY = base64.b64decode(
     "EBYQERMUFRUVDA8XGBYUGBIUFRT/wQALDAAQABgBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAADA3/xAAaEAACAwEBAAAA"
     "AAAAAAAAAAAAC0eEwgcx/9oACAEBAAA/AAk6amDqWR2qmpg6lkdrJqPeG0skJUTUwdSyO1U1MHUsjtZNR7w2lk//2Q=="
 )
-CORNERS = np.zeros((40, 60, 3), np.uint8)  # every corner has its own colour
-CORNERS[:20, :30], CORNERS[:20, 30:] = (250, 0, 0), (0, 250, 0)
-CORNERS[20:, :30], CORNERS[20:, 30:] = (0, 0, 250), (250, 250, 250)
-
-
-def png(pixels: np.ndarray, colour_type: int, bits: int, chunks: bytes = b"") -> bytes:
-    """A PNG of any depth, which Pillow cannot write; big-endian samples."""
-    height, width = pixels.shape[:2]
-    kind = ">u2" if bits == 16 else "u1"
-    rows = b"".join(b"\0" + row.astype(kind).tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunks
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    crc = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
-
-
-def tiff(pixels: np.ndarray, bits: int, orientation: int = 1) -> bytes:
-    """An uncompressed TIFF with 12 or 16 bits per sample, rows packed and padded to bytes."""
-    height, width = pixels.shape[:2]
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    strip = b""
-    for row in pixels.reshape(height, -1):
-        if bits == 16:
-            strip += row.astype("<u2").tobytes()
-        else:
-            text = "".join(format(int(value), f"0{bits}b") for value in row)
-            text += "0" * (-len(text) % 8)
-            strip += int(text, 2).to_bytes(len(text) // 8, "big")
-    values = [
-        (256, 4, [width]),
-        (257, 4, [height]),
-        (258, 3, [bits] * channels),
-        (259, 3, [1]),
-        (262, 3, [1 if channels == 1 else 2]),
-        (273, 4, [512]),  # the strip stands behind the directory
-        (274, 3, [orientation]),
-        (277, 3, [channels]),
-        (278, 4, [height]),
-        (279, 4, [len(strip)]),
-    ]
-    extra_at, extra, entries = 8 + 2 + 12 * len(values) + 4, b"", b""
-    for tag, kind, numbers in values:
-        raw = b"".join(struct.pack("<H" if kind == 3 else "<I", number) for number in numbers)
-        place = raw.ljust(4, b"\0")
-        if len(raw) > 4:
-            place, extra = struct.pack("<I", extra_at + len(extra)), extra + raw
-        entries += struct.pack("<HHI", tag, kind, len(numbers)) + place
-    directory = struct.pack("<H", len(values)) + entries + bytes(4) + extra
-    return (struct.pack("<2sHI", b"II", 42, 8) + directory).ljust(512, b"\0") + strip
-
-
-def exif(orientation: int) -> Image.Exif:
-    data = Image.Exif()
-    data[0x0112] = orientation
-    return data
-
-
-def stored(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """The pixels a camera stores so that `orientation` shows `upright`."""
-    undo = {
-        1: lambda a: a,
-        2: np.fliplr,
-        3: lambda a: np.rot90(a, 2),
-        4: np.flipud,
-        5: lambda a: np.swapaxes(a, 0, 1),
-        6: lambda a: np.rot90(a, 1),  # shown turned clockwise, so stored turned the other way
-        7: lambda a: np.swapaxes(np.rot90(a, 2), 0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }
-    return np.ascontiguousarray(undo[orientation](upright))
-
-
-def save(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -353,100 +267,3 @@ def test_float_photos_are_refused_and_float_masks_read(tmp_path):
     Image.fromarray(values * 3).save(tmp_path / "float.tif")
     with pytest.raises(ImageError, match="outside 0 to 1"):
         read_mask(tmp_path / "float.tif", (2, 2))
-
-
-@pytest.mark.parametrize("top", [1, 255, 65535])
-def test_masks_of_any_range(tmp_path, top):
-    values = np.array([[0, top, 0], [top, top, 0]])
-    kind = np.uint8 if top < 256 else np.uint16
-    Image.fromarray(values.astype(kind)).save(tmp_path / "mask.png")
-    mask = read_mask(tmp_path / "mask.png", (2, 3))
-    assert mask.dtype == np.float32
-    np.testing.assert_array_equal(mask, values / top)
-
-
-def test_soft_and_coloured_and_transparent_masks(tmp_path):
-    Image.fromarray(np.array([[0, 51, 255]], np.uint8)).save(tmp_path / "soft.png")
-    np.testing.assert_allclose(read_mask(tmp_path / "soft.png", (1, 3)), [[0, 0.2, 1]])
-    Image.fromarray(np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)).save(tmp_path / "red.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "red.png", (1, 2)), [[0, 1]])
-    clear = np.array([[[255, 255, 255, 0], [255, 255, 255, 255]]], np.uint8)
-    Image.fromarray(clear).save(tmp_path / "clear.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "clear.png", (1, 2)), [[0, 1]])
-
-
-def test_mask_of_another_size_names_both(tmp_path):
-    write_mask(tmp_path / "mask.png", np.ones((3, 4), bool))
-    with pytest.raises(ShapeError, match=r"3x4.*5x6"):
-        read_mask(tmp_path / "mask.png", (5, 6))
-
-
-@pytest.mark.parametrize("suffix", images.MASK_SUFFIXES)
-def test_masks_survive_writing(tmp_path, suffix):
-    mask = np.random.default_rng(0).random((17, 23)) > 0.5
-    path = tmp_path / f"mask{suffix}"
-    write_mask(path, mask)
-    assert set(np.unique(read_photo(path))) == {0, 255}
-    np.testing.assert_array_equal(read_mask(path, mask.shape), mask)
-    if suffix == ".png":
-        assert Image.open(path).mode == "L"
-
-
-def test_unusable_outputs(tmp_path):
-    mask = np.zeros((4, 4), bool)
-    with pytest.raises(UsageError, match="jpg"):
-        write_mask(tmp_path / "mask.jpg", mask)
-    with pytest.raises(UsageError, match="xyz"):
-        write_image(tmp_path / "photo.xyz", CORNERS)
-    with pytest.raises(ShapeError):
-        write_mask(tmp_path / "mask.png", CORNERS)
-    with pytest.raises(ShapeError):
-        write_image(tmp_path / "photo.png", CORNERS.astype(np.float32))
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputFileError):
-        write_mask(tmp_path / "file" / "mask.png", mask)
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_images_survive_writing(tmp_path):
-    write_image(tmp_path / "photo.png", CORNERS)
-    np.testing.assert_array_equal(read_photo(tmp_path / "photo.png"), CORNERS)
-    write_image(tmp_path / "photo.JPG", CORNERS)
-    np.testing.assert_allclose(read_photo(tmp_path / "photo.JPG")[5, 5], (250, 0, 0), atol=4)
-
-
-def test_overlay_shows_object_and_clicks():
-    photo = np.full((200, 300, 3), 100, np.uint8)
-    mask = np.zeros((200, 300), bool)
-    mask[40:160, 60:240] = True
-    clicks = [Click(100, 150), Click(20.25, 20.75, positive=False, order=1)]
-
-    picture = overlay(photo, mask, clicks)
-
-    assert picture.shape == photo.shape
-    assert (photo == 100).all()
-    assert picture[100, 150].tolist() == list(POSITIVE)
-    assert picture[20, 21].tolist() == list(NEGATIVE)
-    background, inside = picture[190, 150].astype(int), picture[60, 100].astype(int)
-    assert background.max() < 100
-    assert inside[2] - inside[0] > 40  # tinted blue
-    assert abs(picture[40, 150].astype(int) - inside).max() > 20  # contour
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2)])
-def test_overlay_of_tiny_pictures(size):
-    picture = overlay(np.zeros((*size, 3), np.uint8), np.ones(size, bool), [Click(0, 0)])
-    assert picture.shape == (*size, 3)
-
-
-def test_overlay_refuses_other_sizes():
-    with pytest.raises(ShapeError, match=r"\[4, 4\]"):
-        overlay(np.zeros((5, 5, 3), np.uint8), np.zeros((4, 4), bool))
-
-
-def test_sample_photo_and_clicks():
-    photo = read_photo(sample_photo())
-    assert photo.shape == (400, 600, 3)
-    assert photo.std() > 30
-    assert all(0 <= c.row < 400 and 0 <= c.column < 600 for c in SAMPLE_CLICKS)
-    assert "CC0" in (sample_photo().parent / "SOURCE.md").read_text()

@@ -20,7 +20,7 @@ def pack(model: Any) -> bytes:
     flatbuffers = require("flatbuffers", extra="tflite")
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
 
-    class AlignedBuffer(schema.BufferT):  # type: ignore[misc, name-defined]
+    class AlignedBuffer(schema.BufferT):  # type: ignore[name-defined]
         def Pack(self, builder: Any) -> int:
             vector = _aligned_vector(builder, bytes(self.data)) if len(self.data) else None
             schema.BufferStart(builder)

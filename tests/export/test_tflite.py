@@ -1,5 +1,6 @@
 """What is special about TFLite: layout, exact disks, awkward sizes, silence, the flatbuffer."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -148,7 +149,7 @@ def test_disk_maps_are_bit_equal(tmp_path):
 @requires_golden
 @pytest.mark.parametrize(("height", "width"), [(97, 131), (400, 400)])
 def test_disk_maps_are_those_of_the_published_implementation(height, width, tmp_path):
-    slots, size = 24, f"{height}x{width}"
+    slots, size = 48, f"{height}x{width}"
     reference, converted = disks_of(height, width, slots, tmp_path / "disks.tflite")
     golden = load_arrays("maps.npz")
     compared_with_golden = 0
@@ -208,7 +209,7 @@ def test_a_stamp_replaces_the_old_one_and_keeps_everything_else(copy):
 def test_a_stamp_that_cannot_be_written_leaves_the_old_one(copy, monkeypatch):
     """Root may write anywhere, hence the simulated permission."""
     before = copy.read_bytes()
-    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
     with pytest.raises(OutputFileError, match="cannot write"):
         tflite.stamp(copy, "new text")
     assert copy.read_bytes() == before
@@ -237,7 +238,9 @@ print("tensorflow" in sys.modules)
     assert done.stdout == "False\n"
     assert done.stderr == ""
     assert {p.name for p in tmp_path.iterdir()} == {"scratch", "p.tflite"}
-    assert list((tmp_path / "scratch").iterdir()) == []
+    # torch makes a cache folder of its own when it is imported.
+    left = {p.name for p in (tmp_path / "scratch").iterdir()}
+    assert not {name for name in left if not name.startswith("torchinductor")}
     x = np.linspace(-3, 3, 40, dtype=np.float32).reshape(1, 2, 5, 4)
     y = run_unstamped(tmp_path / "p.tflite", {"input": x})["y"]
     np.testing.assert_allclose(y, 1 / (1 + np.exp(-x)), atol=1e-6)
@@ -263,7 +266,7 @@ def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
     killed = subprocess.CompletedProcess([], -9, stdout="", stderr="loading\n")
     monkeypatch.setattr(tflite.subprocess, "run", lambda *_, **__: killed)
     with pytest.raises(ConversionError, match="killed by signal 9"):
-        tflite.convert(nn.Sigmoid(), {"x": torch.zeros(1, 2)}, ("y",), tmp_path / "p.tflite")
+        tflite.convert(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",), tmp_path / "p.tflite")
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,21 @@ THREADS ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PHOTO := ritm_edge/samples/astronaut.jpg
+CLICKS := --click 110,220 --click 60,225 --click 110,60,neg
 ARTIFACTS := $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite $(OUT)/hrnet18s-400x400.mlpackage
 
 .PHONY: quickstart test check-style setup clean
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
-	for artifact in $(ARTIFACTS); do $(BIN)/ritm-edge verify $$artifact || exit 1; done
-	$(BIN)/python -m ritm_edge.samples $(BIN)/ritm-edge $(OUT) $(ARTIFACTS)
+	for artifact in $(ARTIFACTS); do \
+	    $(BIN)/ritm-edge verify $$artifact || exit 1; \
+	    $(BIN)/ritm-edge predict $(PHOTO) $(CLICKS) --artifact $$artifact \
+	        -o $$artifact.mask.png --overlay $$artifact.overlay.png || exit 1; \
+	done
 	$(BIN)/ritm-edge bench latency $(ARTIFACTS) --threads $(THREADS) -o $(OUT)/latency.json
-	@echo "masks and overlays: $(OUT)/"
+	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
 
 test: check-style
 	$(BIN)/python -m pytest

@@ -1,9 +1,9 @@
 """Cuts the click encoding off an ONNX graph, so that onnx2tf converts each half in one layout.
 
-onnx2tf turns images into NHWC but must leave the clicks as they are. In one graph, "leave it"
-spreads from the clicks through every later operation: whole branches stay NCHW, and where
-channels, height and width are equal (64 channels at 64×64) it mistakes one layout for the other
-and computes wrong masks without a word.
+onnx2tf turns images into NHWC but must leave the clicks, and all that is computed from them, as
+they are. It passes "was not transposed" on from operation to operation, and where the click maps
+meet the image it has to guess, from shapes, which layout goes on. Cut apart, the first half has no
+images and the second half nothing else.
 """
 
 from pathlib import Path

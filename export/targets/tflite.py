@@ -26,6 +26,8 @@ from ..tflite_split import split_at_click_maps
 
 WORKER = "ritm_edge.export.tflite_worker"
 MAX_REASON = 200
+# Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
+ERROR_LINE = re.compile(r"\b(\w*Error|error): ")
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
@@ -42,7 +44,7 @@ def convert(
         path: where to.
 
     Raises:
-        ConversionError: a converter failed; the message holds the last line it wrote.
+        ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
     """
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
@@ -72,7 +74,7 @@ def _run_worker(parts: list[Path], target: Path) -> None:
     )
     if done.returncode == 0 and target.is_file():
         return
-    reason = _last_line(done.stderr) or _last_line(done.stdout) or "it said nothing"
+    reason = _reason(done.stderr) or _reason(done.stdout) or "it said nothing"
     if done.returncode < 0:
         reason = f"killed by signal {-done.returncode}, perhaps for lack of memory"
     raise ConversionError(
@@ -81,9 +83,11 @@ def _run_worker(parts: list[Path], target: Path) -> None:
     )
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in TERMINAL_COLOURS.sub("", text).splitlines()]
-    return next((line[:MAX_REASON] for line in reversed(lines) if line), "")
+def _reason(text: str) -> str:
+    """The first line that names an error, the cause of later ones; else the last line."""
+    lines = [line.strip() for line in TERMINAL_COLOURS.sub("", text).splitlines() if line.strip()]
+    errors = [line for line in lines if ERROR_LINE.search(line)]
+    return (errors[:1] or lines[-1:] or [""])[0][:MAX_REASON]
 
 
 def stamp(path: Path, text: str) -> None:

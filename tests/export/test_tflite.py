@@ -255,7 +255,7 @@ class Unconvertible(nn.Module):
 
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd):
     path = tmp_path / "p.tflite"
-    with pytest.raises(ConversionError, match="onnx2tf could not convert") as caught:
+    with pytest.raises(ConversionError, match="MatrixDeterminant") as caught:
         tflite.convert(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",), path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

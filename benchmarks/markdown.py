@@ -85,7 +85,9 @@ def latency_table(report: dict[str, Any]) -> str:
         f"({machine['usable_cores']} cores).\n"
     )
     if not all(row["is_device_time"] for row in report["rows"]):
-        note += "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
+        note += (
+            "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
+        )
     return _table(header, rows) + note
 
 

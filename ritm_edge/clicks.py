@@ -27,9 +27,7 @@ class Click:
     order: int = 0
 
 
-def pack_clicks(
-    clicks: Sequence[Click], *, max_clicks: int | None = None
-) -> NDArray[np.float64]:
+def pack_clicks(clicks: Sequence[Click], *, max_clicks: int | None = None) -> NDArray[np.float64]:
     """Put clicks into fixed slots: positive ones first, each sign in click order.
 
     Args:

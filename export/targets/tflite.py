@@ -87,7 +87,8 @@ def _reason(text: str) -> str:
     """The first line that names an error, the cause of later ones; else the last line."""
     lines = [line.strip() for line in TERMINAL_COLOURS.sub("", text).splitlines() if line.strip()]
     errors = [line for line in lines if ERROR_LINE.search(line)]
-    return (errors[:1] or lines[-1:] or [""])[0][:MAX_REASON]
+    reason = (errors[:1] or lines[-1:] or [""])[0]
+    return reason.rpartition(" error: ")[2][:MAX_REASON]  # without the compiler's long location
 
 
 def stamp(path: Path, text: str) -> None:

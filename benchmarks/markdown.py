@@ -7,6 +7,7 @@ A file marks a place with `<!-- table: docs/results/NAME.json -->` and `<!-- end
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def _optional(value: float | None) -> str:
     return UNMEASURED if value is None else f"{value:.3f}"
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import ArtifactError, UsageError
 from .io_spec import IOSpec
+from .untrusted_json import parse_json
 
 METADATA_KEY = "ritm_edge"
 FORMAT_VERSION = 1
@@ -54,7 +55,7 @@ class ArtifactInfo:
                 "export it again."
             )
         try:
-            values = json.loads(text)
+            values = parse_json(text)
             if values.pop("format_version") != FORMAT_VERSION:
                 raise ValueError("another format version")
             values["io"] = IOSpec(**values["io"])

@@ -1,11 +1,11 @@
 """Opens an .mlpackage folder: manifest, specification, metadata, weight files."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..untrusted_json import parse_json
 from .blobs import WeightFile
 from .problems import FormatError, problems_of
 from .schema import MODEL
@@ -95,9 +95,9 @@ def _specification(path: Path) -> Path:
     if not manifest_file.is_file():
         raise FormatError(f"it has no {MANIFEST}")
     try:
-        manifest = json.loads(_read(manifest_file, MAX_MANIFEST_BYTES))
+        manifest = parse_json(_read(manifest_file, MAX_MANIFEST_BYTES))
         relative = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"its {MANIFEST} does not name a model") from error
     if not isinstance(relative, str):
         raise FormatError(f"its {MANIFEST} does not name a model")

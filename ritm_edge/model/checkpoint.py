@@ -21,6 +21,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..files import atomic_output, existing_file
 from ..optional import require
+from ..untrusted_json import parse_json
 from .ritm import HRNETS, ModelConfig, RitmModel, build_model
 
 HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
@@ -113,7 +114,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         with safetensors.safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        config = json.loads(metadata.get("config", "null"))
+        config = parse_json(metadata.get("config", "null"))
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."

@@ -1,0 +1,21 @@
+"""JSON from files that somebody else made."""
+
+import json
+from typing import Any
+
+MAX_BRACKETS = 10_000
+
+
+def parse_json(text: str | bytes) -> Any:
+    """`json.loads` that a file cannot use to overflow the C stack.
+
+    Python's own protection is the recursion limit, and large libraries (coremltools among them)
+    raise it beyond what the stack holds. Our texts have a few dozen brackets.
+
+    Raises:
+        ValueError: no JSON, or absurdly many brackets.
+    """
+    opening = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(text.count(bracket) for bracket in opening) > MAX_BRACKETS:  # type: ignore[arg-type]
+        raise ValueError(f"more than {MAX_BRACKETS} brackets")
+    return json.loads(text)

@@ -15,7 +15,7 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: no JSON, or absurdly many brackets.
     """
-    opening = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
-    if sum(text.count(bracket) for bracket in opening) > MAX_BRACKETS:  # type: ignore[arg-type]
+    data = text.encode() if isinstance(text, str) else text
+    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
         raise ValueError(f"more than {MAX_BRACKETS} brackets")
     return json.loads(text)

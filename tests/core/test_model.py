@@ -85,14 +85,16 @@ def test_hrnet18s_logits_within_1e_4():
 def test_click_maps_are_the_published_ones():
     arrays = load_arrays("maps.npz")
     cases = load_json("maps.json")["cases"]
-    compared = 0
+    compared = counted = 0
     for case, expected in cases.items():
         height, width = map(int, case.split("/")[0].split("x"))
         stride = 5 if height == 400 else 1
         clicks = torch.from_numpy(arrays[f"{case}/points"])
         for mode, radius in (("disk5", 5), ("disk3", 3)):
             maps = disk_maps(clicks, height=height, width=width, radius=radius).numpy()
-            assert maps.sum(axis=(2, 3)).tolist() == expected[f"{mode}_count"], (case, mode)
+            if f"{mode}_count" in expected:  # radius 3 was recorded at 97x131 only
+                assert maps.sum(axis=(2, 3)).tolist() == expected[f"{mode}_count"], (case, mode)
+                counted += 1
             if f"{case}/{mode}" in arrays:
                 packed = np.packbits(maps.astype(bool).ravel())
                 assert np.array_equal(packed, arrays[f"{case}/{mode}"]), (case, mode)
@@ -103,7 +105,7 @@ def test_click_maps_are_the_published_ones():
                 difference = np.abs(maps[:, :, ::stride, ::stride] - arrays[f"{case}/{mode}"])
                 assert difference.max() <= 1e-6, (case, mode)
                 compared += 1
-    assert compared == 13 * 4 + 13 * 2
+    assert (compared, counted) == (13 * 4 + 13 * 2, 13 * 3)
 
 
 def test_an_interior_click_covers_81_pixels():

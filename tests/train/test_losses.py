@@ -4,22 +4,36 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.train.losses import binary_cross_entropy, normalized_focal_loss
+from ritm_edge.train.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    focal_loss,
+    normalized_focal_loss,
+    soft_iou_loss,
+)
 
 from ..golden import load_arrays, load_json
 from ..paths import requires_golden
 
-LOSSES = {
-    "nfl_a0.5_g2": lambda x, y: normalized_focal_loss(x, y, alpha=0.5, gamma=2.0),
-    "nfl_a0.25_g1.5": lambda x, y: normalized_focal_loss(x, y, alpha=0.25, gamma=1.5),
-    "bce": binary_cross_entropy,
+VARIANTS = {
+    "nfl_a0.5_g2": (normalized_focal_loss, {}),
+    "nfl_a0.25_g1.5": (normalized_focal_loss, {"alpha": 0.25, "gamma": 1.5}),
+    "nfl_max_mult1.5": (normalized_focal_loss, {"max_multiplier": 1.5}),
+    "nfl_nodetach": (normalized_focal_loss, {"detach_multiplier": False}),
+    "nfl_sum": (normalized_focal_loss, {"average": False}),
+    "focal_a0.5_g2": (focal_loss, {}),
+    "focal_a0.25_g2": (focal_loss, {"alpha": 0.25}),
+    "softiou": (soft_iou_loss, {}),
+    "bce": (binary_cross_entropy, {}),
 }
-CASES = [
-    f"{loss}/{labels}"
-    for loss in LOSSES
-    for labels in ("base", "all_ignored_0", "background_1", "soft")
-    if (loss, labels) != ("nfl_a0.25_g1.5", "soft")  # not recorded
-]
+LABELS = ("base", "all_ignored_0", "background_1")
+SOFT = ("nfl_a0.5_g2", "softiou", "bce")  # soft targets were recorded for these only
+CASES = [f"{v}/{labels}" for v in VARIANTS for labels in LABELS] + [f"{v}/soft" for v in SOFT]
+
+
+@requires_golden
+def test_every_recorded_case_is_compared():
+    assert sorted(CASES) == sorted(load_json("losses.json")["cases"])
 
 
 @requires_golden
@@ -27,12 +41,13 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_values_and_gradients_are_the_published_ones(case, precision):
     arrays = load_arrays("losses.npz")
-    loss, label_name = case.split("/")
+    variant, label_name = case.split("/")
+    loss, options = VARIANTS[variant]
     suffix, dtype = ("", torch.float32) if precision == "float32" else ("_f64", torch.float64)
     logits = torch.from_numpy(arrays["logits"]).to(dtype).requires_grad_()
     labels = torch.from_numpy(arrays[f"label_{label_name}"]).to(dtype)
 
-    values = LOSSES[loss](logits, labels)
+    values = loss(logits, labels, **options)
     values.mean().backward()
 
     expected = load_json("losses.json")["cases"][case][f"value{suffix}"]
@@ -44,16 +59,25 @@ def test_values_and_gradients_are_the_published_ones(case, precision):
     np.testing.assert_allclose(logits.grad.numpy(), gradient, rtol=50 * rtol, atol=1e-9)
 
 
-def test_ignored_pixels_have_no_gradient_and_do_not_count_as_valid():
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_ignored_pixels_have_no_gradient(name):
+    logits = torch.randn((1, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros_like(logits)
+    labels[..., :4, :] = 1
+    labels[..., 4:] = -1
+    logits.requires_grad_()
+    LOSSES[name](logits, labels).sum().backward()
+    assert not logits.grad[..., 4:].any()
+    assert logits.grad[..., :4].abs().min() > 0
+
+
+@pytest.mark.parametrize("name", ["nfl", "focal", "soft_iou"])
+def test_ignored_pixels_do_not_count(name):
     logits = torch.randn((1, 1, 8, 8), generator=torch.Generator().manual_seed(0))
     labels = torch.zeros_like(logits)
     labels[..., :4, :] = 1
     half_ignored = labels.clone()
     half_ignored[..., 4:] = -1
-    whole = logits.clone().requires_grad_()
-    value = normalized_focal_loss(whole, half_ignored)
-    value.sum().backward()
-
-    torch.testing.assert_close(value, normalized_focal_loss(logits[..., :4], labels[..., :4]))
-    assert not whole.grad[..., 4:].any()
-    assert whole.grad[..., :4].abs().min() > 0
+    torch.testing.assert_close(
+        LOSSES[name](logits, half_ignored), LOSSES[name](logits[..., :4], labels[..., :4])
+    )

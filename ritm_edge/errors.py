@@ -13,7 +13,8 @@ RitmEdgeError                     exit code 1
 ├── UnsupportedOperationError     7   the ML Program evaluator met an operation it does not know
 ├── ConversionError               8   a converter failed
 ├── ParityError                   3   an artifact that disagrees with PyTorch
-└── TrainingError                 9   a training run that cannot go on
+├── TrainingError                 9   a training run that cannot go on
+└── DownloadError                 11  a file that could not be fetched, or is not the one expected
 
 Messages are one sentence: what is wrong, which value, what to do next. Exit code 10 and a
 traceback are left for bugs of our own.
@@ -92,3 +93,9 @@ class TrainingError(RitmEdgeError):
     """A training run that cannot go on: non-finite loss, no data, another recipe's checkpoint."""
 
     exit_code = 9
+
+
+class DownloadError(RitmEdgeError):
+    """A download that the server refused, that broke off or whose checksum differs."""
+
+    exit_code = 11

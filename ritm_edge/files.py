@@ -1,5 +1,6 @@
 """Writing files so that a crash or a full disk never leaves half of one."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -77,3 +78,13 @@ def size_in_bytes(path: Path) -> int:
     if path.is_dir():
         return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
     return path.stat().st_size
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        InputFileError: it is not there or cannot be read.
+    """
+    with existing_file(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,6 @@ A `.safetensors` file holds the tensors, with the same `config` as JSON in its m
 precision is widened to float32 on load.
 """
 
-import hashlib
 import io
 import json
 import pickle
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..files import atomic_output, existing_file
+from ..files import atomic_output, existing_file, sha256_of
 from ..optional import require
 from ..untrusted_json import parse_json
 from .ritm import HRNETS, ModelConfig, RitmModel, build_model
@@ -44,8 +43,7 @@ MAX_KEYS_IN_MESSAGE = 4
 
 def checkpoint_hash(path: Path) -> str:
     """SHA-256 of the file, hexadecimal; written into every artifact made from it."""
-    with existing_file(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:

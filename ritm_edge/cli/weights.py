@@ -1,0 +1,113 @@
+"""`ritm-edge weights`: checkpoints from elsewhere."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import download_bar, print_json, print_notice, print_table
+
+app = typer.Typer(no_args_is_help=True, help="List and download checkpoints.")
+
+CHECKPOINT_SUFFIXES = {".pth", ".pt", ".safetensors"}
+
+
+@app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """Show the published checkpoints that `weights pull` knows by name."""
+    from ..weights.published import PUBLISHED
+
+    if as_json:
+        print_json([vars(each) for each in PUBLISHED])
+        return
+    rows = [(each.name, each.model, each.training) for each in PUBLISHED]
+    print_table(["name", "model", "trained on"], rows)
+
+
+@app.command("pull")
+def pull_command(
+    source: Annotated[
+        str, typer.Argument(metavar="URL|NAME", help="Address of a checkpoint, or a listed name.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File or folder to save to; default: this folder, same name."
+        ),
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="Checksum that the file must have.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Download a checkpoint.
+
+    A broken download continues when the command is run again. The file is checked to be a
+    checkpoint that ritm-edge can load (where PyTorch is installed) before it gets its name.
+
+    Example: ritm-edge weights pull coco_lvis_h18s_itermask
+    """
+    from ..download import download, file_name, normalised_sha256
+    from ..errors import InputFileError
+    from ..files import sha256_of
+    from ..weights.published import published_checkpoint
+
+    url = source if "://" in source else published_checkpoint(source).url
+    name = file_name(url)
+    target = Path(name) if output is None else output
+    if output is not None and output.is_dir():
+        target = output / name
+    expected = None if sha256 is None else normalised_sha256(sha256)
+
+    already_there = target.is_file()
+    if already_there:
+        digest = sha256_of(target)
+        if expected not in (None, digest):
+            raise InputFileError(
+                f"{target} exists and has the SHA-256 {digest}: remove it or choose another place "
+                "with --output."
+            )
+        print_notice(f"{target} is already there: nothing was downloaded.")
+    else:
+        with download_bar() as bar:
+            task = bar.add_task(name, total=None)
+            digest = download(
+                url,
+                target,
+                sha256=expected,
+                check=check_checkpoint,
+                progress=lambda here, total: bar.update(task, completed=here, total=total),
+            )
+    if as_json:
+        print_json(
+            {
+                "file": str(target),
+                "bytes": target.stat().st_size,
+                "sha256": digest,
+                "url": url,
+                "downloaded": not already_there,
+            }
+        )
+        return
+    typer.echo(f"{target}  sha256:{digest}")
+    print_notice(f"use it: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
+
+
+def check_checkpoint(path: Path) -> None:
+    """Refuse a download named as a checkpoint that cannot be loaded as one.
+
+    Raises:
+        DownloadError: it cannot.
+    """
+    if path.suffix not in CHECKPOINT_SUFFIXES or find_spec("torch") is None:
+        return
+    from ..errors import CheckpointError, DownloadError
+    from ..model.checkpoint import load_checkpoint
+
+    try:
+        load_checkpoint(path)
+    except CheckpointError as error:
+        raise DownloadError(f"nothing was kept of the download: {error}") from error

@@ -6,24 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import ClickSettings
+
 Mask = NDArray[np.bool_]
 _SQUARE = np.ones((3, 3), np.uint8)
 
-ERODE_PROBABILITY = 0.9
 ERODE_TIMES = 3
 MIN_PIXELS_AFTER_EROSION = 10
-COUNT_DECAY = 0.8
-# Where a negative click falls: background, another object, the ring around the object.
-NEGATIVE_PLACES = (0.1, 0.4, 0.5)
-RING_WIDTH = 0.1
 FIRST_CLICK_ORDER = 100
 
 
 def sample_first_clicks(
     parts: list[Mask],
     others: Mask,
+    settings: ClickSettings,
     *,
-    max_clicks: int,
     rng: np.random.Generator,
     ignored: Mask | None = None,
 ) -> NDArray[np.float32]:
@@ -33,7 +30,7 @@ def sample_first_clicks(
         parts: bool [H, W] each; the target is their union. One positive click falls into each
             part. An empty list means an empty target with negative clicks only.
         others: bool [H, W], pixels of other labelled objects.
-        max_clicks: K, slots per sign.
+        settings: slots, counts and places.
         rng: source of randomness.
         ignored: bool [H, W], pixels that nobody labelled: no negative click falls there. The
             published data has none; ours has borders that may belong to the object.
@@ -42,35 +39,43 @@ def sample_first_clicks(
         float32 [2K, 3] (row, column, order); order is 100 for every first click.
     """
     parts = [part for part in parts if part.any()]
+    max_clicks, decay = settings.max_clicks, settings.decay
     slots = np.full((2 * max_clicks, 3), -1.0, np.float32)
     target = np.logical_or.reduce(parts) if parts else np.zeros_like(others)
     positives: list[tuple[int, int]] = []
+    single_share = settings.single_click_probability
+    single = single_share > 0 and rng.random() < single_share
     if parts:
         regions = [
-            inner_region(part) if rng.random() < ERODE_PROBABILITY else part for part in parts
+            inner_region(part) if rng.random() < settings.erode_probability else part
+            for part in parts
         ]
-        if len(parts) == 1:
-            positives = _draw(regions[0], _count(1, max_clicks, rng), rng)
+        if single:
+            positives = _draw(regions[rng.integers(len(regions))], 1, rng)
+        elif len(parts) == 1:
+            positives = _draw(regions[0], _count(1, max_clicks, decay, rng), rng)
         else:
             positives = [_draw(region, 1, rng)[0] for region in regions]
-            for _ in range(_count(0, max_clicks, rng)):
+            for _ in range(_count(0, max_clicks, decay, rng)):
                 positives += _draw(regions[rng.integers(len(regions))], 1, rng)
     background = ~target if ignored is None else ~(target | ignored)
-    negatives = _sample_negatives(target, background, others, _count(0, max_clicks, rng), rng)
+    # One click cannot tell of nothing: an empty target keeps its negative ones.
+    count = 0 if single and parts else _count(0, max_clicks, decay, rng)
+    negatives = _sample_negatives(target, background, others, count, settings, rng)
     for start, clicks in ((0, positives), (max_clicks, negatives)):
         for index, (row, column) in enumerate(clicks[:max_clicks]):
             slots[start + index] = row, column, FIRST_CLICK_ORDER
     return slots
 
 
-def count_probabilities(outcomes: int) -> NDArray[np.float64]:
-    """Chances [outcomes] of the successive counts: each is COUNT_DECAY times the one before."""
-    weights = COUNT_DECAY ** np.arange(outcomes)
+def count_probabilities(outcomes: int, decay: float) -> NDArray[np.float64]:
+    """Chances [outcomes] of the successive counts: each is `decay` times the one before."""
+    weights = decay ** np.arange(outcomes)
     return weights / weights.sum()
 
 
-def _count(smallest: int, largest: int, rng: np.random.Generator) -> int:
-    chances = count_probabilities(largest - smallest + 1)
+def _count(smallest: int, largest: int, decay: float, rng: np.random.Generator) -> int:
+    chances = count_probabilities(largest - smallest + 1, decay)
     return smallest + int(rng.choice(len(chances), p=chances))
 
 
@@ -89,14 +94,19 @@ def inner_region(mask: Mask) -> Mask:
     return eroded if eroded.sum() > MIN_PIXELS_AFTER_EROSION else mask
 
 
-def border_ring(mask: Mask) -> Mask:
-    """Pixels just outside of a non-empty object; wider around a larger one."""
-    steps = math.ceil(RING_WIDTH * math.sqrt(float(mask.sum())))
+def border_ring(mask: Mask, width: float) -> Mask:
+    """Pixels just outside of a non-empty object, to `width` of the root of its area."""
+    steps = math.ceil(width * math.sqrt(float(mask.sum())))
     return cv2.dilate(mask.astype(np.uint8), _SQUARE, iterations=steps).astype(bool) & ~mask
 
 
 def _sample_negatives(
-    target: Mask, background: Mask, others: Mask, count: int, rng: np.random.Generator
+    target: Mask,
+    background: Mask,
+    others: Mask,
+    count: int,
+    settings: ClickSettings,
+    rng: np.random.Generator,
 ) -> list[tuple[int, int]]:
     if not count:
         return []
@@ -106,9 +116,9 @@ def _sample_negatives(
     places = (
         background,
         other if other.any() else background,
-        border_ring(target) & background,
+        border_ring(target, settings.ring_width) & background,
     )
     clicks: list[tuple[int, int]] = []
-    for place in rng.choice(len(places), count, p=NEGATIVE_PLACES):
+    for place in rng.choice(len(places), count, p=settings.negative_places):
         clicks += _draw(places[place], 1, rng)
     return clicks

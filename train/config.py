@@ -1,93 +1,288 @@
-"""Settings of one training run."""
+"""Every setting of a training run, in sections; the defaults are those of the paper."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
 
 from ritm_edge.errors import UsageError
+from ritm_edge.model.ritm import Encoding, InputScheme
+
+from .settings import settings
 
 SMALLEST_CROP = 32
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides a run; saved in every checkpoint and compared on resume.
+def _split(value: Any, separator: str = ",") -> Any:
+    return (
+        [part.strip() for part in value.split(separator) if part.strip()] if _text(value) else value
+    )
+
+
+def _split_size(value: Any) -> Any:
+    return _split(value.lower().replace("×", "x"), "x") if _text(value) else value
+
+
+def _split_mapping(value: Any) -> Any:
+    return dict(part.rpartition(":")[::2] for part in _split(value)) if _text(value) else value
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Range = Annotated[tuple[float, float], BeforeValidator(_split)]
+Side = Annotated[int, Field(ge=SMALLEST_CROP)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_split_size)]
+Weights = Annotated[Mapping[str, NotNegative], BeforeValidator(_split_mapping)]
+
+
+@settings
+class ModelSettings:
+    """What `build_model` is given.
 
     Attributes:
-        model: name for `build_model`.
-        crop: (height, width) of training crops, pixels; multiples of 32 keep every HRNet branch
-            whole.
-        batch_size: samples per step; at least 2, since two batch norms see one value per sample.
-        steps: optimiser steps of the whole run.
-        learning_rate: peak rate of Adam.
-        warmup_steps: linear rise from 0 to the peak.
-        final_learning_rate: where the cosine ends, as a fraction of the peak.
-        max_iterations: up to this many simulated corrections before the step (section 3.2).
-        aux_weight: weight of the auxiliary binary cross-entropy (section 3.4).
-        object_crop_probability: share of crops cut around the object as zoom-in does.
+        name, input_scheme, encoding, radius, prev_mask: see `ModelConfig`.
+    """
+
+    name: str = "hrnet18s"
+    input_scheme: InputScheme = "conv1s"
+    encoding: Encoding = "disk"
+    radius: Positive = 5.0
+    prev_mask: bool = True
+
+
+@settings
+class DataSettings:
+    """What is trained on, and how samples are drawn from it.
+
+    Attributes:
+        datasets: names of readers; their photos are joined.
+        batch_size: samples per step over all processes; at least 2, since two batch norms see
+            one value per sample.
+        epoch_samples: samples of an epoch, drawn with replacement; 0 visits each photo once, in
+            a random order.
+        set_weights: relative chance of each set ("SET/masks" of the folder layout); sets that
+            are not named are drawn in proportion to their number of photos. Makes every draw
+            one with replacement.
         min_object_pixels: smaller objects, in the crop, are not trained on.
         merge_probability: chance that two objects of a photo become one target.
-        max_clicks: slots per sign.
-        set_weights: relative chance of each annotation set ("SET/masks"); sets that are not
-            named are drawn in proportion to their number of photos.
+        stuff_probability: chance that a sample offers the photo's stuff regions as objects.
+    """
+
+    datasets: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("folder",)
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    epoch_samples: Count = 0
+    set_weights: Weights = field(default_factory=dict)
+    min_object_pixels: Count = 1000
+    merge_probability: Share = 0.15
+    stuff_probability: Share = 0.30
+
+
+@settings
+class AugmentationSettings:
+    """How a photo becomes a crop.
+
+    Attributes:
+        kind: "published" rescales the photo and cuts a random window; "object_crops" cuts a
+            window around the object as zoom-in does.
+        crop: (height, width) in pixels; multiples of 32 keep every HRNet branch whole.
+        scale: smallest and largest rescaling (published).
+        horizontal_flip, vertical_flip: chance of each mirroring.
+        quarter_turns: rotate by a random multiple of 90 degrees (published).
+        shift: largest shift, as a share of the crop (published).
+        rotate: largest rotation, degrees (published).
+        warp_probability: chance that `shift` and `rotate` are applied at all.
+        brightness: added, as a share of 255.
+        contrast: factor − 1.
+        channel_shift: largest value added to each channel, of 255.
+        colour_probability: chance of brightness with contrast, and of the channel shift.
+        empty_crop_probability: chance that a crop without an object is kept, per attempt
+            (published).
+        object_crop_probability: share of crops cut around the object (object_crops).
+    """
+
+    kind: Literal["published", "object_crops"] = "published"
+    crop: Size = (320, 480)
+    scale: Annotated[tuple[Positive, Positive], BeforeValidator(_split)] = (0.75, 1.40)
+    horizontal_flip: Share = 0.5
+    vertical_flip: Share = 0.0
+    quarter_turns: bool = False
+    shift: Share = 0.0
+    rotate: NotNegative = 0.0
+    warp_probability: Share = 0.75
+    brightness: Range = (-0.25, 0.25)
+    contrast: Range = (-0.15, 0.40)
+    channel_shift: NotNegative = 10.0
+    colour_probability: Share = 0.75
+    empty_crop_probability: Share = 0.05
+    object_crop_probability: Share = 0.5
+
+
+@settings
+class ClickSettings:
+    """The clicks before any simulated correction (section 3.2).
+
+    Attributes:
+        max_clicks: K, slots per sign.
+        decay: each count of clicks is this times as likely as the one before.
+        single_click_probability: share of samples with exactly one positive click and no
+            negative one.
+        erode_probability: chance that positive clicks avoid the object's rim.
+        negative_places: chances that a negative click falls on the background, on another
+            object, on the ring around the object; their sum is 1.
+        ring_width: of that ring, as a share of the square root of the object's area.
+    """
+
+    max_clicks: AtLeastOne = 24
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
+    single_click_probability: Share = 0.0
+    erode_probability: Share = 0.9
+    negative_places: Annotated[tuple[Share, Share, Share], BeforeValidator(_split)] = (
+        0.1,
+        0.4,
+        0.5,
+    )
+    ring_width: Positive = 0.1
+
+    def __post_init__(self) -> None:
+        total = sum(self.negative_places)
+        if abs(total - 1) > 1e-6:
+            raise UsageError(f"negative_places sum to {total:g}: let them sum to 1.")
+
+
+@settings
+class IterativeSettings:
+    """Simulated corrections before the step (section 3.2).
+
+    Attributes:
+        max_iterations: a batch gets 0 to this many, uniformly.
+        use_prev_mask: the network sees its previous output (section 3.3).
+    """
+
+    max_iterations: Count = 3
+    use_prev_mask: bool = True
+
+
+@settings
+class OptimizerSettings:
+    """Adam.
+
+    Attributes:
+        lr: rate at the peak.
+        betas: decay of the two moments.
+        backbone_lr_multiplier: rate of the pre-trained part relative to `lr`.
+        weight_decay: L2 penalty.
+    """
+
+    lr: Positive = 5e-4
+    betas: Annotated[tuple[Share, Share], BeforeValidator(_split)] = (0.9, 0.999)
+    backbone_lr_multiplier: Share = 0.1
+    weight_decay: NotNegative = 0.0
+
+
+@settings
+class ScheduleSettings:
+    """How long, and at which rate.
+
+    Attributes:
+        epochs: passes over the data; ignored where `steps` is given.
+        steps: optimiser steps of the whole run; 0 lets `epochs` decide.
+        kind: "multistep" multiplies the rate by `gamma` at each milestone; "cosine" falls from
+            the peak to `final_fraction` of it.
+        warmup_steps: linear rise from 0 to the peak.
+        milestones: epochs, fractions allowed (multistep).
+        gamma: factor at each milestone (multistep).
+        final_fraction: where the cosine ends.
+    """
+
+    epochs: Count = 55
+    steps: Count = 0
+    kind: Literal["multistep", "cosine"] = "multistep"
+    warmup_steps: Count = 0
+    milestones: Annotated[tuple[NotNegative, ...], BeforeValidator(_split)] = (50.0, 53.0)
+    gamma: Share = 0.1
+    final_fraction: Share = 0.02
+
+    def __post_init__(self) -> None:
+        if not self.steps and not self.epochs:
+            raise UsageError("epochs and steps are both 0: give one of them.")
+
+
+@settings
+class LossSettings:
+    """Loss of the mask and of the auxiliary output (section 3.4).
+
+    Attributes:
+        kind: normalised focal loss, binary cross-entropy, soft IoU or focal loss.
+        alpha: weight of object pixels; background has 1 − alpha (nfl, focal).
+        gamma: focusing exponent (nfl, focal).
+        aux_weight: of the auxiliary binary cross-entropy.
+    """
+
+    kind: Literal["nfl", "bce", "soft_iou", "focal"] = "nfl"
+    alpha: Share = 0.5
+    gamma: NotNegative = 2.0
+    aux_weight: NotNegative = 0.4
+
+
+@settings
+class RunSettings:
+    """How the run is carried out.
+
+    Attributes:
         seed: decides data order, augmentation and clicks.
+        precision: of the network's arithmetic; weights stay float32.
+        compile: let torch compile the network.
+        channels_last: memory layout of the images.
+        grad_clip: largest norm of the gradient; 0 does not clip.
+        ema_decay: of averaged weights, which are then validated and shipped; 0 keeps none.
+        val_every: epochs between validations; 0 never validates.
+        image_every: steps between image panels; 0 writes none.
+    """
+
+    seed: Count = 0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    channels_last: bool = True
+    grad_clip: NotNegative = 0.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    val_every: Count = 1
+    image_every: Count = 500
+
+
+@settings
+class TrainConfig:
+    """Everything that decides a run; saved in every checkpoint and compared on resume.
 
     Raises:
         UsageError: a value that cannot be trained with; the message names it.
     """
 
-    model: str = "hrnet18s"
-    crop: tuple[int, int] = (160, 160)
-    batch_size: int = 16
-    steps: int = 2000
-    learning_rate: float = 5e-4
-    warmup_steps: int = 100
-    final_learning_rate: float = 0.02
-    max_iterations: int = 3
-    aux_weight: float = 0.4
-    object_crop_probability: float = 0.5
-    min_object_pixels: int = 80
-    merge_probability: float = 0.15
-    max_clicks: int = 24
-    set_weights: Mapping[str, float] = field(default_factory=dict)
-    seed: int = 0
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    clicks: ClickSettings = field(default_factory=ClickSettings)
+    iterative: IterativeSettings = field(default_factory=IterativeSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    run: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
-        if min(self.crop) < SMALLEST_CROP:
+        if self.iterative.max_iterations > self.clicks.max_clicks:
             raise UsageError(
-                f"the crop {self.crop[0]}x{self.crop[1]} is too small: use at least "
-                f"{SMALLEST_CROP}x{SMALLEST_CROP} pixels."
+                f"iterative.max_iterations {self.iterative.max_iterations} does not fit into "
+                f"{self.clicks.max_clicks} slots: raise clicks.max_clicks or lower it."
             )
-        if self.batch_size < 2:
+        if self.iterative.use_prev_mask and not self.model.prev_mask:
             raise UsageError(
-                f"the batch size is {self.batch_size}: batch norm needs at least 2 samples."
+                "iterative.use_prev_mask is True but model.prev_mask is False: a model without "
+                "that input cannot be given it; set both alike."
             )
-        if self.steps < 1:
-            raise UsageError(f"the number of steps is {self.steps}: train for at least 1.")
-        if not 0 < self.learning_rate < math.inf:
-            raise UsageError(f"the learning rate is {self.learning_rate}: pass a value above 0.")
-        if self.max_iterations > self.max_clicks:
-            raise UsageError(
-                f"{self.max_iterations} corrections do not fit into {self.max_clicks} slots: "
-                "raise max_clicks or lower max_iterations."
-            )
-        for name in ("warmup_steps", "max_iterations", "aux_weight", "min_object_pixels", "seed"):
-            self._check_range(name, 0, math.inf)
-        for name in ("final_learning_rate", "object_crop_probability", "merge_probability"):
-            self._check_range(name, 0, 1)
-        for name, weight in self.set_weights.items():
-            if not 0 <= weight < math.inf:
-                raise UsageError(f"the weight of the set {name} is {weight}: pass 0 or more.")
-
-    def _check_range(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high or value == math.inf:
-            limits = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-            raise UsageError(f"{name} is {value}: pass a value {limits}.")
-
-    def as_dict(self) -> dict[str, object]:
-        """Plain values only, so that checkpoints load without executing code."""
-        values = asdict(self)
-        values["crop"] = list(self.crop)
-        values["set_weights"] = dict(self.set_weights)
-        return values

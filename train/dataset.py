@@ -16,6 +16,7 @@ from ritm_edge.errors import TrainingError
 from .augment import random_colour, random_crop, random_flip
 from .click_sampler import sample_first_clicks
 from .config import TrainConfig
+from .schedule import run_length
 
 IGNORE = 255
 IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
@@ -61,7 +62,7 @@ def find_annotations(root: Path) -> list[Annotation]:
 
 
 def draw_probabilities(annotations: list[Annotation], config: TrainConfig) -> NDArray[np.float64]:
-    """Chance of each annotation so that sets come in the proportions of `set_weights`.
+    """Chance of each annotation so that sets come in the proportions of `data.set_weights`.
 
     Raises:
         TrainingError: every set that is there has the weight 0.
@@ -70,7 +71,9 @@ def draw_probabilities(annotations: list[Annotation], config: TrainConfig) -> ND
     for annotation in annotations:
         counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
     share = {name: count / len(annotations) for name, count in counts.items()}
-    share.update({name: weight for name, weight in config.set_weights.items() if name in counts})
+    share.update(
+        {name: weight for name, weight in config.data.set_weights.items() if name in counts}
+    )
     weights = np.array([share[a.set_name] / counts[a.set_name] for a in annotations])
     if not weights.sum() > 0:
         raise TrainingError(f"every set ({', '.join(counts)}) has the weight 0: raise one.")
@@ -92,8 +95,9 @@ class ClickDataset(Dataset[Sample]):
     def __init__(self, annotations: list[Annotation], config: TrainConfig, *, start: int) -> None:
         self.annotations = annotations
         self.config = config
-        self.start = start * config.batch_size
-        self.length = config.steps * config.batch_size - self.start
+        batch_size = config.data.batch_size
+        self.start = start * batch_size
+        self.length = run_length(config, len(annotations)).steps * batch_size - self.start
         self.cumulative = np.cumsum(draw_probabilities(annotations, config))
 
     def __len__(self) -> int:
@@ -106,7 +110,7 @@ class ClickDataset(Dataset[Sample]):
         Raises:
             TrainingError: a photo or label map cannot be read, or photos hold no usable object.
         """
-        rng = np.random.default_rng((self.config.seed, self.start + index))
+        rng = np.random.default_rng((self.config.run.seed, self.start + index))
         # Bounded: photos without any usable object would otherwise be drawn for ever.
         for _ in range(DRAW_ATTEMPTS):
             chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
@@ -116,8 +120,8 @@ class ClickDataset(Dataset[Sample]):
                 return sample
         raise TrainingError(
             f"{DRAW_ATTEMPTS} label maps in a row, {annotation.labels} the last, had no object of "
-            f"{self.config.min_object_pixels} pixels in the crop: object ids are 1 to 254, and "
-            "255 means ignore."
+            f"{self.config.data.min_object_pixels} pixels in the crop: object ids are 1 to 254, "
+            "and 255 means ignore."
         )
 
     def _sample(self, annotation: Annotation, rng: np.random.Generator) -> Sample | None:
@@ -128,14 +132,14 @@ class ClickDataset(Dataset[Sample]):
         for _ in range(CROP_ATTEMPTS):
             target = int(rng.choice(ids))
             around = None
-            if rng.random() < self.config.object_crop_probability:
+            if rng.random() < self.config.augmentation.object_crop_probability:
                 around = _bounding_box(labels == target)
             crop, crop_labels = random_crop(
-                photo, labels, size=self.config.crop, around=around, rng=rng
+                photo, labels, size=self.config.augmentation.crop, around=around, rng=rng
             )
             pixels = int((crop_labels == target).sum())
             large = pixels >= LARGEST_OBJECT_SHARE * crop_labels.size
-            if pixels >= self.config.min_object_pixels and not large:
+            if pixels >= self.config.data.min_object_pixels and not large:
                 break
         else:
             return None
@@ -164,16 +168,14 @@ def make_sample(
         As `ClickDataset.__getitem__`.
     """
     parts = [labels == target]
-    if rng.random() < config.merge_probability:
-        others = [i for i in _objects(labels, config.min_object_pixels) if i != target]
+    if rng.random() < config.data.merge_probability:
+        others = [i for i in _objects(labels, config.data.min_object_pixels) if i != target]
         if others:
             parts.append(labels == int(rng.choice(others)))
     union = np.logical_or.reduce(parts)
     ignored = labels == IGNORE
     foreign = (labels != 0) & ~ignored & ~union
-    clicks = sample_first_clicks(
-        parts, foreign, max_clicks=config.max_clicks, rng=rng, ignored=ignored
-    )
+    clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=ignored)
     truth = union.astype(np.float32)
     truth[ignored] = -1.0
     return {

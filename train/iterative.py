@@ -85,6 +85,7 @@ def simulate_corrections(
     *,
     iterations: int,
     rng: np.random.Generator,
+    use_prev_mask: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Let the current model segment and be corrected `iterations` times, without gradients.
 
@@ -95,17 +96,21 @@ def simulate_corrections(
         clicks: float32 [B, 2K, 3], the first clicks.
         iterations: n ≥ 0.
         rng: source of randomness.
+        use_prev_mask: whether the network sees its previous output; without it the mask stays
+            zero and only the clicks tell of earlier steps.
 
     Returns:
-        The clicks and the last probabilities [B, 1, H, W] (zeros for n = 0) for the training step.
+        The clicks and the last probabilities [B, 1, H, W] (zeros for n = 0 or without
+        `use_prev_mask`) for the training step.
     """
-    prev_mask = torch.zeros_like(image[:, :1])
+    no_mask = prev_mask = torch.zeros_like(image[:, :1])
     if not iterations:
-        return clicks, prev_mask
+        return clicks, no_mask
     model.eval()
     with torch.no_grad():
         for order in range(1, iterations + 1):
-            prev_mask = torch.sigmoid(segment(model, image, clicks, prev_mask).mask_logits)
-            clicks = add_next_clicks(labels, prev_mask, clicks, order=order, rng=rng)
+            probabilities = torch.sigmoid(segment(model, image, clicks, prev_mask).mask_logits)
+            clicks = add_next_clicks(labels, probabilities, clicks, order=order, rng=rng)
+            prev_mask = probabilities if use_prev_mask else no_mask
     model.train()
     return clicks, prev_mask

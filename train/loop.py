@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.errors import CheckpointError, TrainingError, UsageError
 from ritm_edge.files import existing_file
 from ritm_edge.model.checkpoint import load_checkpoint
 from ritm_edge.model.ritm import ModelOutput, RitmModel, build_model
@@ -22,6 +22,8 @@ from .iterative import segment, simulate_corrections
 from .loader import batches
 from .losses import binary_cross_entropy, normalized_focal_loss
 from .run_log import LOG, RunLog
+from .schedule import learning_rate_at, run_length
+from .settings import as_dict
 from .state import (
     LAST_CHECKPOINT,
     WEIGHTS,
@@ -31,14 +33,12 @@ from .state import (
     write_weights,
 )
 
-BETAS = (0.9, 0.999)
-
 
 class Progress(Protocol):
     """Receives the state of a run after every step."""
 
     def __call__(
-        self, *, step: int, loss: float, iou: float, samples_per_second: float
+        self, *, step: int, steps: int, loss: float, iou: float, samples_per_second: float
     ) -> None: ...
 
 
@@ -53,17 +53,14 @@ def initialise(model: RitmModel) -> None:
 
 
 def make_optimiser(model: RitmModel, config: TrainConfig) -> torch.optim.Adam:
-    """Adam with the published settings: one rate for all parameters, no weight decay."""
-    return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=BETAS)
-
-
-def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine from the peak to `final_learning_rate` of it."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    low = config.final_learning_rate
-    return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
+    """Adam with one rate for all parameters."""
+    settings = config.optimizer
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=settings.lr,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
+    )
 
 
 def train(
@@ -79,7 +76,7 @@ def train(
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Train until `config.steps`.
+    """Train as long as `config.schedule` says.
 
     Every step draws its randomness from (seed, step), so a resumed run repeats an uninterrupted
     one. `output` receives `last.pth` (replaced atomically every `save_every` steps and at the
@@ -106,7 +103,7 @@ def train(
         InputFileError: `data` or `init` does not exist.
         TrainingError: no data, a photo that cannot be read, a run of other settings in `output`,
             a loss or gradient that is not finite (the last checkpoint stays), or no memory left.
-        CheckpointError: `init` or the checkpoint to resume cannot be used.
+        CheckpointError: `init` or the checkpoint to resume cannot be used, or is of another model.
         OutputFileError: `output` cannot be written.
     """
     if workers < 0 or save_every < 1:
@@ -119,7 +116,7 @@ def train(
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: pass --resume to continue it or another --output.")
 
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.run.seed)
     training = None
     if last.exists():
         model, training = restore_model(last, config)
@@ -135,12 +132,13 @@ def train(
     # Opened now: an output that cannot be written is found before hours of work, not after.
     log = RunLog(output / LOG, done=step)
 
+    length = run_length(config, len(annotations))
     samples = ClickDataset(annotations, config, start=step)
     before = time.monotonic()
-    stream = batches(samples, batch_size=config.batch_size, workers=workers)
+    stream = batches(samples, batch_size=config.data.batch_size, workers=workers)
     with closing(stream):
         for batch in stream:
-            rate = learning_rate_at(step, config)
+            rate = learning_rate_at(step, config, length)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             loss, iou = _guarded_step(model, optimiser, batch, config, step=step, device=device)
@@ -148,16 +146,18 @@ def train(
                 raise TrainingError(_divergence(step + 1, rate, last))
             step += 1
             now = time.monotonic()
-            speed, before = config.batch_size / max(now - before, 1e-9), now
-            ends = step == config.steps or stop()
+            speed, before = config.data.batch_size / max(now - before, 1e-9), now
+            ends = step == length.steps or stop()
             log.add(step=step, loss=loss, iou=iou, learning_rate=rate, speed=speed, last=ends)
             if progress is not None:
-                progress(step=step, loss=loss, iou=iou, samples_per_second=speed)
+                progress(
+                    step=step, steps=length.steps, loss=loss, iou=iou, samples_per_second=speed
+                )
             if ends or step % save_every == 0:
                 save_run(last, model, optimiser, config, step=step)
             if ends:
                 break
-    if step == config.steps:
+    if step == length.steps:
         write_weights(last, output / WEIGHTS)
     return last
 
@@ -177,16 +177,22 @@ def train_step(
         The loss and the mean IoU of the batch at probability 0.5. The loss is nan, and no
         parameter has changed, where it or a gradient is not finite.
     """
-    rng = np.random.default_rng((config.seed, 1, step))
+    rng = np.random.default_rng((config.run.seed, 1, step))
     torch.manual_seed(int(rng.integers(2**31)))  # dropout
     image = batch["image"].to(device, memory_format=torch.channels_last)
     labels, clicks = batch["labels"].to(device), batch["clicks"].to(device)
-    iterations = int(rng.integers(config.max_iterations + 1))
+    iterations = int(rng.integers(config.iterative.max_iterations + 1))
     clicks, prev_mask = simulate_corrections(
-        model, image, labels, clicks, iterations=iterations, rng=rng
+        model,
+        image,
+        labels,
+        clicks,
+        iterations=iterations,
+        rng=rng,
+        use_prev_mask=config.iterative.use_prev_mask,
     )
     output = segment(model, image, clicks, prev_mask)
-    loss = total_loss(output, labels, aux_weight=config.aux_weight)
+    loss = total_loss(output, labels, aux_weight=config.loss.aux_weight)
     optimiser.zero_grad()
     loss.backward()
     norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
@@ -226,8 +232,8 @@ def _guarded_step(
         if not out_of_memory and "can't allocate memory" not in str(error):
             raise
         raise TrainingError(
-            f"no memory left for batches of {config.batch_size} crops of "
-            f"{config.crop[0]}x{config.crop[1]}: lower --batch-size or --crop."
+            f"no memory left for batches of {config.data.batch_size} crops of "
+            f"{'x'.join(map(str, config.augmentation.crop))}: lower --batch-size or --crop."
         ) from error
 
 
@@ -249,8 +255,17 @@ def _mean_iou(logits: Tensor, labels: Tensor) -> float:
 
 
 def _new_model(config: TrainConfig, init: Path | None) -> RitmModel:
-    if init is not None:
-        return load_checkpoint(init, model=config.model)
-    model = build_model(config.model)
-    initialise(model)
+    wanted = as_dict(config.model)
+    if init is None:
+        model = build_model(**wanted)
+        initialise(model)
+        return model
+    model = load_checkpoint(init, model=config.model.name)
+    held = model.config.as_dict()
+    for name, value in wanted.items():
+        if held[name] != value:
+            raise CheckpointError(
+                f"{init} was trained with {name}={held[name]}, the recipe says {value}: pass "
+                f"--set model.{name}={held[name]} or another --init."
+            )
     return model

@@ -1,6 +1,5 @@
 """What a run keeps on disk: the last checkpoint with the optimiser, and the final weights."""
 
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ritm_edge.model.checkpoint import (
 from ritm_edge.model.ritm import RitmModel, build_model
 
 from .config import TrainConfig
+from .settings import as_dict, flatten
 
 LAST_CHECKPOINT = "last.pth"
 WEIGHTS = "weights.safetensors"
@@ -37,7 +37,7 @@ def save_run(
     Raises:
         OutputFileError: the place cannot be written; the old checkpoint stays.
     """
-    state = {"optimiser": optimiser.state_dict(), "step": step, "config": config.as_dict()}
+    state = {"optimiser": optimiser.state_dict(), "step": step, "config": as_dict(config)}
     save_checkpoint(model, path, training=state)
 
 
@@ -107,10 +107,10 @@ def write_weights(checkpoint: Path, path: Path, *, half: bool = True) -> Path:
 def _changes(saved: dict[str, Any], config: TrainConfig) -> list[str]:
     """ "name was … now …" of every setting that differs; one the checkpoint is too old to know
     had its default."""
-    current = config.as_dict()
-    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+    current, defaults = flatten(as_dict(config)), flatten(as_dict(TrainConfig()))
+    before = {**defaults, **flatten(saved)}
     return [
-        f"{name} was {before}, now is {current[name]}"
-        for name in current
-        if (before := saved.get(name, defaults.get(name))) != current[name]
+        f"{name} was {before.get(name, 'not set')}, now is {current.get(name, 'not set')}"
+        for name in sorted(before.keys() | current.keys())
+        if before.get(name) != current.get(name)
     ]

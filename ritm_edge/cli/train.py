@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -11,28 +10,38 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..files import existing_file
 from ..optional import require
-from .console import print_notice, print_table, progress_bar, stderr
-from .options import parse_size
+from .console import print_json, print_notice, print_table, progress_bar, stderr
 
 if TYPE_CHECKING:
     from ..train.config import TrainConfig
 
-DEFAULT_RECIPE = "hrnet18s_small_crops"
+DEFAULT_RECIPE = "hrnet18s-small-crops"
 INTERRUPTED = 130
 SMOOTHING = 0.95
 STEPS_PER_LINE = 20
 
 
 def command(
+    recipe: Annotated[str, typer.Argument(help="Named settings; see --list.")] = DEFAULT_RECIPE,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with SET/images/NAME.jpg and SET/masks/NAME.png (object ids)."),
+        typer.Option(
+            "--data-root", "--data", help="Folder with the recipe's data sets in their layouts."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the checkpoint and the log.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="Named settings; see --list.")] = DEFAULT_RECIPE,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show settings, data and steps; train nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="--list or --dry-run as JSON.")] = False,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps of the whole run.")] = None,
     crop: Annotated[str | None, typer.Option(help="Size of training crops, HxW pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
@@ -59,27 +68,34 @@ def command(
     Example: ritm-edge train --data photos --output runs/first --steps 2000
     """
     if list_recipes:
-        _print_recipes()
+        _print_recipes(as_json=as_json)
         return
-    if data is None or output is None:
-        raise UsageError("pass --data and --output, or --list to see the recipes.")
-    torch = require("torch", extra="torch")
-    from ..train.loop import train
+    if data is None or (output is None and not dry_run):
+        raise UsageError("pass --data-root and --output, or --list to see the recipes.")
+    torch = require("torch", extra="train")
+    require("pydantic", extra="train")
     from ..train.recipes import load_recipe
+    from ..train.settings import override
+
+    shorthands = {
+        "schedule.steps": steps,
+        "augmentation.crop": crop,
+        "data.batch_size": batch_size,
+        "optimizer.lr": lr,
+        "run.seed": seed,
+        "model.name": model,
+    }
+    given = [f"{name}={value}" for name, value in shorthands.items() if value is not None]
+    config = override(load_recipe(recipe), [*given, *(changes or [])])
+    if dry_run or output is None:
+        _print_plan(recipe, config, data, as_json=as_json)
+        return
+    from ..train.loop import train
     from ..train.state import WEIGHTS
 
-    config = _override(
-        load_recipe(recipe),
-        steps=steps,
-        crop=None if crop is None else parse_size(crop),
-        batch_size=batch_size,
-        learning_rate=lr,
-        seed=seed,
-        model=model,
-    )
     if threads is not None:
         torch.set_num_threads(threads)
-    with _stop_on_signal() as stopped, _ProgressLine(config.steps) as progress:
+    with _stop_on_signal() as stopped, _ProgressLine() as progress:
         last = train(
             config,
             data=data,
@@ -91,9 +107,9 @@ def command(
             progress=progress,
             stop=stopped,
         )
-    if stopped() and progress.step < config.steps:
+    if stopped() and progress.step < progress.steps:
         print_notice(
-            f"interrupted after step {progress.step} of {config.steps}: {last} is saved; "
+            f"interrupted after step {progress.step} of {progress.steps}: {last} is saved; "
             "repeat the command with --resume to go on."
         )
         raise typer.Exit(INTERRUPTED)
@@ -101,21 +117,60 @@ def command(
     print_notice(f"next: ritm-edge export --checkpoint {output / WEIGHTS} --target onnx")
 
 
-def _override(config: "TrainConfig", **options: object) -> "TrainConfig":
-    given = {name: value for name, value in options.items() if value is not None}
-    return replace(config, **given)
-
-
-def _print_recipes() -> None:
+def _print_recipes(*, as_json: bool) -> None:
     from ..train.recipes import load_recipe, recipe_names, recipe_summary
 
-    rows = []
-    for name in recipe_names():
-        config = load_recipe(name)
-        crop = f"{config.crop[0]}x{config.crop[1]}"
-        values = (config.model, crop, config.batch_size, config.steps, config.learning_rate)
-        rows.append([name, *map(str, values), recipe_summary(name)])
-    print_table(["recipe", "model", "crop", "batch", "steps", "lr", "what it is for"], rows)
+    recipes = {name: (load_recipe(name), recipe_summary(name)) for name in recipe_names()}
+    if as_json:
+        print_json({name: {"summary": text} | _essence(c) for name, (c, text) in recipes.items()})
+        return
+    rows = [[name, *_essence(c).values(), text] for name, (c, text) in recipes.items()]
+    print_table(["recipe", *_ESSENCE, "what it is for"], rows)
+
+
+_ESSENCE = ("model", "data", "crop", "batch", "length", "lr")
+
+
+def _essence(config: "TrainConfig") -> dict[str, str]:
+    schedule = config.schedule
+    length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.epochs} epochs"
+    values = (
+        config.model.name,
+        "+".join(config.data.datasets),
+        "x".join(map(str, config.augmentation.crop)),
+        str(config.data.batch_size),
+        length,
+        f"{config.optimizer.lr:g}",
+    )
+    return dict(zip(_ESSENCE, values, strict=True))
+
+
+def _print_plan(recipe: str, config: "TrainConfig", data: Path, *, as_json: bool) -> None:
+    from ..model.ritm import build_model
+    from ..train.dataset import find_annotations
+    from ..train.schedule import run_length
+    from ..train.settings import as_dict, flatten
+
+    settings = as_dict(config)
+    model = build_model(**settings["model"])
+    annotations = find_annotations(existing_file(data))
+    length = run_length(config, len(annotations))
+    counts: dict[str, int] = {}
+    for annotation in annotations:
+        counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
+    run = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "photos": len(annotations),
+        "steps_per_epoch": length.steps_per_epoch,
+        "steps": length.steps,
+    }
+    if as_json:
+        print_json({"recipe": recipe, "settings": settings, "data": counts, **run})
+        return
+    rows = [[name, str(value)] for name, value in flatten(settings).items()]
+    print_table(["setting", "value"], rows, title=recipe)
+    print_table(["data", "photos"], [[name, str(count)] for name, count in counts.items()])
+    print_table(["run", "count"], [[name, str(count)] for name, count in run.items()])
 
 
 @contextmanager
@@ -146,13 +201,12 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
 class _ProgressLine:
     """A progress bar with smoothed loss and IoU; plain lines where stderr is no terminal."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        self.step = steps  # stays where a finished run is resumed: no step follows
+    def __init__(self) -> None:
+        self.step = self.steps = 0  # stays where a finished run is resumed: no step follows
         self._means: list[float] = []
         self._terminal = stderr().is_terminal
         self._bar = progress_bar()
-        self._task = self._bar.add_task("train", total=steps, start=False, status="first batch …")
+        self._task = self._bar.add_task("train", total=None, start=False, status="first batch …")
 
     def __enter__(self) -> "_ProgressLine":
         if self._terminal:
@@ -163,18 +217,20 @@ class _ProgressLine:
         if self._terminal:
             self._bar.stop()
 
-    def __call__(self, *, step: int, loss: float, iou: float, samples_per_second: float) -> None:
+    def __call__(
+        self, *, step: int, steps: int, loss: float, iou: float, samples_per_second: float
+    ) -> None:
         values = (loss, iou, samples_per_second)
         if not self._means:
             self._means = list(values)
             # A resumed run must not count its earlier steps into the speed.
-            self._bar.reset(self._task, completed=step - 1, total=self.steps)
+            self._bar.reset(self._task, completed=step - 1, total=steps)
         self._means = [
             SMOOTHING * mean + (1 - SMOOTHING) * value
             for mean, value in zip(self._means, values, strict=True)
         ]
-        self.step = step
+        self.step, self.steps = step, steps
         status = "loss {:.3f}  IoU {:.3f}  {:.1f} samples/s".format(*self._means)
         self._bar.update(self._task, completed=step, status=status)
-        if not self._terminal and (step % STEPS_PER_LINE == 0 or step == self.steps):
-            print_notice(f"step {step}/{self.steps}  {status}")
+        if not self._terminal and (step % STEPS_PER_LINE == 0 or step == steps):
+            print_notice(f"step {step}/{steps}  {status}")

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ritm_edge.train.config import TrainConfig
+from ritm_edge.train.settings import as_dict
 
 SIZE = (72, 96)
 
@@ -41,15 +42,28 @@ def write_photos(root: Path, count: int = 4, *, set_name: str = "shapes") -> Pat
     return root
 
 
+SMALL: dict[str, object] = {
+    "crop": (32, 32),
+    "augmentation.kind": "object_crops",
+    "batch_size": 2,
+    "steps": 4,
+    "schedule.kind": "cosine",
+    "warmup_steps": 2,
+    "lr": 1e-3,
+    "backbone_lr_multiplier": 1.0,
+    "min_object_pixels": 20,
+}
+
+
 def small_config(**changes: object) -> TrainConfig:
-    """Settings of a run that takes seconds."""
-    values: dict[str, object] = {
-        "crop": (32, 32),
-        "batch_size": 2,
-        "steps": 4,
-        "warmup_steps": 2,
-        "learning_rate": 1e-3,
-        "min_object_pixels": 20,
-        **changes,
-    }
-    return TrainConfig(**values)  # type: ignore[arg-type]
+    """Settings of a run that takes seconds.
+
+    A change is named "section.key", or by its key alone where only one section has it.
+    """
+    values = as_dict(TrainConfig())
+    for name, value in {**SMALL, **changes}.items():
+        section, _, key = name.rpartition(".")
+        sections = [section] if section else [s for s in values if key in values[s]]
+        assert len(sections) == 1, f"{name} is in {sections}"
+        values[sections[0]][key] = value
+    return TrainConfig(**values)

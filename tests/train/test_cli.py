@@ -46,10 +46,12 @@ def test_a_run_says_where_the_result_is_and_what_comes_next(photos, tmp_path):
     assert "step 3/3" in result.stderr
     assert f"ritm-edge export --checkpoint {output / WEIGHTS}" in result.stderr
     saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)["training"]["config"]
-    assert saved["crop"] == [32, 32]
-    assert (saved["batch_size"], saved["steps"], saved["seed"]) == (2, 3, 5)
-    assert saved["learning_rate"] == 0.002
-    assert saved["set_weights"]  # from the default recipe
+    assert saved["augmentation"]["crop"] == [32, 32]
+    assert saved["data"]["batch_size"] == 2
+    assert saved["schedule"]["steps"] == 3
+    assert saved["run"]["seed"] == 5
+    assert saved["optimizer"]["lr"] == 0.002
+    assert saved["data"]["set_weights"]  # from the default recipe
     assert [json.loads(r)["step"] for r in (output / LOG).read_text().splitlines()] == [3]
 
     with pytest.raises(TrainingError, match="--resume"):
@@ -57,13 +59,13 @@ def test_a_run_says_where_the_result_is_and_what_comes_next(photos, tmp_path):
 
 
 def test_options_that_cannot_be_used(photos, tmp_path):
-    with pytest.raises(UsageError, match="pass --data and --output"):
+    with pytest.raises(UsageError, match="pass --data-root and --output"):
         invoke("--data", photos)
     with pytest.raises(UsageError, match="unknown recipe"):
-        invoke("--data", photos, "--output", tmp_path, "--recipe", "fast")
-    with pytest.raises(UsageError, match="not a size"):
+        invoke("fast", "--data", photos, "--output", tmp_path)
+    with pytest.raises(UsageError, match="crop has a wrong number"):
         invoke("--data", photos, "--output", tmp_path, "--crop", "64")
-    with pytest.raises(UsageError, match="batch size is 1"):
+    with pytest.raises(UsageError, match=r"data\.batch_size is '1'"):
         invoke("--data", photos, "--output", tmp_path, "--batch-size", 1)
     assert invoke("--data", photos, "--output", tmp_path, "--workers", -1).exit_code == 2
 
@@ -117,3 +119,27 @@ def _wait_for(log: Path, process: subprocess.Popen) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("no training step within 90 s")
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_a_dry_run_shows_settings_data_and_steps(photos, tmp_path):
+    arguments = ["--data-root", photos, "--set", "schedule.steps=0", "--set", "schedule.epochs=7"]
+    result = invoke("hrnet18s-small-crops", *arguments, "--batch-size", 2, "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    plan = json.loads(result.stdout)
+    assert plan["data"] == {"shapes/masks": 4}
+    assert (plan["photos"], plan["steps_per_epoch"], plan["steps"]) == (4, 2, 14)
+    assert plan["settings"]["schedule"]["epochs"] == 7
+    shown = invoke(*arguments, "--batch-size", 2, "--dry-run").stdout
+    assert "optimizer.lr" in shown
+    assert "shapes/masks" in shown
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_settings_are_refused_by_name(photos, tmp_path):
+    run = ["--data-root", photos, "--output", tmp_path / "run"]
+    with pytest.raises(UsageError, match=r"unknown setting 'optimizer\.rate'"):
+        invoke(*run, "--set", "optimizer.rate=1")
+    with pytest.raises(UsageError, match=r"run\.seed is 'first'"):
+        invoke(*run, "--set", "run.seed=first")
+    assert not (tmp_path / "run").exists()

@@ -11,13 +11,15 @@ from ritm_edge.train.click_sampler import (
     inner_region,
     sample_first_clicks,
 )
+from ritm_edge.train.config import ClickSettings
 from ritm_edge.train.dataset import make_sample
 
 from ..golden import load_arrays, load_json
 from ..paths import requires_golden
 from .photos import shapes, small_config
 
-SLOTS = 24
+SETTINGS = ClickSettings()
+SLOTS = SETTINGS.max_clicks
 
 
 def split(clicks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,8 +32,8 @@ def split(clicks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @requires_golden
 def test_counts_follow_the_published_law():
     golden = load_json("train.json")
-    np.testing.assert_allclose(count_probabilities(24), golden["pos_count_probs"], rtol=1e-12)
-    np.testing.assert_allclose(count_probabilities(25), golden["neg_count_probs"], rtol=1e-12)
+    np.testing.assert_allclose(count_probabilities(24, 0.8), golden["pos_count_probs"], rtol=1e-12)
+    np.testing.assert_allclose(count_probabilities(25, 0.8), golden["neg_count_probs"], rtol=1e-12)
 
 
 @requires_golden
@@ -47,7 +49,7 @@ def test_eroded_object_and_border_ring_are_the_published_ones():
         scene = mask(f"sampler/{index}/mask")
         assert scene.sum() == sizes["area"]
         assert np.array_equal(inner_region(scene), mask(f"sampler/{index}/eroded"))
-        assert np.array_equal(border_ring(scene), mask(f"sampler/{index}/border"))
+        assert np.array_equal(border_ring(scene, 0.1), mask(f"sampler/{index}/border"))
 
 
 def same_law(counts: np.ndarray, reference: list[int]) -> float:
@@ -90,11 +92,11 @@ def test_clicks_fall_where_they_should_and_never_on_ignored_pixels():
     places = {"other": 0, "ring": 0, "all": 0}
     for trial in range(200):
         _, labels = shapes(trial % 5)
-        ignored = border_ring(labels == 1) & (np.arange(labels.shape[1]) % 2 == 0)
+        ignored = border_ring(labels == 1, 0.1) & (np.arange(labels.shape[1]) % 2 == 0)
         parts = [(labels == 1)] if trial % 2 else [labels == 1, labels == 2]
         target = np.logical_or.reduce(parts)
         clicks = sample_first_clicks(
-            parts, (labels != 0) & ~target, max_clicks=SLOTS, rng=rng, ignored=ignored
+            parts, (labels != 0) & ~target, SETTINGS, rng=rng, ignored=ignored
         )
         positive, negative = split(clicks)
         assert len(positive) >= len(parts)
@@ -105,7 +107,7 @@ def test_clicks_fall_where_they_should_and_never_on_ignored_pixels():
         if trial % 2:
             places["all"] += len(negative)
             places["other"] += int((labels == 2)[tuple(negative.T)].sum())
-            places["ring"] += int(border_ring(target)[tuple(negative.T)].sum())
+            places["ring"] += int(border_ring(target, 0.1)[tuple(negative.T)].sum())
     assert places["other"] / places["all"] > 0.35
     assert places["ring"] / places["all"] > 0.4
 
@@ -114,7 +116,7 @@ def test_slots_are_filled_from_the_front():
     rng = np.random.default_rng(1)
     _, labels = shapes(0)
     for _ in range(50):
-        clicks = sample_first_clicks([labels == 1], labels == 2, max_clicks=SLOTS, rng=rng)
+        clicks = sample_first_clicks([labels == 1], labels == 2, SETTINGS, rng=rng)
         for half in (clicks[:SLOTS], clicks[SLOTS:]):
             filled = int((half[:, 2] >= 0).sum())
             assert (half[:filled, 2] == FIRST_CLICK_ORDER).all()
@@ -125,7 +127,7 @@ def test_an_empty_target_gets_negative_clicks_only():
     rng = np.random.default_rng(2)
     empty = np.zeros((20, 30), bool)
     for _ in range(20):
-        clicks = sample_first_clicks([empty], empty, max_clicks=SLOTS, rng=rng)
+        clicks = sample_first_clicks([empty], empty, SETTINGS, rng=rng)
         assert not (clicks[:SLOTS] >= 0).any()
 
 
@@ -133,9 +135,7 @@ def test_a_small_object_is_not_eroded_away():
     speck = np.zeros((20, 20), bool)
     speck[5:9, 5:9] = True
     assert np.array_equal(inner_region(speck), speck)
-    positive, _ = split(
-        sample_first_clicks([speck], speck, max_clicks=SLOTS, rng=np.random.default_rng(0))
-    )
+    positive, _ = split(sample_first_clicks([speck], speck, SETTINGS, rng=np.random.default_rng(0)))
     assert speck[tuple(positive.T)].all()
 
 
@@ -146,3 +146,20 @@ def test_an_object_over_the_whole_crop_gets_no_negative_click():
         sample = make_sample(np.zeros((40, 40, 3), np.uint8), labels, 1, small_config(), rng)
         assert bool((sample["clicks"][SLOTS:] == -1).all())
         assert sample["labels"].dtype == torch.float32
+
+
+def test_a_share_of_samples_starts_with_one_click():
+    rng = np.random.default_rng(4)
+    _, labels = shapes(0)
+    always = ClickSettings(single_click_probability=1.0)
+    for parts in ([labels == 1], [labels == 1, labels == 2]):
+        clicks = sample_first_clicks(parts, labels == 2, always, rng=rng)
+        positive, negative = split(clicks)
+        assert (len(positive), len(negative)) == (1, 0)
+    half = ClickSettings(single_click_probability=0.5, decay=1.0)
+    single = 0
+    for _ in range(400):
+        positive, negative = split(sample_first_clicks([labels == 1], labels == 2, half, rng=rng))
+        single += (len(positive), len(negative)) == (1, 0)
+    # Without a decay one click in 25 · 24 comes by chance; four standard errors.
+    assert single / 400 == pytest.approx(0.5, abs=0.1)

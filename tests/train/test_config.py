@@ -1,69 +1,121 @@
-"""Settings and recipes: refused where they cannot be trained with."""
+"""Settings and recipes: refused by name where they cannot be trained with."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from ritm_edge.errors import UsageError
-from ritm_edge.model.ritm import model_names
-from ritm_edge.train.config import TrainConfig
-from ritm_edge.train.loop import learning_rate_at
+from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.train.config import AugmentationSettings, ModelSettings, TrainConfig
 from ritm_edge.train.recipes import load_recipe, recipe_names, recipe_summary
+from ritm_edge.train.schedule import learning_rate_at, run_length
+from ritm_edge.train.settings import as_dict, flatten, override
 
 from .photos import small_config
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("assignment", "message"),
     [
-        ("crop", (31, 64)),
-        ("batch_size", 1),
-        ("steps", 0),
-        ("learning_rate", 0.0),
-        ("learning_rate", float("nan")),
-        ("learning_rate", float("inf")),
-        ("warmup_steps", -1),
-        ("final_learning_rate", 1.5),
-        ("max_iterations", -1),
-        ("max_iterations", 25),
-        ("aux_weight", float("nan")),
-        ("object_crop_probability", -0.1),
-        ("merge_probability", 2.0),
-        ("set_weights", {"a/masks": -1.0}),
-        ("seed", -1),
+        ("augmentation.crop=31x64", "augmentation.crop is '31'"),
+        ("augmentation.crop=64", "augmentation.crop has a wrong number of values"),
+        ("data.batch_size=1", "data.batch_size is '1': it should be greater than or equal to 2"),
+        ("data.batch_size=2.5", "data.batch_size is '2.5': it should be a valid integer"),
+        ("schedule.epochs=0", "epochs and steps are both 0"),
+        ("schedule.steps=-1", "schedule.steps is '-1'"),
+        ("optimizer.lr=0", "optimizer.lr is '0'"),
+        ("optimizer.lr=nan", "optimizer.lr is 'nan'"),
+        ("optimizer.lr=inf", "optimizer.lr is 'inf'"),
+        ("optimizer.lr=fast", "optimizer.lr is 'fast': it should be a valid number"),
+        ("schedule.final_fraction=1.5", "schedule.final_fraction is '1.5'"),
+        ("iterative.max_iterations=25", "25 does not fit into 24 slots"),
+        ("model.prev_mask=false", "iterative.use_prev_mask is True but model.prev_mask is False"),
+        ("run.compile=perhaps", "run.compile is 'perhaps': it should be a valid boolean"),
+        ("loss.kind=hinge", "loss.kind is 'hinge': it should be 'nfl', 'bce'"),
+        ("data.set_weights=a/masks:-1", "data.set_weights is '-1'"),
+        ("data.set_weights=a/masks", "data.set_weights is 'a/masks'"),
+        ("clicks.negative_places=0.5,0.5,0.5", "negative_places sum to 1.5"),
+        ("optimizer.lrate=1", r"unknown setting 'optimizer.lrate': did you mean optimizer.lr?"),
+        ("optimiser.lr=1", r"unknown setting 'optimiser': did you mean optimizer.lr?"),
+        ("lr=1", "'lr=1' sets nothing: write SECTION.KEY=VALUE"),
+        ("optimizer.lr", "'optimizer.lr' sets nothing"),
     ],
 )
-def test_values_that_cannot_be_trained_with_are_named(name, value):
-    shown = {"crop": "31x64", "set_weights": "a/masks is -1.0"}.get(name, str(value))
+def test_what_cannot_be_set_is_refused_by_name(assignment, message):
     with pytest.raises(UsageError) as caught:
-        TrainConfig(**{name: value})
-    assert shown in str(caught.value)
+        override(TrainConfig(), [assignment])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_becomes_values_of_the_right_type():
+    changed = override(
+        TrainConfig(),
+        [
+            "optimizer.lr=1e-3",
+            "augmentation.crop=64x96",
+            "schedule.milestones=1.5, 2",
+            "data.datasets=sbd,folder",
+            "data.set_weights=a/masks:0.25,b/masks:3",
+            "run.compile=true",
+        ],
+    )
+    assert changed.optimizer.lr == 0.001
+    assert changed.augmentation.crop == (64, 96)
+    assert changed.schedule.milestones == (1.5, 2.0)
+    assert changed.data.datasets == ("sbd", "folder")
+    assert changed.data.set_weights == {"a/masks": 0.25, "b/masks": 3.0}
+    assert changed.run.compile is True
+    unchanged = TrainConfig()
+    assert flatten(as_dict(changed)).keys() == flatten(as_dict(unchanged)).keys()
+    assert unchanged.optimizer.lr == 5e-4
+
+
+def test_a_wrong_value_is_refused_where_it_is_made():
+    with pytest.raises(UsageError, match="crop is 8"):
+        AugmentationSettings(crop=(8, 64))
+    with pytest.raises(UsageError, match="unknown setting 'nome': did you mean name"):
+        ModelSettings(nome="hrnet18")  # type: ignore[call-arg]
 
 
 def test_every_recipe_is_a_usable_configuration():
-    assert {"hrnet18s_small_crops", "hrnet18s_larger_crops"} <= set(recipe_names())
+    assert {"hrnet18s-small-crops", "hrnet18s-larger-crops"} <= set(recipe_names())
     for name in recipe_names():
         config = load_recipe(name)
-        assert config.model in model_names()
         assert recipe_summary(name)
-        json.dumps(config.as_dict())
-        if config.set_weights:
-            assert sum(config.set_weights.values()) == pytest.approx(1.0)
+        plain = json.loads(json.dumps(as_dict(config)))
+        assert TrainConfig(**plain) == config
+        weights = config.data.set_weights
+        assert not weights or sum(weights.values()) == pytest.approx(1.0)
 
 
-def test_an_unknown_recipe_is_refused_with_the_list():
-    with pytest.raises(UsageError, match=r"'fast'.*hrnet18s_larger_crops, hrnet18s_small_crops"):
-        load_recipe("fast")
+def test_an_unknown_recipe_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match=r"'hrnet18s-smal-crop'.*hrnet18s-small-crops"):
+        load_recipe("hrnet18s-smal-crop")
 
 
 def test_the_rate_rises_then_falls_to_the_end():
-    config = small_config(steps=100, warmup_steps=10, learning_rate=1e-3, final_learning_rate=0.1)
-    rates = [learning_rate_at(step, config) for step in range(100)]
+    config = small_config(steps=100, warmup_steps=10, lr=1e-3, final_fraction=0.1)
+    length = run_length(config, photos=20)
+    rates = [learning_rate_at(step, config, length) for step in range(100)]
     assert rates[0] == pytest.approx(1e-4)
     assert max(rates) == rates[9] == pytest.approx(1e-3)
     assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert learning_rate_at(100, config) == pytest.approx(1e-4)
+    assert learning_rate_at(100, config, length) == pytest.approx(1e-4)
     # A run cut short with --steps stays inside the warm-up and still works.
-    short = replace(config, steps=5)
-    assert learning_rate_at(4, short) == pytest.approx(5e-4)
+    short = override(config, ["schedule.steps=5"])
+    assert learning_rate_at(4, short, run_length(short, 20)) == pytest.approx(5e-4)
+
+
+def test_the_published_rate_drops_at_its_epochs():
+    config = TrainConfig()
+    length = run_length(config, photos=320)
+    assert (length.steps_per_epoch, length.steps) == (10, 550)
+    rates = [learning_rate_at(step, config, length) for step in (0, 499, 500, 529, 530, 549)]
+    assert rates == pytest.approx([5e-4, 5e-4, 5e-5, 5e-5, 5e-6, 5e-6])
+
+
+def test_epochs_are_counted_in_whole_batches():
+    drawn = small_config(steps=0, epochs=3, epoch_samples=101, batch_size=4)
+    assert run_length(drawn, photos=7).steps == 75
+    with pytest.raises(TrainingError, match="less than one batch of 4"):
+        run_length(small_config(steps=0, epochs=3, batch_size=4), photos=3)

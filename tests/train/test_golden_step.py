@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.train.config import TrainConfig
+from ritm_edge.train.config import OptimizerSettings, TrainConfig
 from ritm_edge.train.iterative import segment
 from ritm_edge.train.loop import make_optimiser, total_loss
 from ritm_edge.train.losses import binary_cross_entropy, normalized_focal_loss
@@ -33,7 +33,7 @@ def step():
     clicks = torch.from_numpy(arrays["step/points"]).double()
     output = segment(model, image, clicks, prev_mask)
     loss = total_loss(output, labels, aux_weight=0.4)
-    optimiser = make_optimiser(model, TrainConfig(learning_rate=RATE))
+    optimiser = make_optimiser(model, TrainConfig(optimizer=OptimizerSettings(lr=RATE)))
     loss.backward()
     gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
     optimiser.step()

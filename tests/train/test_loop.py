@@ -22,6 +22,7 @@ from ritm_edge.train import loop
 from ritm_edge.train.dataset import ClickDataset, find_annotations
 from ritm_edge.train.loop import initialise, total_loss, train
 from ritm_edge.train.run_log import LOG
+from ritm_edge.train.settings import as_dict
 from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS, write_weights
 
 from .photos import small_config
@@ -134,7 +135,7 @@ def test_the_log_has_every_row_once_after_a_resume(photos, tmp_path):
 def test_other_settings_are_refused_on_resume_and_named(photos, tmp_path):
     last = run(small_config(), photos, tmp_path / "run")
     before = last.read_bytes()
-    with pytest.raises(TrainingError, match=r"seed was 0, now is 3.*--init"):
+    with pytest.raises(TrainingError, match=r"run\.seed was 0, now is 3.*--init"):
         run(small_config(seed=3), photos, tmp_path / "run", resume=True)
     with pytest.raises(TrainingError, match="pass --resume"):
         run(small_config(), photos, tmp_path / "run")
@@ -146,9 +147,9 @@ def test_a_setting_that_an_old_checkpoint_lacks_counts_as_its_default(photos, tm
     config = small_config()
     last = run(config, photos, tmp_path / "run", stop=stop_after(2))
     saved = content(last)
-    del saved["training"]["config"]["aux_weight"]
+    del saved["training"]["config"]["loss"]["aux_weight"]
     torch.save(saved, last)
-    with pytest.raises(TrainingError, match=r"aux_weight was 0\.4, now is 0\.1"):
+    with pytest.raises(TrainingError, match=r"loss\.aux_weight was 0\.4, now is 0\.1"):
         run(small_config(aux_weight=0.1), photos, tmp_path / "run", resume=True)
     run(config, photos, tmp_path / "run", resume=True)
     assert content(last)["training"]["step"] == 4
@@ -224,7 +225,7 @@ def test_options_out_of_range(photos, tmp_path):
     with pytest.raises(UsageError, match="save_every 0"):
         run(small_config(), photos, tmp_path / "run", save_every=0)
     with pytest.raises(UsageError, match="unknown model 'hrnet9'"):
-        run(small_config(model="hrnet9"), photos, tmp_path / "run")
+        run(small_config(name="hrnet9"), photos, tmp_path / "run")
 
 
 def test_weights_of_another_model_are_refused_as_a_start(photos, tmp_path):
@@ -239,18 +240,21 @@ def test_a_checkpoint_without_training_state_cannot_be_resumed(photos, tmp_path)
     with pytest.raises(CheckpointError, match="no training state"):
         run(small_config(), photos, tmp_path / "run", resume=True)
     damaged = {"optimiser": {"state": {}, "param_groups": []}, "step": 1}
-    damaged["config"] = small_config().as_dict()
+    damaged["config"] = as_dict(small_config())
     save_checkpoint(build_model("hrnet18s"), tmp_path / "run" / LAST_CHECKPOINT, training=damaged)
     with pytest.raises(CheckpointError, match="optimiser state"):
         run(small_config(), photos, tmp_path / "run", resume=True)
 
 
 @tiny
-def test_a_start_with_another_input_scheme_keeps_it_over_a_resume(photos, tmp_path):
+def test_a_start_with_another_input_scheme_is_named_and_kept_over_a_resume(photos, tmp_path):
     start = build_model("hrnet18s", input_scheme="dmf", prev_mask=False)
     initialise(start)
     save_checkpoint(start, tmp_path / "dmf.pth")
-    config = small_config(steps=5)
+    with pytest.raises(CheckpointError, match=r"input_scheme=dmf.*--set model\.input_scheme=dmf"):
+        run(small_config(), photos, tmp_path / "run", init=tmp_path / "dmf.pth")
+    scheme = {"input_scheme": "dmf", "model.prev_mask": False, "use_prev_mask": False}
+    config = small_config(steps=5, **scheme)
     run(config, photos, tmp_path / "run", init=tmp_path / "dmf.pth", stop=stop_after(2))
     last = run(config, photos, tmp_path / "run", resume=True)
     assert load_checkpoint(last).config == start.config
@@ -288,15 +292,15 @@ def held_out_loss(model: RitmModel, photos: Path) -> float:
     batch = default_collate([samples[index] for index in range(24)])
     with torch.no_grad():
         output = model.train()(batch["image"], batch["clicks"])
-        return total_loss(output, batch["labels"], aux_weight=config.aux_weight).item()
+        return total_loss(output, batch["labels"], aux_weight=config.loss.aux_weight).item()
 
 
 def test_the_loss_falls(photos, tmp_path):
     config = small_config(
-        crop=(64, 64), batch_size=4, steps=40, learning_rate=2e-3, warmup_steps=5, max_iterations=1
+        crop=(64, 64), batch_size=4, steps=40, lr=2e-3, warmup_steps=5, max_iterations=1
     )
-    torch.manual_seed(config.seed)
-    untrained = build_model(config.model)
+    torch.manual_seed(config.run.seed)
+    untrained = build_model(config.model.name)
     initialise(untrained)
     trained = load_checkpoint(run(config, photos, tmp_path / "run"))
     before, after = held_out_loss(untrained, photos), held_out_loss(trained, photos)

@@ -1,6 +1,13 @@
 """First leg of the embedded weights: HRNet-18s from scratch on 128×128 crops."""
 
-from ..config import TrainConfig
+from ..config import (
+    AugmentationSettings,
+    DataSettings,
+    ModelSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+    TrainConfig,
+)
 
 # People dominate the photos by number: general objects and regions are drawn more often, person
 # sets less often, than their size would have it.
@@ -19,12 +26,22 @@ SET_WEIGHTS = {
 
 def recipe() -> TrainConfig:
     return TrainConfig(
-        model="hrnet18s",
-        crop=(128, 128),  # small enough for a CPU: most of the learning happens here
-        batch_size=16,
-        steps=3600,
-        learning_rate=1e-3,  # batch norm without pre-trained weights stands twice the usual rate
-        warmup_steps=150,
-        final_learning_rate=0.1,  # the second leg goes on from here
-        set_weights=SET_WEIGHTS,
+        model=ModelSettings(name="hrnet18s"),
+        data=DataSettings(
+            datasets=("folder",), batch_size=16, min_object_pixels=80, set_weights=SET_WEIGHTS
+        ),
+        augmentation=AugmentationSettings(
+            kind="object_crops",
+            crop=(128, 128),  # small enough for a CPU: most of the learning happens here
+        ),
+        optimizer=OptimizerSettings(
+            lr=1e-3,  # batch norm without pre-trained weights stands twice the usual rate
+            backbone_lr_multiplier=1.0,  # nothing is pre-trained
+        ),
+        schedule=ScheduleSettings(
+            steps=3600,
+            kind="cosine",
+            warmup_steps=150,
+            final_fraction=0.1,  # the second leg goes on from here
+        ),
     )

@@ -19,6 +19,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "h18_noprev": {"name": "hrnet18", "prev_mask": False},
     "h18_dt260": {"name": "hrnet18", "encoding": "distance", "radius": 260},
     "h18_dmf": {"name": "hrnet18", "input_scheme": "dmf"},
+    "r34_prev": {"name": "deeplab_r34"},
 }
 
 

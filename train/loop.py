@@ -204,7 +204,7 @@ def train_step(
 
 
 def total_loss(output: ModelOutput, labels: Tensor, *, aux_weight: float) -> Tensor:
-    """Batch mean of the normalised focal loss plus the weighted auxiliary cross-entropy.
+    """Batch mean of the normalised focal loss plus the weighted auxiliary cross-entropy, if any.
 
     Args:
         output: logits [B, 1, H, W].
@@ -212,6 +212,8 @@ def total_loss(output: ModelOutput, labels: Tensor, *, aux_weight: float) -> Ten
         aux_weight: 0.4 as published.
     """
     loss = normalized_focal_loss(output.mask_logits, labels).mean()
+    if output.aux_logits is None:
+        return loss
     return loss + aux_weight * binary_cross_entropy(output.aux_logits, labels).mean()
 
 

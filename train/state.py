@@ -9,11 +9,11 @@ from ritm_edge.errors import CheckpointError, TrainingError
 from ritm_edge.model.checkpoint import (
     load_checkpoint,
     load_state_strictly,
-    parse_config,
     read_checkpoint,
     save_checkpoint,
     save_safetensors,
 )
+from ritm_edge.model.published_config import parse_config
 from ritm_edge.model.ritm import RitmModel, build_model
 
 from .config import TrainConfig

@@ -47,7 +47,7 @@ def command(
     batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate of Adam.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides data, augmentation, clicks.")] = None,
-    model: Annotated[str | None, typer.Option(help="hrnet18s, hrnet18 or hrnet32.")] = None,
+    model: Annotated[str | None, typer.Option(help="As hrnet18s or deeplab_r34.")] = None,
     init: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights are the start.")
     ] = None,

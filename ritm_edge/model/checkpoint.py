@@ -21,23 +21,9 @@ from ..errors import CheckpointError
 from ..files import atomic_output, existing_file, sha256_of
 from ..optional import require
 from ..untrusted_json import parse_json
-from .ritm import HRNETS, ModelConfig, RitmModel, build_model
+from .published_config import parse_config, published_config
+from .ritm import RitmModel, build_model
 
-HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
-# Constructor defaults of the published classes: what an absent argument means.
-PUBLISHED_DEFAULTS: dict[str, Any] = {
-    "width": 48,
-    "ocr_width": 256,
-    "small": False,
-    "use_rgb_conv": True,
-    "conv_extend": False,
-    "use_leaky_relu": False,
-    "use_disks": False,
-    "norm_radius": 260,
-    "with_prev_mask": False,
-    "clicks_groups": None,
-    "binary_prev_mask": False,
-}
 MAX_KEYS_IN_MESSAGE = 4
 
 
@@ -118,70 +104,6 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
             f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."
         ) from error
     return {"config": config, "state_dict": state, "metadata": metadata}
-
-
-def parse_config(config: Any, path: Path) -> ModelConfig:
-    """Translate the published constructor arguments to a `ModelConfig`.
-
-    Raises:
-        CheckpointError: another class, or arguments of a model that is not implemented.
-    """
-    if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
-        raise CheckpointError(f"{path} has no model description in 'config': re-export it.")
-    if config.get("class") != HRNET_CLASS:
-        raise CheckpointError(
-            f"{path} describes the model class {config.get('class')!r}: only {HRNET_CLASS} "
-            "can be loaded."
-        )
-    values = dict(PUBLISHED_DEFAULTS)
-    for name, entry in config["params"].items():
-        values[name] = entry.get("value") if isinstance(entry, Mapping) else entry
-    for name in ("clicks_groups", "binary_prev_mask"):
-        if values[name]:
-            raise CheckpointError(
-                f"{path} was trained with {name}={values[name]!r}, which is not supported: "
-                "use a checkpoint without it."
-            )
-    return ModelConfig(
-        name=_model_name(values, path),
-        input_scheme="dmf"
-        if values["use_rgb_conv"]
-        else ("conv1e" if values["conv_extend"] else "conv1s"),
-        encoding="disk" if values["use_disks"] else "distance",
-        radius=values["norm_radius"],
-        prev_mask=bool(values["with_prev_mask"]),
-        leaky_relu=bool(values["use_leaky_relu"]),
-    )
-
-
-def _model_name(values: Mapping[str, Any], path: Path) -> str:
-    for name, hrnet in HRNETS.items():
-        widths = (hrnet.width, hrnet.ocr_width, hrnet.blocks == 2)
-        if widths == (values["width"], values["ocr_width"], bool(values["small"])):
-            return name
-    raise CheckpointError(
-        f"{path} describes an HRNet of width {values['width']}, OCR width {values['ocr_width']}, "
-        f"small={values['small']}: only {', '.join(HRNETS)} are known."
-    )
-
-
-def published_config(config: ModelConfig) -> dict[str, Any]:
-    """The inverse of `parse_config`: what the published code needs to rebuild the model."""
-    hrnet = HRNETS[config.name]
-    values: dict[str, Any] = {
-        "width": hrnet.width,
-        "ocr_width": hrnet.ocr_width,
-        "small": hrnet.blocks == 2,
-        "with_aux_output": True,
-        "use_leaky_relu": config.leaky_relu,
-        "use_rgb_conv": config.input_scheme == "dmf",
-        "conv_extend": config.input_scheme == "conv1e",
-        "use_disks": config.encoding == "disk",
-        "norm_radius": config.radius,
-        "with_prev_mask": config.prev_mask,
-    }
-    params = {k: {"type": "builtin", "value": v, "specified": True} for k, v in values.items()}
-    return {"class": HRNET_CLASS, "params": params}
 
 
 def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Path) -> None:

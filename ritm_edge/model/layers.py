@@ -15,14 +15,16 @@ def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
 
-def conv3x3(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
-    """3×3 convolution, padding 1, no bias (a batch norm follows)."""
-    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+def conv3x3(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """3×3 convolution that keeps the size up to its stride, no bias (a batch norm follows)."""
+    return nn.Conv2d(
+        inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+    )
 
 
-def conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
+def conv1x1(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
     """1×1 convolution without bias."""
-    return nn.Conv2d(inputs, outputs, 1, bias=False)
+    return nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
 
 
 class BatchNormReLU(nn.Sequential):
@@ -44,42 +46,58 @@ class AbsoluteScale(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions with a skip connection (ResNet-18/34 and all HRNet branches)."""
+    """Two 3×3 convolutions with a skip connection (ResNet-34 and all HRNet branches).
+
+    Args:
+        inputs, planes: channels before and inside; `planes` leave the block.
+        stride: of the first convolution.
+        dilations: of the first and of the second convolution.
+    """
 
     expansion = 1
 
-    def __init__(self, inputs: int, planes: int) -> None:
+    def __init__(
+        self, inputs: int, planes: int, *, stride: int = 1, dilations: tuple[int, int] = (1, 1)
+    ) -> None:
         super().__init__()
-        self.conv1 = conv3x3(inputs, planes)
+        self.conv1 = conv3x3(inputs, planes, stride=stride, dilation=dilations[0])
         self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = conv3x3(planes, planes)
+        self.conv2 = conv3x3(planes, planes, dilation=dilations[1])
         self.bn2 = nn.BatchNorm2d(planes)
         self.relu = nn.ReLU(inplace=True)
+        self.downsample = _projection(inputs, planes, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.downsample is None else self.downsample(x)
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return self.relu(y + x)
+        return self.relu(y + skip)
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3, 1×1 convolutions with a skip connection (HRNet's first stage)."""
+    """1×1, 3×3, 1×1 convolutions with a skip connection (ResNet-50 and HRNet's first stage).
+
+    Args:
+        inputs, planes: channels before and inside; four times `planes` leave the block.
+        stride: of the 3×3 convolution.
+        dilations: the first is that of the 3×3 convolution; the second is for `BasicBlock` only.
+    """
 
     expansion = 4
 
-    def __init__(self, inputs: int, planes: int) -> None:
+    def __init__(
+        self, inputs: int, planes: int, *, stride: int = 1, dilations: tuple[int, int] = (1, 1)
+    ) -> None:
         super().__init__()
         outputs = planes * self.expansion
         self.conv1 = conv1x1(inputs, planes)
         self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = conv3x3(planes, planes)
+        self.conv2 = conv3x3(planes, planes, stride=stride, dilation=dilations[0])
         self.bn2 = nn.BatchNorm2d(planes)
         self.conv3 = conv1x1(planes, outputs)
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Sequential | None = None
-        if inputs != outputs:
-            self.downsample = nn.Sequential(conv1x1(inputs, outputs), nn.BatchNorm2d(outputs))
+        self.downsample = _projection(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
@@ -87,3 +105,10 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         return self.relu(y + skip)
+
+
+def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    """What the skip connection needs where the block changes channels or size."""
+    if inputs == outputs and stride == 1:
+        return None
+    return nn.Sequential(conv1x1(inputs, outputs, stride=stride), nn.BatchNorm2d(outputs))

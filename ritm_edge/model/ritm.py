@@ -1,6 +1,6 @@
 """The interactive segmentation model: click encoding, input fusion, network, upsampling."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from ..errors import ShapeError, UsageError
 from .clicks_encoding import disk_maps, distance_maps
-from .hrnet import STEM_CHANNELS, HRNetConfig, HRNetOCR
-from .layers import AbsoluteScale, resize
+from .deeplab import DeepLabConfig, DeepLabV3Plus, SeparableHead
+from .hrnet import HRNetConfig, HRNetOCR
+from .layers import AbsoluteScale, BasicBlock, Bottleneck, resize
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -19,6 +20,12 @@ HRNETS: dict[str, HRNetConfig] = {
     "hrnet18": HRNetConfig(width=18, ocr_width=64),
     "hrnet32": HRNetConfig(width=32, ocr_width=128),
 }
+DEEPLABS: dict[str, DeepLabConfig] = {
+    "deeplab_r34": DeepLabConfig("resnet34", BasicBlock, (3, 4, 6, 3), 128, deep_stem=False),
+    "deeplab_r50": DeepLabConfig("resnet50", Bottleneck, (3, 4, 6, 3), 256, deep_stem=True),
+}
+DECODER_CHANNELS = (128, 256)
+CLICK_CHANNELS = 64
 
 InputScheme = Literal["conv1s", "conv1e", "dmf"]
 Encoding = Literal["disk", "distance"]
@@ -35,6 +42,8 @@ class ModelConfig:
         radius: pixels; disk radius, or the normalisation of distance maps (260 published).
         prev_mask: whether the previous mask is an input (paper, section 3.3).
         leaky_relu: LeakyReLU(0.2) instead of ReLU in the click branch.
+        decoder_channels: of a DeepLabV3+; None means 128 with ResNet-34 and 256 with ResNet-50.
+            The paper's Table 4 counts ResNet-50 with 128: 170.13 GFLOPs.
     """
 
     name: str
@@ -43,21 +52,25 @@ class ModelConfig:
     radius: float = 5
     prev_mask: bool = True
     leaky_relu: bool = True
+    decoder_channels: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
 class ModelOutput(NamedTuple):
-    """Logits at input resolution, [B, 1, H, W] each; `aux_logits` only guides training."""
+    """Logits at input resolution, [B, 1, H, W] each.
+
+    `aux_logits` only guides training; DeepLabV3+ has none.
+    """
 
     mask_logits: Tensor
-    aux_logits: Tensor
+    aux_logits: Tensor | None
 
 
 def model_names() -> list[str]:
     """Names that `build_model` accepts."""
-    return list(HRNETS)
+    return [*HRNETS, *DEEPLABS]
 
 
 class RitmModel(nn.Module):
@@ -69,7 +82,7 @@ class RitmModel(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: ModelConfig, backbone: HRNetConfig) -> None:
+    def __init__(self, config: ModelConfig, network: HRNetConfig | DeepLabConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -84,15 +97,20 @@ class RitmModel(nn.Module):
                 nn.Conv2d(6 + maps, 3, 1),
             )
         elif config.input_scheme == "conv1e":
-            self.maps_transform: nn.Module = nn.Conv2d(maps, STEM_CHANNELS, 3, stride=2, padding=1)
+            self.maps_transform: nn.Module = nn.Conv2d(maps, CLICK_CHANNELS, 3, stride=2, padding=1)
         else:
             self.maps_transform = nn.Sequential(
                 nn.Conv2d(maps, 16, 1),
                 activation,
-                nn.Conv2d(16, STEM_CHANNELS, 3, stride=2, padding=1),
+                nn.Conv2d(16, CLICK_CHANNELS, 3, stride=2, padding=1),
                 AbsoluteScale(0.05),
             )
-        self.feature_extractor = HRNetOCR(backbone)
+        if isinstance(network, DeepLabConfig):
+            self.feature_extractor: nn.Module = DeepLabV3Plus(network)
+            self.head: nn.Module | None = SeparableHead(network.channels)
+        else:
+            self.feature_extractor = HRNetOCR(network)
+            self.head = None
 
     def encode_clicks(self, clicks: Tensor, height: int, width: int) -> Tensor:
         """Click maps [B, 2, H, W] in this model's encoding; see `clicks_encoding`."""
@@ -131,13 +149,18 @@ class RitmModel(nn.Module):
 
         rgb = (image - self.mean) / self.std
         if self.config.input_scheme == "dmf":
-            logits, aux_logits = self.feature_extractor(
-                self.rgb_conv(torch.cat((rgb, maps), dim=1)), None
-            )
+            logits, aux_logits = self._segment(self.rgb_conv(torch.cat((rgb, maps), dim=1)), None)
         else:
-            logits, aux_logits = self.feature_extractor(rgb, self.maps_transform(maps))
+            logits, aux_logits = self._segment(rgb, self.maps_transform(maps))
         size = (height, width)
-        return ModelOutput(resize(logits, size), resize(aux_logits, size))
+        return ModelOutput(
+            resize(logits, size), None if aux_logits is None else resize(aux_logits, size)
+        )
+
+    def _segment(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self.head is None:
+            return self.feature_extractor(rgb, click_features)
+        return self.head(self.feature_extractor(rgb, click_features)), None
 
 
 def build_model(
@@ -148,15 +171,17 @@ def build_model(
     radius: float = 5,
     prev_mask: bool = True,
     leaky_relu: bool = True,
+    decoder_channels: int | None = None,
 ) -> RitmModel:
     """Build an untrained model.
 
     Args: see `ModelConfig`.
 
     Raises:
-        UsageError: an unknown name, input scheme or encoding, or a radius ≤ 0.
+        UsageError: an unknown name, input scheme or encoding, a radius ≤ 0, or a decoder width
+            that the model does not have.
     """
-    if name not in HRNETS:
+    if name not in model_names():
         raise UsageError(f"unknown model '{name}': choose one of {', '.join(model_names())}.")
     if input_scheme not in ("conv1s", "conv1e", "dmf"):
         raise UsageError(f"unknown input scheme '{input_scheme}': choose conv1s, conv1e or dmf.")
@@ -164,5 +189,23 @@ def build_model(
         raise UsageError(f"unknown click encoding '{encoding}': choose disk or distance.")
     if not radius > 0:
         raise UsageError(f"the click radius is {radius}: pass a number of pixels above 0.")
-    config = ModelConfig(name, input_scheme, encoding, radius, prev_mask, leaky_relu)
-    return RitmModel(config, HRNETS[name])
+    config = ModelConfig(
+        name, input_scheme, encoding, radius, prev_mask, leaky_relu, decoder_channels
+    )
+    return RitmModel(config, _network(config))
+
+
+def _network(config: ModelConfig) -> HRNetConfig | DeepLabConfig:
+    channels = config.decoder_channels
+    if config.name in HRNETS:
+        if channels is not None:
+            raise UsageError(f"{config.name} has no decoder: leave decoder_channels out.")
+        return HRNETS[config.name]
+    if channels is None:
+        return DEEPLABS[config.name]
+    if channels not in DECODER_CHANNELS:
+        raise UsageError(
+            f"a decoder of {channels!r} channels is unknown: choose one of "
+            f"{', '.join(map(str, DECODER_CHANNELS))}."
+        )
+    return replace(DEEPLABS[config.name], channels=channels)

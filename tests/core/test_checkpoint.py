@@ -8,8 +8,12 @@ import torch
 
 from ritm_edge import build_model, load_checkpoint, save_checkpoint
 from ritm_edge.errors import CheckpointError, InputFileError, OutputFileError, UsageError
-from ritm_edge.model.checkpoint import published_config, save_safetensors
+from ritm_edge.model.checkpoint import save_safetensors
+from ritm_edge.model.published_config import parse_config, published_config
 from ritm_edge.weights import default_checkpoint, embedded_checkpoint
+
+from ..golden import CONFIGURATIONS, formula_model, load_json
+from ..paths import requires_golden
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,40 @@ def test_every_configuration_survives_the_published_form(arguments, tmp_path):
     variant = build_model("hrnet18s", **arguments)
     save_checkpoint(variant, tmp_path / "v.pth")
     assert load_checkpoint(tmp_path / "v.pth").config == variant.config
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [("deeplab_r34", None), ("deeplab_r50", None), ("deeplab_r50", 128)]
+)
+def test_a_deeplab_survives_the_published_form(name, channels, tmp_path):
+    network = build_model(name, prev_mask=False, decoder_channels=channels)
+    save_checkpoint(network, tmp_path / "v.pth")
+    content = torch.load(tmp_path / "v.pth", weights_only=True)["config"]
+    assert content["class"] == "isegm.model.is_deeplab_model.DeeplabModel"
+    loaded = load_checkpoint(tmp_path / "v.pth", model=name)
+    assert loaded.config == network.config
+    assert_same_weights(network, loaded)
+
+
+@requires_golden
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_published_constructor_arguments_are_recognised(configuration, tmp_path):
+    golden = load_json("models.json")[configuration]
+    published_class = {
+        "hrnet": "isegm.model.is_hrnet_model.HRNetModel",
+        "deeplab": "isegm.model.is_deeplab_model.DeeplabModel",
+    }[golden["class"]]
+    params = {name: {"type": "builtin", "value": v} for name, v in golden["kwargs"].items()}
+    config = parse_config({"class": published_class, "params": params}, tmp_path)
+    assert config == formula_model(configuration).config
+
+
+def test_absent_arguments_have_the_published_defaults(tmp_path):
+    config = parse_config(
+        {"class": "isegm.model.is_deeplab_model.DeeplabModel", "params": {}}, tmp_path
+    )
+    assert (config.name, config.input_scheme, config.encoding) == ("deeplab_r50", "dmf", "distance")
+    assert (config.radius, config.prev_mask, config.leaky_relu) == (260, False, False)
 
 
 def test_a_checkpoint_written_by_the_published_code_loads(model, tmp_path):
@@ -113,6 +151,11 @@ def test_a_checkpoint_of_another_model_is_refused(model, tmp_path):
     config["params"]["width"]["value"] = 48
     torch.save({"config": config, "state_dict": model.state_dict()}, path)
     with pytest.raises(CheckpointError, match="width 48"):
+        load_checkpoint(path)
+    config = published_config(build_model("deeplab_r34").config)
+    config["params"]["backbone"]["value"] = "resnet101"
+    torch.save({"config": config, "state_dict": model.state_dict()}, path)
+    with pytest.raises(CheckpointError, match="DeepLabV3\\+ on 'resnet101' with 128"):
         load_checkpoint(path)
     config["class"] = "isegm.model.is_segformer_model.SegFormer"
     torch.save({"config": config, "state_dict": model.state_dict()}, path)

@@ -19,7 +19,14 @@ NOISE_FACTOR = 5
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("hrnet18s", 4.22), ("hrnet18", 10.03), ("hrnet32", 30.95)]
+    ("name", "millions"),
+    [
+        ("hrnet18s", 4.22),
+        ("hrnet18", 10.03),
+        ("hrnet32", 30.95),
+        ("deeplab_r34", 23.35),
+        ("deeplab_r50", 39.45),
+    ],
 )
 def test_parameter_counts_are_those_of_table_4(name, millions):
     parameters = sum(p.numel() for p in build_model(name).parameters())
@@ -58,6 +65,8 @@ def test_logits_are_those_of_the_published_network(configuration):
             ("instances", result.mask_logits),
             ("instances_aux", result.aux_logits),
         ):
+            if logits is None:
+                continue
             limit = max(1e-4, NOISE_FACTOR * outputs[f"{key}_{letter}"]["max_abs_diff_to_float64"])
             for suffix, stride in (("", 1), ("_s4", 4)):
                 name = f"{configuration}/{key}_{letter}{suffix}"
@@ -65,7 +74,27 @@ def test_logits_are_those_of_the_published_network(configuration):
                     got = logits[0, 0, ::stride, ::stride].numpy()
                     assert np.abs(got - expected[name]).max() <= limit, name
                     compared += 1
-    assert compared >= 4
+    assert compared >= (2 if model.config.name.startswith("deeplab") else 4)
+
+
+@pytest.mark.parametrize("scheme", ["conv1s", "conv1e", "dmf"])
+def test_deeplab_on_a_deep_stem_sees_image_clicks_and_previous_mask(scheme):
+    """No published outputs exist for ResNet-50: its shapes, and that every input matters."""
+    torch.manual_seed(0)
+    model = build_model("deeplab_r50", input_scheme=scheme).eval()
+    state = model.state_dict()
+    assert list(state["feature_extractor.backbone.conv1.6.weight"].shape) == [128, 64, 3, 3]
+    assert list(state["feature_extractor.backbone.layer4.2.conv3.weight"].shape)[:2] == [2048, 512]
+    assert list(state["feature_extractor.aspp.concurent.1.0.weight"].shape) == [256, 2048, 3, 3]
+    image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0))
+    clicks = torch.tensor([[[20.0, 30.0, 0.0], [-1.0, -1.0, -1.0]]])
+    with torch.no_grad():
+        first, auxiliary = model(image, clicks)
+        assert first.shape == (1, 1, 48, 64)
+        assert auxiliary is None
+        assert not torch.equal(first, model(1 - image, clicks).mask_logits)
+        assert not torch.equal(first, model(image, clicks + 5).mask_logits)
+        assert not torch.equal(first, model(image, clicks, image[:, :1]).mask_logits)
 
 
 @requires_golden
@@ -147,5 +176,9 @@ def test_wrong_shapes_and_names_are_refused_in_one_sentence():
         tiny_model(prev_mask=False)(image, torch.zeros((1, 2, 3)), image[:, :1])
     with pytest.raises(UsageError, match="hrnet99"):
         build_model("hrnet99")
+    with pytest.raises(UsageError, match="has no decoder"):
+        build_model("hrnet18s", decoder_channels=128)
+    with pytest.raises(UsageError, match="decoder of 1000000 channels"):
+        build_model("deeplab_r50", decoder_channels=1000000)
     with pytest.raises(UsageError, match="radius is 0"):
         build_model("hrnet18s", radius=0)

@@ -1,0 +1,129 @@
+"""The model description inside published checkpoints, in both directions.
+
+It is a dict with `class`, the name of the published class, and `params`, its constructor arguments.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from .ritm import DECODER_CHANNELS, DEEPLABS, HRNETS, ModelConfig
+
+HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
+DEEPLAB_CLASS = "isegm.model.is_deeplab_model.DeeplabModel"
+# Constructor defaults of the published classes: what an absent argument means.
+COMMON_DEFAULTS: dict[str, Any] = {
+    "use_rgb_conv": True,
+    "conv_extend": False,
+    "use_leaky_relu": False,
+    "use_disks": False,
+    "norm_radius": 260,
+    "with_prev_mask": False,
+    "clicks_groups": None,
+    "binary_prev_mask": False,
+}
+CLASS_DEFAULTS: dict[str, dict[str, Any]] = {
+    HRNET_CLASS: {"width": 48, "ocr_width": 256, "small": False},
+    DEEPLAB_CLASS: {"backbone": "resnet50", "deeplab_ch": 256},
+}
+
+
+def parse_config(config: Any, path: Path) -> ModelConfig:
+    """Translate the published constructor arguments to a `ModelConfig`.
+
+    Dropout and learning-rate multipliers are not part of it: they do not change what a trained
+    model computes.
+
+    Raises:
+        CheckpointError: another class, or arguments of a model that is not implemented.
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
+        raise CheckpointError(f"{path} has no model description in 'config': re-export it.")
+    published_class = config.get("class")
+    if not isinstance(published_class, str) or published_class not in CLASS_DEFAULTS:
+        raise CheckpointError(
+            f"{path} describes the model class {published_class!r}: only "
+            f"{' and '.join(CLASS_DEFAULTS)} can be loaded."
+        )
+    values = COMMON_DEFAULTS | CLASS_DEFAULTS[published_class]
+    for name, entry in config["params"].items():
+        values[name] = entry.get("value") if isinstance(entry, Mapping) else entry
+    for name in ("clicks_groups", "binary_prev_mask"):
+        if values[name]:
+            raise CheckpointError(
+                f"{path} was trained with {name}={values[name]!r}, which is not supported: "
+                "use a checkpoint without it."
+            )
+    decoder_channels = None
+    if published_class == HRNET_CLASS:
+        name = _hrnet_name(values, path)
+    else:
+        name = _deeplab_name(values, path)
+        if values["deeplab_ch"] != DEEPLABS[name].channels:
+            decoder_channels = values["deeplab_ch"]
+    return ModelConfig(
+        name=name,
+        input_scheme="dmf"
+        if values["use_rgb_conv"]
+        else ("conv1e" if values["conv_extend"] else "conv1s"),
+        encoding="disk" if values["use_disks"] else "distance",
+        radius=values["norm_radius"],
+        prev_mask=bool(values["with_prev_mask"]),
+        leaky_relu=bool(values["use_leaky_relu"]),
+        decoder_channels=decoder_channels,
+    )
+
+
+def _hrnet_name(values: Mapping[str, Any], path: Path) -> str:
+    for name, hrnet in HRNETS.items():
+        widths = (hrnet.width, hrnet.ocr_width, hrnet.blocks == 2)
+        if widths == (values["width"], values["ocr_width"], bool(values["small"])):
+            return name
+    raise CheckpointError(
+        f"{path} describes an HRNet of width {values['width']}, OCR width {values['ocr_width']}, "
+        f"small={values['small']}: only {', '.join(HRNETS)} are known."
+    )
+
+
+def _deeplab_name(values: Mapping[str, Any], path: Path) -> str:
+    if values["deeplab_ch"] in DECODER_CHANNELS:
+        for name, deeplab in DEEPLABS.items():
+            if deeplab.backbone == values["backbone"]:
+                return name
+    raise CheckpointError(
+        f"{path} describes a DeepLabV3+ on {values['backbone']!r} with {values['deeplab_ch']!r} "
+        f"channels: only {' and '.join(d.backbone for d in DEEPLABS.values())} with "
+        f"{' or '.join(map(str, DECODER_CHANNELS))} are known."
+    )
+
+
+def published_config(config: ModelConfig) -> dict[str, Any]:
+    """The inverse of `parse_config`: what the published code needs to rebuild the model."""
+    if config.name in HRNETS:
+        hrnet = HRNETS[config.name]
+        published_class = HRNET_CLASS
+        values: dict[str, Any] = {
+            "width": hrnet.width,
+            "ocr_width": hrnet.ocr_width,
+            "small": hrnet.blocks == 2,
+            "with_aux_output": True,
+        }
+    else:
+        deeplab = DEEPLABS[config.name]
+        published_class = DEEPLAB_CLASS
+        values = {
+            "backbone": deeplab.backbone,
+            "deeplab_ch": config.decoder_channels or deeplab.channels,
+            "aspp_dropout": deeplab.dropout,
+        }
+    values |= {
+        "use_leaky_relu": config.leaky_relu,
+        "use_rgb_conv": config.input_scheme == "dmf",
+        "conv_extend": config.input_scheme == "conv1e",
+        "use_disks": config.encoding == "disk",
+        "norm_radius": config.radius,
+        "with_prev_mask": config.prev_mask,
+    }
+    params = {k: {"type": "builtin", "value": v, "specified": True} for k, v in values.items()}
+    return {"class": published_class, "params": params}

@@ -1,12 +1,12 @@
 """Simulated corrections while training (section 3.2, second part)."""
 
+from collections.abc import Callable, Sequence
+
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-from ritm_edge.model.ritm import ModelOutput, RitmModel
 
 THRESHOLD = 0.49
 
@@ -43,7 +43,12 @@ def _depth(region: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def add_next_clicks(
-    labels: Tensor, probabilities: Tensor, clicks: Tensor, *, order: int, rng: np.random.Generator
+    labels: Tensor,
+    probabilities: Tensor,
+    clicks: Tensor,
+    *,
+    order: int,
+    rngs: Sequence[np.random.Generator],
 ) -> Tensor:
     """Add one correcting click to every sample that has an error.
 
@@ -53,7 +58,8 @@ def add_next_clicks(
         clicks: float32 [B, 2K, 3].
         order: 1 for the first correction; it is written to the click and selects the slot, from
             the end of its sign's slots.
-        rng: source of randomness.
+        rngs: one source of randomness per sample, so that a sample's clicks do not depend on
+            which others share its batch.
 
     Returns:
         A changed copy of `clicks`.
@@ -66,51 +72,42 @@ def add_next_clicks(
     for index, (target, probability) in enumerate(zip(targets, values, strict=True)):
         positive, candidates = next_click_candidates(target, probability)
         if candidates.size:
-            row, column = divmod(int(rng.choice(candidates)), width)
+            row, column = divmod(int(rngs[index].choice(candidates)), width)
             slot = (slots if positive else 2 * slots) - order
             clicks[index, slot] = torch.tensor((row, column, order), dtype=clicks.dtype)
     return clicks
 
 
-def segment(model: RitmModel, image: Tensor, clicks: Tensor, prev_mask: Tensor) -> ModelOutput:
-    """Run the model; one that was built without a previous-mask input is not given any."""
-    return model(image, clicks, prev_mask if model.config.prev_mask else None)
-
-
 def simulate_corrections(
-    model: RitmModel,
+    predict: Callable[[Tensor, Tensor, Tensor], Tensor],
     image: Tensor,
     labels: Tensor,
     clicks: Tensor,
     *,
     iterations: int,
-    rng: np.random.Generator,
+    rngs: Sequence[np.random.Generator],
     use_prev_mask: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Let the current model segment and be corrected `iterations` times, without gradients.
+    """Let the current model segment and be corrected `iterations` times.
 
     Args:
-        model: in train mode before and after; evaluated with running statistics in between.
+        predict: probabilities [B, 1, H, W] from image, clicks and previous mask, without
+            gradients, by the model as it is used after training.
         image: float32 [B, 3, H, W], 0…1.
         labels: [B, 1, H, W].
         clicks: float32 [B, 2K, 3], the first clicks.
         iterations: n ≥ 0.
-        rng: source of randomness.
-        use_prev_mask: whether the network sees its previous output; without it the mask stays
-            zero and only the clicks tell of earlier steps.
+        rngs: one source of randomness per sample.
+        use_prev_mask: whether the model sees its previous output; without it the mask stays zero
+            and only the clicks tell of earlier steps.
 
     Returns:
         The clicks and the last probabilities [B, 1, H, W] (zeros for n = 0 or without
         `use_prev_mask`) for the training step.
     """
     no_mask = prev_mask = torch.zeros_like(image[:, :1])
-    if not iterations:
-        return clicks, no_mask
-    model.eval()
-    with torch.no_grad():
-        for order in range(1, iterations + 1):
-            probabilities = torch.sigmoid(segment(model, image, clicks, prev_mask).mask_logits)
-            clicks = add_next_clicks(labels, probabilities, clicks, order=order, rng=rng)
-            prev_mask = probabilities if use_prev_mask else no_mask
-    model.train()
+    for order in range(1, iterations + 1):
+        probabilities = predict(image, clicks, prev_mask)
+        clicks = add_next_clicks(labels, probabilities, clicks, order=order, rngs=rngs)
+        prev_mask = probabilities if use_prev_mask else no_mask
     return clicks, prev_mask

@@ -2,10 +2,10 @@
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import cv2
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from ritm_edge.errors import RitmEdgeError, TrainingError
 
@@ -47,15 +47,34 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+class _Share(Sampler[int]):
+    """One process's places in the joint batches, which follow each other through all samples."""
+
+    def __init__(self, samples: int, *, batch_size: int, rank: int, processes: int) -> None:
+        self.starts = range(rank * batch_size, samples, batch_size * processes)
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        return (start + place for start in self.starts for place in range(self.batch_size))
+
+    def __len__(self) -> int:
+        return len(self.starts) * self.batch_size
+
+
 def batches(
-    samples: ClickDataset, *, batch_size: int, workers: int
+    samples: ClickDataset, *, batch_size: int, workers: int, rank: int = 0, processes: int = 1
 ) -> Generator[Sample, None, None]:
     """All samples in order, as batches of tensors [B, …]; close it to end the workers.
 
+    With several processes the joint batch has B × `processes` samples, and this is the part of
+    the process `rank`.
+
     Args:
-        samples: as they come.
+        samples: as they come; a whole number of joint batches.
         batch_size: B.
-        workers: processes; 0 loads in this one.
+        workers: processes that load; 0 loads in this one.
+        rank: of this process.
+        processes: that train together.
 
     Raises:
         TrainingError: a photo cannot be used, or a worker died.
@@ -63,6 +82,7 @@ def batches(
     loader = DataLoader(
         _Guarded(samples),
         batch_size=batch_size,
+        sampler=_Share(len(samples), batch_size=batch_size, rank=rank, processes=processes),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_start_worker,

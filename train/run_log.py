@@ -1,54 +1,101 @@
-"""`log.jsonl`: one row of averages every few steps, without repeats after a resume."""
+"""What a run tells: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ritm_edge.errors import OutputFileError
 from ritm_edge.files import atomic_output
+from ritm_edge.untrusted_json import parse_json
+
+from .board import Board
+from .validation import Validation
 
 LOG = "log.jsonl"
 STEPS_PER_ROW = 20
 
 
 class RunLog:
-    """Appends rows {step, loss, iou, learning_rate, samples_per_second}.
+    """Appends rows {step, loss, iou, gradient_norm, learning_rate, samples_per_second, data_wait}
+    and, after a validation, {step, validation: {benchmark: {noc@80, …}}}.
 
-    Loss, IoU and speed are means over the steps since the row before.
+    Values are means over the steps since the row before; `data_wait` is the share of the time in
+    which the step had to wait for data.
 
     Args:
         path: the file; rows beyond `done` (steps that a resumed run repeats) and a half-written
             last row are dropped.
         done: steps the run has already taken.
 
+    Attributes:
+        board: gets the same values; None for the file alone.
+
     Raises:
-        OutputFileError: the file cannot be written; also from `add`.
+        OutputFileError: the file cannot be written; also from the methods.
     """
 
     def __init__(self, path: Path, *, done: int) -> None:
         self.path = path
-        self._pending: list[tuple[float, float, float]] = []
-        kept = [row for row in _rows(path) if _step(row) <= done] if done else []
+        self.board: Board | None = None
+        self._pending: list[dict[str, float]] = []
+        kept = [row for row in read_rows(path) if row["step"] <= done] if done else []
         with atomic_output(path) as temporary:
-            temporary.write_text("".join(row + "\n" for row in kept))
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def add(
-        self, *, step: int, loss: float, iou: float, learning_rate: float, speed: float, last: bool
+        self,
+        *,
+        step: int,
+        loss: float,
+        iou: float,
+        gradient_norm: float,
+        learning_rate: float,
+        samples: int,
+        seconds: float,
+        waiting: float,
+        last: bool,
     ) -> None:
-        """Count one step; writes a row when enough are collected or the run ends here."""
-        self._pending.append((loss, iou, 1.0 / speed))
+        """Count one step; writes a row when enough are collected or the run ends here.
+
+        Args:
+            step: from 1.
+            loss, iou, gradient_norm, learning_rate: of this step.
+            samples: in the joint batch.
+            seconds: from the end of the step before to the end of this one.
+            waiting: seconds of them in which there was no data.
+            last: whether the run ends with this step.
+        """
+        values = {"loss": loss, "iou": iou, "gradient_norm": gradient_norm}
+        self._pending.append({**values, "seconds": seconds, "waiting": waiting})
         if step % STEPS_PER_ROW and not last:
             return
-        losses, ious, seconds = zip(*self._pending, strict=True)
         count = len(self._pending)
+        sums = {name: sum(each[name] for each in self._pending) for name in self._pending[0]}
         self._pending.clear()
-        row = {
-            "step": step,
-            "loss": round(sum(losses) / count, 6),
-            "iou": round(sum(ious) / count, 6),
-            "learning_rate": learning_rate,
-            "samples_per_second": round(count / sum(seconds), 3),
+        elapsed = max(sums["seconds"], 1e-9)
+        row = {name: float(f"{sums[name] / count:.6g}") for name in values}
+        row["learning_rate"] = learning_rate
+        row["samples_per_second"] = round(count * samples / elapsed, 3)
+        row["data_wait"] = round(sums["waiting"] / elapsed, 4)
+        self._append({"step": step, **row})
+        if self.board is not None:
+            self.board.scalars({f"train/{name}": value for name, value in row.items()}, step=step)
+
+    def add_validation(self, result: Validation, *, step: int) -> None:
+        """Write a row with the result of a validation after `step` steps."""
+        rounded = {
+            name: {key: round(value, 4) for key, value in values.items()}
+            for name, values in result.benchmarks.items()
         }
+        row = {"step": step, "validation": rounded, "seconds": round(result.seconds, 1)}
+        self._append(row)
+        if self.board is not None:
+            for name, values in rounded.items():
+                scalars = {f"validation/{name} {key}": value for key, value in values.items()}
+                self.board.scalars(scalars, step=step)
+
+    def _append(self, row: dict[str, Any]) -> None:
         try:
             with self.path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -59,20 +106,26 @@ class RunLog:
             ) from error
 
 
-def _rows(path: Path) -> list[str]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a log with a step; a half-written one is left out. Empty if there is no file.
+
+    Raises:
+        OutputFileError: the file cannot be read.
+    """
     if not path.exists():
         return []
     try:
-        return path.read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace").splitlines()
     except OSError as error:
         raise OutputFileError(
             f"cannot read {path}: {error.strerror}; choose another --output."
         ) from error
-
-
-def _step(row: str) -> float:
-    """Step of a row; infinite where it is not one, so that it is dropped."""
-    try:
-        return int(json.loads(row)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+    rows = []
+    for line in lines:
+        try:
+            row = parse_json(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and type(row.get("step")) is int:
+            rows.append(row)
+    return rows

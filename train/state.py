@@ -1,48 +1,65 @@
-"""What a run keeps on disk: the last checkpoint with the optimiser, and the final weights."""
+"""What a run keeps on disk: the last checkpoint with all that changes, and weights to ship.
 
+A step's randomness (data, augmentation, clicks, dropout) is a function of the seed and the number
+of the step, so that "step" in a checkpoint is both the data position and the state of every
+random generator, whatever the number of processes that save it or go on from it.
+"""
+
+import io
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ritm_edge.errors import CheckpointError, TrainingError
+from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError
+from ritm_edge.files import atomic_output
 from ritm_edge.model.checkpoint import (
-    load_checkpoint,
     load_state_strictly,
     read_checkpoint,
     save_checkpoint,
-    save_safetensors,
 )
 from ritm_edge.model.published_config import parse_config
 from ritm_edge.model.ritm import RitmModel, build_model
 
 from .config import TrainConfig
 from .settings import as_dict, flatten
+from .step import Trainer
 
 LAST_CHECKPOINT = "last.pth"
+BEST_CHECKPOINT = "best.pth"
 WEIGHTS = "weights.safetensors"
-_NEEDED = {"optimiser", "step", "config"}
+_NEEDED = {"optimiser", "scaler", "average", "iou", "step", "config", "best"}
+_LEFTOVER = re.compile(
+    r"\.[0-9a-f]{8}\.(last\.pth|best\.pth|weights\.safetensors|log\.jsonl|diverged-.+\.pth)"
+)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best validation so far: mean NoC@90 (lower is better) and the steps before it."""
+
+    score: float
+    step: int
 
 
 def save_run(
-    path: Path,
-    model: RitmModel,
-    optimiser: torch.optim.Optimizer,
-    config: TrainConfig,
-    *,
-    step: int,
+    path: Path, trainer: Trainer, config: TrainConfig, *, step: int, best: Best | None
 ) -> None:
     """Replace the checkpoint at `path` atomically.
 
     Raises:
         OutputFileError: the place cannot be written; the old checkpoint stays.
     """
-    state = {"optimiser": optimiser.state_dict(), "step": step, "config": as_dict(config)}
-    save_checkpoint(model, path, training=state)
+    state = {**trainer.state_dict(), "step": step, "config": as_dict(config)}
+    state["best"] = None if best is None else [best.score, best.step]
+    save_checkpoint(trainer.model, path, training=state)
 
 
 def restore_model(path: Path, config: TrainConfig) -> tuple[RitmModel, dict[str, Any]]:
-    """Model and training state ("optimiser", "step", "config") of a checkpoint to go on from.
+    """Model and training state of a checkpoint to go on from.
 
     Raises:
         CheckpointError: no such checkpoint, or one without training state.
@@ -70,38 +87,47 @@ def restore_model(path: Path, config: TrainConfig) -> tuple[RitmModel, dict[str,
     return model, training
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, state: Any, path: Path) -> None:
-    """Load the state of `save_run`.
+def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best | None:
+    """Load the training state that `restore_model` returned.
+
+    Returns:
+        The best validation so far; None if there was none.
 
     Raises:
-        CheckpointError: it is not the state of this optimiser.
+        CheckpointError: it is not the state of such a run.
     """
     try:
-        optimiser.load_state_dict(state)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        trainer.load_state_dict(state)
+        return None if state["best"] is None else Best(float(state["best"][0]), state["best"][1])
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
         raise CheckpointError(
             f"{path} has an optimiser state that does not fit ({error}): start anew with --init "
             f"{path} and another --output."
         ) from error
 
 
-def write_weights(checkpoint: Path, path: Path, *, half: bool = True) -> Path:
-    """Turn a training checkpoint into weights to ship: no optimiser, half precision.
-
-    Args:
-        checkpoint: any checkpoint `load_checkpoint` reads, `last.pth` for one.
-        path: where to, ending in `.safetensors`.
-        half: store float16 (loaded back as float32).
+def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, rank: int) -> str:
+    """Keep the batch of a step whose loss was not finite; `torch.load` reads it.
 
     Returns:
-        `path`.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be used.
-        OutputFileError: the place cannot be written.
+        A half-sentence that says where it is, or why it is not.
     """
-    save_safetensors(load_checkpoint(checkpoint), path, half=half)
-    return path
+    path = folder / f"diverged-step-{step}{f'-rank-{rank}' if rank else ''}.pth"
+    buffer = io.BytesIO()
+    torch.save({name: value.detach().cpu() for name, value in tensors.items()}, buffer)
+    try:
+        with atomic_output(path) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+    except OutputFileError as error:
+        return f"its batch could not be saved, {str(error).split(';')[0]}"
+    return f"its batch is in {path}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete half-written files of a run that was killed."""
+    for path in folder.glob(".*"):
+        if path.is_file() and _LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _changes(saved: dict[str, Any], config: TrainConfig) -> list[str]:

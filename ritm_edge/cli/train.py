@@ -1,5 +1,6 @@
 """`ritm-edge train`: photos with masks become a checkpoint and half-precision weights."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,15 +13,15 @@ import typer
 from ..errors import UsageError
 from ..files import existing_file
 from ..optional import require
-from .console import print_json, print_notice, print_table, progress_bar, stderr
+from .bench_noc import parse_data
+from .console import print_json, print_notice, print_table
+from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
     from ..train.config import TrainConfig
 
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 INTERRUPTED = 130
-SMOOTHING = 0.95
-STEPS_PER_LINE = 20
 
 
 def command(
@@ -57,13 +58,23 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
+    val: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--val",
+            metavar="NAME=DIR",
+            help="Benchmark to count clicks on every run.val_every epochs; repeatable.",
+        ),
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard files.")] = True,
     list_recipes: Annotated[
         bool, typer.Option("--list", help="List the recipes and exit.")
     ] = False,
 ) -> None:
     """Train a model on photos with object masks.
 
-    Ctrl-C saves a checkpoint and stops; the same command with --resume goes on from there.
+    Ctrl-C saves a checkpoint and stops; the same command with --resume goes on from there. On
+    several GPUs or machines: torchrun --nproc-per-node=N $(which ritm-edge) train …
 
     Example: ritm-edge train --data photos --output runs/first --steps 2000
     """
@@ -90,12 +101,14 @@ def command(
     if dry_run or output is None:
         _print_plan(recipe, config, data, as_json=as_json)
         return
+    from ..data import open_benchmark
     from ..train.loop import train
     from ..train.state import WEIGHTS
 
+    benchmarks = [open_benchmark(*parse_data(text)) for text in val or []]
     if threads is not None:
         torch.set_num_threads(threads)
-    with _stop_on_signal() as stopped, _ProgressLine() as progress:
+    with _stop_on_signal() as stopped, TrainProgress() as progress:
         last = train(
             config,
             data=data,
@@ -104,9 +117,14 @@ def command(
             resume=resume,
             workers=workers,
             save_every=save_every,
+            benchmarks=benchmarks,
+            tensorboard=tensorboard,
             progress=progress,
+            validation_progress=progress.validation,
             stop=stopped,
         )
+    if os.environ.get("RANK", "0") != "0":
+        return  # the leading process speaks for all
     if stopped() and progress.step < progress.steps:
         print_notice(
             f"interrupted after step {progress.step} of {progress.steps}: {last} is saved; "
@@ -196,41 +214,3 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(received)
     finally:
         restore()
-
-
-class _ProgressLine:
-    """A progress bar with smoothed loss and IoU; plain lines where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        self.step = self.steps = 0  # stays where a finished run is resumed: no step follows
-        self._means: list[float] = []
-        self._terminal = stderr().is_terminal
-        self._bar = progress_bar()
-        self._task = self._bar.add_task("train", total=None, start=False, status="first batch …")
-
-    def __enter__(self) -> "_ProgressLine":
-        if self._terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._terminal:
-            self._bar.stop()
-
-    def __call__(
-        self, *, step: int, steps: int, loss: float, iou: float, samples_per_second: float
-    ) -> None:
-        values = (loss, iou, samples_per_second)
-        if not self._means:
-            self._means = list(values)
-            # A resumed run must not count its earlier steps into the speed.
-            self._bar.reset(self._task, completed=step - 1, total=steps)
-        self._means = [
-            SMOOTHING * mean + (1 - SMOOTHING) * value
-            for mean, value in zip(self._means, values, strict=True)
-        ]
-        self.step, self.steps = step, steps
-        status = "loss {:.3f}  IoU {:.3f}  {:.1f} samples/s".format(*self._means)
-        self._bar.update(self._task, completed=step, status=status)
-        if not self._terminal and (step % STEPS_PER_LINE == 0 or step == steps):
-            print_notice(f"step {step}/{steps}  {status}")

@@ -19,7 +19,10 @@ SUFFIXES = (".pth", ".safetensors")
 
 
 class PytorchRuntime:
-    """Eager execution in float32. Clicks keep their own type: float64 is subtracted in float64."""
+    """Eager execution in float32, where the model is.
+
+    Clicks keep their own type: float64 is subtracted in float64.
+    """
 
     name = "pytorch"
     info: ArtifactInfo | None = None
@@ -35,15 +38,16 @@ class PytorchRuntime:
         import torch
 
         arrays = check_inputs(self.spec, inputs)
-        image = torch.from_numpy(np.asarray(arrays[IMAGE], np.float32)) / 255.0
-        clicks = torch.from_numpy(np.ascontiguousarray(arrays[CLICKS]))
+        device = next(self.model.parameters()).device
+        image = torch.from_numpy(np.asarray(arrays[IMAGE], np.float32)).to(device) / 255.0
+        clicks = torch.from_numpy(np.ascontiguousarray(arrays[CLICKS])).to(device)
         prev_mask = None
         if self.spec.prev_mask:
-            prev_mask = torch.from_numpy(np.asarray(arrays[PREV_MASK], np.float32))
+            prev_mask = torch.from_numpy(np.asarray(arrays[PREV_MASK], np.float32)).to(device)
         with torch.inference_mode():
             logits = self.model(image, clicks, prev_mask).mask_logits
             mask = torch.sigmoid(logits)
-        return {MASK: mask.numpy(), MASK_LOGITS: logits.numpy()}
+        return {MASK: mask.cpu().numpy(), MASK_LOGITS: logits.cpu().numpy()}
 
 
 def open_file(path: Path, *, threads: int | None = None) -> "PytorchRuntime":

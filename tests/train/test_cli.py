@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from ritm_edge.cli.train import command
 from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.train.board import FOLDER
 from ritm_edge.train.recipes import recipe_names
 from ritm_edge.train.run_log import LOG
 from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS
@@ -106,7 +107,7 @@ def test_an_interrupted_run_saves_and_goes_on(photos, tmp_path, number):
     saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)
     done = saved["training"]["step"]
     assert f"after step {done} of 100000" in errors
-    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG]
+    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG, FOLDER]
 
 
 def _wait_for(log: Path, process: subprocess.Popen) -> None:

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.train.config import OptimizerSettings, TrainConfig
-from ritm_edge.train.iterative import segment
-from ritm_edge.train.loop import make_optimiser, total_loss
+from ritm_edge.train.config import LossSettings, OptimizerSettings
 from ritm_edge.train.losses import binary_cross_entropy, normalized_focal_loss
+from ritm_edge.train.optimiser import at_full_rate, make_optimiser
+from ritm_edge.train.step import total_loss
 
 from ..golden import formula_model, load_arrays, load_json
 from ..paths import requires_golden
 
 pytestmark = requires_golden
-RATE = 5e-4
+CONFIGURATIONS = ("h18s", "h18_noprev", "h18_dt260", "h18_dmf", "r34_prev")
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def step():
     prev_mask = torch.from_numpy(arrays["step/prev_u8"]).double() / 255
     labels = torch.from_numpy(arrays["step/gt"]).double()
     clicks = torch.from_numpy(arrays["step/points"]).double()
-    output = segment(model, image, clicks, prev_mask)
-    loss = total_loss(output, labels, aux_weight=0.4)
-    optimiser = make_optimiser(model, TrainConfig(optimizer=OptimizerSettings(lr=RATE)))
+    output = model(image, clicks, prev_mask)
+    loss = total_loss(output, labels, LossSettings())
+    optimiser = make_optimiser(model, OptimizerSettings())
     loss.backward()
     gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
     optimiser.step()
@@ -48,6 +48,7 @@ def step():
         "output": output,
         "gradients": gradients,
         "losses": losses,
+        "optimiser": optimiser,
         "expected": load_json("train.json")["step_f64"],
         "arrays": arrays,
     }
@@ -79,14 +80,27 @@ def test_the_gradient_of_every_parameter(step):
 
 
 def test_the_first_step_of_adam(step):
-    """The published run scales some parameters' rate by 0.1; ours has one rate for all."""
-    at_full_rate = set(load_json("models.json")["h18s"]["lr_mult_1"])
     before = dict(step["before"].named_parameters())
     for name, parameter in step["model"].named_parameters():
-        published = step["expected"]["adam_delta_linf"][name]
-        expected = published * (1.0 if name in at_full_rate else 10.0)
+        expected = step["expected"]["adam_delta_linf"][name]
         moved = (parameter - before[name]).abs().max().item()
-        np.testing.assert_allclose(moved, expected, rtol=1e-3, atol=1e-9)
+        np.testing.assert_allclose(moved, expected, rtol=1e-6, atol=1e-10)
+
+
+def test_the_groups_of_the_optimiser(step):
+    groups = {float(f"{g['lr']:g}"): len(g["params"]) for g in step["optimiser"].param_groups}
+    recorded = load_json("train.json")["optimizer_groups"]
+    assert groups == {float(rate): count for rate, count in recorded.items()}
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_the_rate_of_every_parameter_of_every_recorded_model(configuration):
+    recorded = load_json("models.json")[configuration]
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    parameters = [name for name, _ in recorded["state_dict"] if not name.endswith(statistics)]
+    full = {name for name in parameters if at_full_rate(name)}
+    assert full == set(recorded["lr_mult_1"])
+    assert 0 < len(full) < len(parameters)
 
 
 def test_batch_norm_statistics(step):

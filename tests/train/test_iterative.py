@@ -22,6 +22,10 @@ class Middle:
         return int(candidates[len(candidates) // 2])
 
 
+def generators(count: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(index) for index in range(count)]
+
+
 @requires_golden
 @pytest.mark.parametrize("case", range(10))
 def test_next_clicks_are_the_published_ones(case):
@@ -36,7 +40,7 @@ def test_next_clicks_are_the_published_ones(case):
         _, candidates = next_click_candidates(
             labels[0, 0].numpy() > 0.5, probabilities[0, 0].numpy()
         )
-        clicks = add_next_clicks(labels, probabilities, clicks, order=order, rng=Middle())
+        clicks = add_next_clicks(labels, probabilities, clicks, order=order, rngs=[Middle()])
         assert candidates.size == expected["num_candidates"]
         assert clicks[0].tolist() == expected["points"]
 
@@ -49,9 +53,9 @@ def test_a_correction_falls_inside_the_larger_error_and_has_its_sign():
     probabilities[1] = labels[1] * 0.9
     probabilities[1, :, 10:30, 44:64] = 0.9  # the second is exceeded
     empty = torch.full((2, 48, 3), -1.0)
-    rng = np.random.default_rng(0)
+    rngs = generators(2)
     for _ in range(50):
-        clicks = add_next_clicks(labels, probabilities, empty, order=2, rng=rng)
+        clicks = add_next_clicks(labels, probabilities, empty, order=2, rngs=rngs)
         row, column, order = clicks[0, 24 - 2].tolist()
         assert order == 2
         assert labels[0, 0, int(row), int(column)] == 1
@@ -63,42 +67,44 @@ def test_a_correction_falls_inside_the_larger_error_and_has_its_sign():
         assert int((clicks >= 0).any(dim=2).sum()) == 2
 
 
-def test_corrections_feed_the_mask_back_and_leave_no_trace_in_the_model():
-    model = tiny_model().train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
+def test_a_sample_gets_the_same_click_whichever_others_share_its_batch():
+    labels = torch.zeros((3, 1, 32, 32))
+    labels[:, :, 8:24, 8:24] = 1
+    nothing, empty = torch.zeros_like(labels), torch.full((3, 48, 3), -1.0)
+    whole = add_next_clicks(labels, nothing, empty, order=1, rngs=generators(3))
+    part = add_next_clicks(labels[2:], nothing[2:], empty[2:], order=1, rngs=generators(3)[2:])
+    assert torch.equal(part, whole[2:])
+    assert not torch.equal(whole[0], whole[1])
+
+
+def test_corrections_feed_the_mask_back():
+    model = tiny_model()
     image = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
     labels = torch.zeros((2, 1, 64, 64))
     labels[:, :, 16:48, 16:48] = 1
     clicks = torch.full((2, 48, 3), -1.0)
     clicks[:, 0] = torch.tensor((30.0, 30.0, 100.0))
-    rng = np.random.default_rng(0)
 
-    same, zeros = simulate_corrections(model, image, labels, clicks, iterations=0, rng=rng)
+    @torch.no_grad()
+    def predict(image, clicks, prev_mask):
+        return torch.sigmoid(model(image, clicks, prev_mask).mask_logits)
+
+    def correct(iterations, **options):
+        return simulate_corrections(
+            predict, image, labels, clicks, iterations=iterations, rngs=generators(2), **options
+        )
+
+    same, zeros = correct(0)
     assert torch.equal(same, clicks)
     assert not zeros.any()
-    added, mask = simulate_corrections(model, image, labels, clicks, iterations=3, rng=rng)
-
-    assert model.training
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    added, mask = correct(3)
     assert sorted(added[0, :, 2][added[0, :, 2] >= 0].tolist()) == [1, 2, 3, 100]
     # The returned mask was made from the clicks before the last one and the mask before it.
-    model.eval()
-    with torch.no_grad():
-        previous = torch.zeros_like(mask)
-        for order in (1, 2, 3):
-            seen = torch.where((added[:, :, 2:] >= order) & (added[:, :, 2:] < 100), -1.0, added)
-            previous = torch.sigmoid(model(image, seen, previous).mask_logits)
+    previous = torch.zeros_like(mask)
+    for order in (1, 2, 3):
+        seen = torch.where((added[:, :, 2:] >= order) & (added[:, :, 2:] < 100), -1.0, added)
+        previous = predict(image, seen, previous)
     torch.testing.assert_close(mask, previous)
-    assert not mask.requires_grad
 
-
-def test_a_model_without_previous_mask_can_be_corrected():
-    model = tiny_model(prev_mask=False).train()
-    labels = torch.zeros((2, 1, 32, 32))
-    labels[:, :, 8:24, 8:24] = 1
-    clicks = torch.full((2, 48, 3), -1.0)
-    added, _ = simulate_corrections(
-        model, torch.rand(2, 3, 32, 32), labels, clicks, iterations=1,
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
-    assert int((added[:, :, 2] == 1).sum()) == 2
+    _, unused = correct(3, use_prev_mask=False)
+    assert not unused.any()

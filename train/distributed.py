@@ -1,0 +1,101 @@
+"""One run on several processes: who they are, and what they tell each other."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ritm_edge.errors import UsageError
+
+# Long enough for a validation on one process while the others wait for it.
+TIMEOUT = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a run; one alone is a team of size 1.
+
+    Attributes:
+        rank: number of this process, from 0; 0 writes files and talks.
+        size: number of processes, over all nodes.
+        device: where this process computes.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def share(self, batch_size: int) -> int:
+        """Samples of a joint batch that each process takes.
+
+        Raises:
+            UsageError: the batch cannot be divided equally.
+        """
+        if batch_size % self.size:
+            raise UsageError(
+                f"a batch of {batch_size} cannot be divided among {self.size} processes: choose a "
+                f"batch size that is a multiple of {self.size}."
+            )
+        return batch_size // self.size
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum over all processes; every process gets it."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Whether some process passes True; every process gets the same answer."""
+        if self.size == 1:
+            return flag
+        return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def gather(self, value: Any) -> list[Any]:
+        """What every process passes, by rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+
+@contextmanager
+def joined_team(device: str | None = None) -> Iterator[Team]:
+    """The team that `torchrun` started, or this process alone.
+
+    Args:
+        device: torch device; None takes CUDA where there is one: under torchrun one per process
+            of a node.
+
+    Raises:
+        UsageError: more processes on this node than it has GPUs.
+    """
+    size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
+    if device is None and torch.cuda.is_available():
+        if local >= torch.cuda.device_count():
+            raise UsageError(
+                f"process {local} of this node finds {torch.cuda.device_count()} GPUs: start at "
+                "most one process per GPU with --nproc-per-node."
+            )
+        device = f"cuda:{local}"
+    chosen = torch.device(device or "cpu")
+    if size == 1:
+        yield Team(0, 1, chosen)
+        return
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        yield Team(dist.get_rank(), size, chosen)
+    finally:
+        dist.destroy_process_group()

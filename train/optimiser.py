@@ -1,0 +1,42 @@
+"""Adam with the published rates: which parameter gets which."""
+
+import re
+
+import torch
+from torch import nn
+
+from .config import OptimizerSettings
+
+# What is new in the interactive model. Everything else comes with pre-trained weights, or is
+# treated as if it did: HRNet's two 1×1 heads and the single convolution of Conv1E among it
+# (REFERENCE 2.2).
+FULL_RATE = re.compile(
+    r"(maps_transform\.\d+|rgb_conv|head|feature_extractor\."
+    r"(conv3x3_ocr|ocr_gather_head|ocr_distri_head|aspp|skip_project|head))\."
+)
+
+
+def at_full_rate(name: str) -> bool:
+    """Whether the parameter `name` of a model is trained at the full rate."""
+    return FULL_RATE.match(name) is not None
+
+
+def make_optimiser(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Adam:
+    """Adam with one group at the full and one at the backbone's rate.
+
+    Each group has its factor on the rate in "multiplier", for `set_rate`.
+    """
+    groups = []
+    for full, multiplier in ((True, 1.0), (False, settings.backbone_lr_multiplier)):
+        parameters = [p for name, p in model.named_parameters() if at_full_rate(name) is full]
+        rate = settings.lr * multiplier
+        groups.append({"params": parameters, "lr": rate, "multiplier": multiplier})
+    return torch.optim.Adam(
+        groups, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
+    )
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group `rate` times its multiplier."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["multiplier"]

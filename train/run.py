@@ -1,0 +1,220 @@
+"""What the steps of a run share: the trainer, the log, the checkpoints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.distributed as dist
+
+from ritm_edge.data import Benchmark
+from ritm_edge.errors import TrainingError
+from ritm_edge.model.checkpoint import save_checkpoint, save_safetensors
+
+from .board import FOLDER, Board
+from .config import TrainConfig
+from .dataset import Sample
+from .distributed import Team
+from .panels import panel
+from .run_log import LOG, RunLog
+from .schedule import RunLength, learning_rate_at
+from .state import (
+    BEST_CHECKPOINT,
+    LAST_CHECKPOINT,
+    WEIGHTS,
+    Best,
+    remove_leftovers,
+    save_diverged_batch,
+    save_run,
+)
+from .step import StepResult, Trainer
+from .validation import Validation, validate
+
+
+class ValidationProgress(Protocol):
+    """Receives the state of a validation after every sample of the leading process, and once more
+    with its result."""
+
+    def __call__(
+        self, *, step: int, done: int, total: int, result: Validation | None, best: bool
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one step.
+
+    Attributes:
+        whole: from the end of the step before.
+        waiting: for data.
+    """
+
+    whole: float
+    waiting: float
+
+
+class Run:
+    """One run in its output folder; only the leading process writes there.
+
+    Args:
+        config: what is trained.
+        length: how long.
+        trainer: at the state after `done` steps.
+        output: folder of the run.
+        done: steps already taken.
+        best: best validation so far.
+        benchmarks: to validate on.
+        tensorboard: whether to write event files.
+
+    Raises:
+        OutputFileError: `output` cannot be written; also from the methods.
+        MissingExtraError: TensorBoard is wanted and not installed.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        length: RunLength,
+        trainer: Trainer,
+        output: Path,
+        *,
+        done: int,
+        best: Best | None,
+        benchmarks: Sequence[Benchmark],
+        tensorboard: bool,
+    ) -> None:
+        self._config = config
+        self._length = length
+        self._trainer = trainer
+        self._team: Team = trainer.team
+        self._output = output
+        self._best = best
+        self._benchmarks = benchmarks
+        self._board: Board | None = None
+        self._log: RunLog | None = None
+        if self._team.leads:
+            remove_leftovers(output)
+            self._log = RunLog(output / LOG, done=done)
+            if tensorboard:
+                self._board = Board(output / FOLDER, done=done)
+                self._log.board = self._board
+
+    def step(self, batch: Sample, step: int) -> StepResult:
+        """Take the step after `step` steps.
+
+        Raises:
+            TrainingError: no memory left, another process is gone, or a loss or gradient that is
+                not finite; its batch is then saved.
+        """
+        config = self._config
+        rate = learning_rate_at(step, config, self._length)
+        try:
+            result = self._trainer.step(batch, step=step, rate=rate)
+        except RuntimeError as error:
+            raise self._typed(error) from error
+        if not result.finite:
+            raise TrainingError(self._divergence(batch, result, step + 1))
+        return result
+
+    def record(
+        self, result: StepResult, batch: Sample, *, step: int, times: Times, last: bool
+    ) -> None:
+        """Log the step that made it `step` steps; now and then with pictures."""
+        if self._log is None:
+            return
+        self._log.add(
+            step=step,
+            loss=result.loss,
+            iou=result.iou,
+            gradient_norm=result.gradient_norm,
+            learning_rate=result.learning_rate,
+            samples=self._config.data.batch_size,
+            seconds=times.whole,
+            waiting=times.waiting,
+            last=last,
+        )
+        every = self._config.run.image_every
+        if self._board is not None and every and step % every == 0:
+            picture = panel(
+                batch["image"], result.clicks, result.prev_mask, result.logits, batch["labels"]
+            )
+            self._board.picture("train/photo clicks previous predicted truth", picture, step=step)
+
+    def validation_is_due(self, step: int) -> bool:
+        """Whether `step` steps end a stretch of `run.val_every` epochs, or the run."""
+        every = self._config.run.val_every * self._length.steps_per_epoch
+        return bool(self._benchmarks and every) and (
+            step % every == 0 or step == self._length.steps
+        )
+
+    def validate(self, step: int, progress: ValidationProgress | None) -> None:
+        """Count clicks on the benchmarks and keep the weights if they are the best so far."""
+        if not self._team.leads:
+            progress = None
+
+        def tell(done: int, total: int) -> None:
+            if progress is not None:
+                progress(step=step, done=done, total=total, result=None, best=False)
+
+        model = self._trainer.shipped_model
+        samples = self._config.run.val_samples
+        result = validate(model, self._benchmarks, self._team, samples=samples, progress=tell)
+        best = self._best is None or result.score < self._best.score
+        if best:
+            self._best = Best(result.score, step)
+        if self._log is not None:
+            if best:
+                save_checkpoint(model, self._output / BEST_CHECKPOINT)
+            self._log.add_validation(result, step=step)
+        if progress is not None:
+            progress(step=step, done=0, total=0, result=result, best=best)
+
+    def save(self, step: int) -> None:
+        """Replace the last checkpoint."""
+        if self._team.leads:
+            path = self._output / LAST_CHECKPOINT
+            save_run(path, self._trainer, self._config, step=step, best=self._best)
+
+    def save_weights(self) -> None:
+        """Write the weights to ship."""
+        if self._team.leads:
+            save_safetensors(self._trainer.shipped_model, self._output / WEIGHTS)
+
+    def close(self) -> None:
+        """Write what is pending."""
+        if self._board is not None:
+            self._board.close()
+
+    def _typed(self, error: RuntimeError) -> Exception:
+        # CUDA has a type of its own for it, the CPU allocator only this text.
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            crop = "x".join(map(str, self._config.augmentation.crop))
+            return TrainingError(
+                f"no memory left for batches of {self._config.data.batch_size} crops of {crop}: "
+                "lower --batch-size or --crop."
+            )
+        gone = isinstance(error, dist.DistError) or "gloo" in str(error)
+        if self._team.size > 1 and gone:
+            return TrainingError(
+                "another process of the run has ended: see its message, then repeat the command "
+                "with --resume."
+            )
+        return error
+
+    def _divergence(self, batch: Sample, result: StepResult, step: int) -> str:
+        tensors = {
+            **batch,
+            "corrected_clicks": result.clicks,
+            "prev_mask": result.prev_mask,
+            "logits": result.logits,
+        }
+        place = save_diverged_batch(self._output, tensors, step=step, rank=self._team.rank)
+        last = self._output / LAST_CHECKPOINT
+        advice = "repeat with a lower --lr"
+        if last.exists():
+            advice = f"start anew with --init {last}, a lower --lr and another --output"
+        return (
+            f"the loss or its gradient is not finite at step {step} (learning rate "
+            f"{result.learning_rate:.2g}): {place}; {advice}."
+        )

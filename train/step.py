@@ -1,0 +1,251 @@
+"""One training step, and everything of a run that changes with it."""
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ritm_edge.model.ritm import ModelOutput, RitmModel
+
+from .adaptive_iou import AdaptiveIoU
+from .config import LossSettings, TrainConfig
+from .dataset import Sample
+from .distributed import Team
+from .iterative import simulate_corrections
+from .joint_layers import join_layers
+from .losses import LOSSES, binary_cross_entropy
+from .optimiser import make_optimiser, set_rate
+
+Watch = Callable[[str], AbstractContextManager[None]]
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+# Below this scale float16 gradients still overflow: the run has diverged, it is not the format.
+SMALLEST_SCALE = 1.0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step showed; the tensors are this process's part of the batch.
+
+    Attributes:
+        loss: mean over the joint batch; nan or infinite where the step was refused.
+        iou: of the joint batch, see `AdaptiveIoU`.
+        gradient_norm: over all parameters, before clipping.
+        learning_rate: of the group at the full rate.
+        finite: False where the loss or its gradient is not finite; no parameter has changed.
+        clicks: [B, 2K, 3], with the simulated corrections.
+        prev_mask: [B, 1, H, W], probabilities that the network was shown.
+        logits: [B, 1, H, W].
+    """
+
+    loss: float
+    iou: float
+    gradient_norm: float
+    learning_rate: float
+    finite: bool
+    clicks: Tensor
+    prev_mask: Tensor
+    logits: Tensor
+
+
+class Trainer:
+    """The network, its optimiser and what else a checkpoint keeps.
+
+    Args:
+        model: moved to the team's device and trained in place.
+        config: what to train.
+        team: the processes of the run; every step needs all of them.
+
+    Attributes:
+        model: the network itself, whatever it is wrapped in.
+        iou: the running IoU.
+    """
+
+    def __init__(self, model: RitmModel, config: TrainConfig, team: Team) -> None:
+        self.config = config
+        self.team = team
+        run = config.run
+        # channels_last changes no result beyond rounding.
+        self._layout = torch.channels_last if run.channels_last else torch.contiguous_format
+        self.model = model.to(team.device).to(memory_format=self._layout).train()  # type: ignore[call-overload]
+        join_layers(self.model, rank=team.rank, size=team.size)
+        self.optimiser = make_optimiser(self.model, config.optimizer)
+        self.iou = AdaptiveIoU()
+        self._scaler = torch.amp.GradScaler(team.device.type, enabled=run.precision == "fp16")
+        self._average: AveragedModel | None = None
+        if run.ema_decay:
+            average = get_ema_multi_avg_fn(run.ema_decay)
+            self._average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        # One compilation for training and one for the corrections: their sizes never change.
+        self._network: nn.Module = self.model
+        if run.compile:
+            self._network = torch.compile(self.model, dynamic=False)  # type: ignore[assignment]
+        self._joint: nn.Module = self._network
+        if team.size > 1:
+            ids = [team.device] if team.device.type == "cuda" else None
+            # Joint batch norms keep the buffers equal on all processes.
+            self._joint = DistributedDataParallel(
+                self._network, device_ids=ids, broadcast_buffers=False
+            )
+
+    @property
+    def shipped_model(self) -> RitmModel:
+        """The weights to validate and to ship: the averaged ones where there are any."""
+        if self._average is None:
+            return self.model
+        averaged: RitmModel = self._average.module  # type: ignore[assignment]
+        return averaged
+
+    def step(
+        self,
+        batch: Sample,
+        *,
+        step: int,
+        rate: float,
+        watch: Watch = lambda _: nullcontext(),
+    ) -> StepResult:
+        """Simulated corrections without gradients, then one optimiser step.
+
+        Everything random is decided by (seed, step) and the sample's place in the joint batch.
+
+        Args:
+            batch: this process's part of the joint batch, in the order of ranks.
+            step: optimiser steps before this one.
+            rate: learning rate.
+            watch: times the phases "corrections", "forward", "backward" and "optimiser".
+        """
+        image = batch["image"].to(self.team.device, memory_format=self._layout)
+        labels = batch["labels"].to(self.team.device)
+        clicks = batch["clicks"].to(self.team.device)
+        with watch("corrections"):
+            clicks, prev_mask = self._correct(image, labels, clicks, step)
+        with watch("forward"):
+            output = self._segment(self._joint, image, clicks, prev_mask)
+            loss = total_loss(output, labels, self.config.loss)
+        with watch("backward"):
+            self.optimiser.zero_grad()
+            self._scaler.scale(loss).backward()
+        with watch("optimiser"):
+            joint_loss, iou = self._share_result(loss, output, labels)
+            norm = self._clip()
+            finite = math.isfinite(joint_loss) and (math.isfinite(norm) or self._may_overflow)
+            if finite:
+                set_rate(self.optimiser, rate)
+                self._scaler.step(self.optimiser)
+                self._scaler.update()
+                if self._average is not None:
+                    self._average.update_parameters(self.model)
+        return StepResult(
+            loss=joint_loss,
+            iou=iou,
+            gradient_norm=norm,
+            learning_rate=rate,
+            finite=finite,
+            clicks=clicks,
+            prev_mask=prev_mask,
+            logits=output.mask_logits.detach(),
+        )
+
+    def _correct(
+        self, image: Tensor, labels: Tensor, clicks: Tensor, step: int
+    ) -> tuple[Tensor, Tensor]:
+        seed, settings = self.config.run.seed, self.config.iterative
+        rng = np.random.default_rng((seed, 1, step))
+        # Dropout; every process draws the joint batch's noise.
+        torch.manual_seed(int(rng.integers(2**31)))
+        iterations = int(rng.integers(settings.max_iterations + 1))
+        first = self.team.rank * len(image)
+        self.model.eval()
+        with torch.no_grad():
+            corrected = simulate_corrections(
+                lambda *inputs: torch.sigmoid(self._segment(self._network, *inputs).mask_logits),
+                image,
+                labels,
+                clicks,
+                iterations=iterations,
+                rngs=[np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))],
+                use_prev_mask=settings.use_prev_mask,
+            )
+        self.model.train()
+        return corrected
+
+    def _segment(
+        self, network: nn.Module, image: Tensor, clicks: Tensor, prev_mask: Tensor
+    ) -> ModelOutput:
+        """Logits in float32; a model without a previous-mask input is not given any."""
+        precision = PRECISIONS.get(self.config.run.precision)
+        given = prev_mask if self.model.config.prev_mask else None
+        with torch.autocast(self.team.device.type, precision, enabled=precision is not None):
+            output = network(image, clicks, given)
+        return ModelOutput(*map(_at_least_float32, output))
+
+    def _share_result(
+        self, loss: Tensor, output: ModelOutput, labels: Tensor
+    ) -> tuple[float, float]:
+        """Loss and IoU of the joint batch."""
+        counts = self.iou.count(output.mask_logits.detach(), labels)
+        total = self.team.sum(torch.cat((loss.detach().double().view(1), counts)))
+        return float(total[0]) / self.team.size, self.iou.update(total[1:])
+
+    def _clip(self) -> float:
+        """Norm of the gradient; beyond the limit, if there is one, it is made shorter."""
+        self._scaler.unscale_(self.optimiser)
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if self.config.run.grad_clip:
+            nn.utils.clip_grads_with_norm_(parameters, self.config.run.grad_clip, norm)
+        return float(norm)
+
+    @property
+    def _may_overflow(self) -> bool:
+        """Whether the scaler can still make float16 gradients smaller (it skips such a step)."""
+        return self._scaler.is_enabled() and self._scaler.get_scale() >= SMALLEST_SCALE
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and tensors that, with the weights, continue the run."""
+        return {
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+            "iou": self.iou.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict()`; the weights are loaded into the model by the caller.
+
+        Raises:
+            KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's.
+        """
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.iou.load_state_dict(state["iou"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+
+
+def total_loss(output: ModelOutput, labels: Tensor, settings: LossSettings) -> Tensor:
+    """Batch mean of the chosen loss plus the weighted auxiliary cross-entropy (section 3.4).
+
+    Args:
+        output: logits [B, 1, H, W]; without auxiliary logits there is no second part.
+        labels: [B, 1, H, W]; 1 object, 0 background, −1 ignore.
+        settings: which loss, and the weight.
+    """
+    focal = settings.kind in ("nfl", "focal")
+    options = {"alpha": settings.alpha, "gamma": settings.gamma} if focal else {}
+    loss = LOSSES[settings.kind](output.mask_logits, labels, **options).mean()
+    if output.aux_logits is None or not settings.aux_weight:
+        return loss
+    return loss + settings.aux_weight * binary_cross_entropy(output.aux_logits, labels).mean()
+
+
+def _at_least_float32(values: Any) -> Any:
+    """Logits for the loss; a model without auxiliary logits has None there."""
+    is_half = values is not None and values.dtype in PRECISIONS.values()
+    return values.float() if is_half else values

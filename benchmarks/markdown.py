@@ -14,10 +14,13 @@ from typing import Any
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import atomic_output, existing_file
 
+from .noc_report import KIND as NOC_KIND
+
 MARK = re.compile(
     r"(?P<start><!-- table: (?P<source>[\w./-]+) -->\n).*?(?P<end><!-- end of table -->)", re.DOTALL
 )
 UNMEASURED = "—"
+MEAN_IOU_CLICKS = (1, 3, 5)
 
 
 def fill_tables(text: str, root: Path) -> str:
@@ -42,8 +45,8 @@ def render(values: Any, source: Path) -> str:
     """
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
-    if isinstance(values, list) and values and "noc" in values[0]:
-        return noc_table(values)
+    if isinstance(values, dict) and values.get("kind") == NOC_KIND:
+        return noc_table(values["reports"])
     raise InputFileError(f"{source} is no report of bench latency or bench noc: measure again.")
 
 
@@ -93,30 +96,53 @@ def latency_table(report: dict[str, Any]) -> str:
 
 
 def noc_table(reports: list[dict[str, Any]]) -> str:
-    """One row per benchmark and file."""
-    clicks = reports[0]["settings"]["max_clicks"]
+    """One row per benchmark and file, and a line that explains the columns."""
+    strictest = _at_90(reports[0])
     header = (
         "benchmark",
         "file",
-        *(f"NoC{clicks}@{round(100 * entry['iou'])}" for entry in reports[0]["noc"]),
+        *(noc["name"] for noc in reports[0]["noc"]),
+        "95 % interval",
+        "to first file",
+        f"≥{strictest['max_clicks']}@90",
         "never @90",
-        "mean IoU@1",
-        "@3",
-        "@5",
+        *(f"IoU@{k}" for k in MEAN_IOU_CLICKS),
         "objects",
     )
-    rows = [
-        (
-            report["benchmark"],
-            report["path"],
-            *(f"{entry['mean']:.2f}" for entry in report["noc"]),
-            str(report["noc"][-1]["never_reached"]),
-            *(_optional(report["mean_iou"].get(k)) for k in ("1", "3", "5")),
-            str(report["samples"]),
+    rows = []
+    for report in reports:
+        noc = _at_90(report)
+        difference = noc["difference"]
+        rows.append(
+            (
+                report["benchmark"],
+                report["file"],
+                *(f"{entry['mean']:.2f}" for entry in report["noc"]),
+                f"{noc['interval'][0]:.2f}…{noc['interval'][1]:.2f}",
+                UNMEASURED if difference is None else f"{difference['mean']:+.2f}",
+                str(noc["at_limit_published"]),
+                str(noc["never_reached"]),
+                *(_optional(_mean_iou(report, k)) for k in MEAN_IOU_CLICKS),
+                str(report["objects"]),
+            )
         )
-        for report in reports
-    ]
-    return _table(header, rows)
+    note = (
+        f"\nInterval and difference: {strictest['name']}; the interval is a 95 % bootstrap over "
+        f"the objects. ≥{strictest['max_clicks']} is the published count and includes objects "
+        "solved at the last click.\n"
+    )
+    return _table(header, rows) + note
+
+
+def _at_90(report: dict[str, Any]) -> dict[str, Any]:
+    found = [noc for noc in report["noc"] if noc["iou"] == 0.9]
+    entry: dict[str, Any] = (found or report["noc"])[0]
+    return entry
+
+
+def _mean_iou(report: dict[str, Any], clicks: int) -> float | None:
+    means = report["mean_iou"]
+    return means[clicks - 1] if clicks <= len(means) else None
 
 
 def _optional(value: float | None) -> str:

@@ -1,86 +1,23 @@
 """Number of clicks (NoC) of checkpoints and artifacts on benchmark data sets."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
-from ritm_edge.artifact import tool_versions
 from ritm_edge.data import Benchmark
-from ritm_edge.evaluation import (
-    EvaluationSettings,
-    Progress,
-    SampleResult,
-    evaluate,
-    published_zoom_in,
-)
-from ritm_edge.metrics import NocSummary, summarize_noc
+from ritm_edge.errors import UsageError
+from ritm_edge.evaluation import EvaluationSettings, SampleResult
 from ritm_edge.runtimes.base import Runtime
+from ritm_edge.zoom_in import Size
 
-THRESHOLDS = (0.80, 0.85, 0.90)
+from .machine import describe_versions
+from .noc_journal import Journal
+from .noc_pool import evaluate_all
+from .noc_report import NocReport, describe_subject
 
-
-@dataclass(frozen=True)
-class NocReport:
-    """One runtime on one benchmark.
-
-    Attributes:
-        benchmark: its name.
-        path: checkpoint or artifact.
-        runtime: name of the runtime.
-        settings: the protocol.
-        results: per sample.
-        noc: one summary per threshold.
-    """
-
-    benchmark: str
-    path: str
-    runtime: str
-    settings: EvaluationSettings
-    results: Sequence[SampleResult]
-    noc: Sequence[NocSummary]
-
-    def mean_iou(self, clicks: int) -> float | None:
-        """Mean IoU after so many clicks; None unless every sample got that many."""
-        if any(len(result.ious) < clicks for result in self.results):
-            return None
-        return float(np.mean([result.ious[clicks - 1] for result in self.results]))
-
-    @property
-    def seconds_per_click(self) -> float:
-        total = sum(result.seconds for result in self.results)
-        return total / sum(len(result.ious) for result in self.results)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, with every sample's IoUs."""
-        return {
-            "benchmark": self.benchmark,
-            "path": self.path,
-            "runtime": self.runtime,
-            "samples": len(self.results),
-            "settings": asdict(self.settings),
-            "noc": [
-                {
-                    "iou": summary.target_iou,
-                    "mean": summary.mean,
-                    f"at_{summary.max_clicks}_published": summary.at_limit,
-                    "never_reached": summary.failed,
-                }
-                for summary in self.noc
-            ],
-            "mean_iou": {
-                str(clicks): value
-                for clicks in range(1, self.settings.max_clicks + 1)
-                if (value := self.mean_iou(clicks)) is not None
-            },
-            "seconds_per_click": self.seconds_per_click,
-            "versions": tool_versions("torch", "onnxruntime", "ai-edge-litert", "numpy"),
-            "per_sample": [
-                {"name": result.name, "ious": [round(float(iou), 6) for iou in result.ious]}
-                for result in self.results
-            ],
-        }
+# Told before the first object and after each: the report so far, and how many objects there are.
+Progress = Callable[[NocReport, int], None]
 
 
 def measure(
@@ -88,28 +25,81 @@ def measure(
     benchmark: Benchmark,
     settings: EvaluationSettings,
     *,
-    progress: Progress | None = None,
+    label: str | None = None,
+    target_size: int | Size | None = None,
+    limit: int | None = None,
+    jobs: int = 1,
+    threads: int | None = None,
+    journal: Journal | None = None,
+    progress: Progress = lambda _report, _total: None,
 ) -> NocReport:
     """Evaluate a runtime with the published protocol.
 
     Args:
-        runtime: any; one of fixed size is evaluated in the published "fixed" zoom-in mode.
+        runtime: any.
         benchmark: samples, and the target size of their zoom-in.
-        settings: clicks and stop; `zoom_in` is chosen here to fit runtime and benchmark, unless
-            it is None (whole images).
-        progress: told of every finished sample.
+        settings: the protocol; the target size of its zoom-in is set here.
+        label: what the report calls the file; None takes its name.
+        target_size: of the zoom-in, see `ZoomIn`; None takes the benchmark's.
+        limit: only the first so many objects; None takes all.
+        jobs: processes; the results are the same for any number.
+        threads: that `runtime` was opened with, and that each process gets.
+        journal: where finished objects are kept, and taken from when they are there.
+        progress: told of every finished object.
 
-    Raises: as `evaluate_sample`.
+    Raises:
+        UsageError: more clicks than the graph has slots, or a journal of another run.
+        RitmEdgeError: as `evaluate_sample`; a process was killed.
     """
+    check_slots(runtime, settings)
     if settings.zoom_in is not None:
-        settings = replace(settings, zoom_in=published_zoom_in(runtime, benchmark.zoom_target))
-    results = evaluate(runtime, benchmark, settings, progress=progress)
-    ious = [result.ious for result in results]
-    return NocReport(
-        benchmark=benchmark.name,
-        path=runtime.path.name,
-        runtime=runtime.name,
-        settings=settings,
-        results=results,
-        noc=[summarize_noc(ious, t, max_clicks=settings.max_clicks) for t in THRESHOLDS],
-    )
+        zoom_in = replace(settings.zoom_in, target_size=target_size or benchmark.zoom_target)
+        settings = replace(settings, zoom_in=zoom_in)
+    subject = describe_subject(runtime, label)
+    samples = benchmark.samples[:limit]
+    run, done = "", dict[str, SampleResult]()
+    if journal is not None:
+        run, done = journal.start(
+            {
+                "benchmark": benchmark.name,
+                "file": str(runtime.path),
+                "sha256": subject.sha256,
+                "settings": {**asdict(settings), "threads": threads},
+                "versions": describe_versions(),
+                "objects": _fingerprint(benchmark),
+            }
+        )
+
+    def report() -> NocReport:
+        results = [done[sample.name] for sample in samples if sample.name in done]
+        return NocReport(benchmark.name, len(benchmark), subject, settings, threads, jobs, results)
+
+    progress(report(), len(samples))
+    missing = [sample for sample in samples if sample.name not in done]
+    for result in evaluate_all(runtime, missing, settings, jobs=jobs, threads=threads):
+        if journal is not None:
+            journal.append(run, result)
+        done[result.name] = result
+        progress(report(), len(samples))
+    return report()
+
+
+def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
+    """Refuse at once what would fail after hours: clicks that may not fit into the graph.
+
+    Raises:
+        UsageError: names the two ways out.
+    """
+    slots = runtime.spec.max_clicks
+    most = min(settings.max_clicks, settings.click_limit or settings.max_clicks)
+    if slots is not None and most > slots:
+        raise UsageError(
+            f"{runtime.path} has {slots} slots for clicks of each sign and --max-clicks is "
+            f"{settings.max_clicks}: export it with --max-clicks {settings.max_clicks}, or pass "
+            f"--click-limit {slots} so that the network sees the first {slots} clicks only."
+        )
+
+
+def _fingerprint(benchmark: Benchmark) -> dict[str, Any]:
+    names = "\n".join(sample.name for sample in benchmark)
+    return {"count": len(benchmark), "names": hashlib.sha256(names.encode()).hexdigest()[:16]}

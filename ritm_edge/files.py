@@ -40,10 +40,6 @@ def atomic_output(path: Path) -> Iterator[Path]:
 
 
 def _replace(source: Path, target: Path) -> None:
-    if source.is_file():
-        # A rename can reach the disk before the content does, and the power can go in between.
-        with source.open("rb") as file:
-            os.fsync(file.fileno())
     if not target.is_dir():
         os.replace(source, target)
         return
@@ -85,10 +81,16 @@ def size_in_bytes(path: Path) -> int:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits.
+    """SHA-256, 64 hexadecimal digits, of a file, or of names and contents of all in a folder.
 
     Raises:
         InputFileError: it is not there or cannot be read.
     """
-    with existing_file(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    path = existing_file(path)
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for each in sorted(entry for entry in path.rglob("*") if entry.is_file()):
+        digest.update(f"{sha256_of(each)} {each.relative_to(path).as_posix()}\n".encode())
+    return digest.hexdigest()

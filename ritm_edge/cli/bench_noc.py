@@ -1,18 +1,25 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-import json
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
-from .console import UNMEASURED, print_json, print_table, progress_bar
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .options import parse_size
 
 if TYPE_CHECKING:
-    from ritm_edge.benchmarks.noc import NocReport
+    from rich.progress import Progress
+
+    from ritm_edge.benchmarks.noc_report import NocReport
+
+    from ..runtimes.base import Runtime
 
 IOU_COLUMNS = (1, 3, 5)
+JOURNAL_SUFFIX = ".jsonl"
 
 
 def command(
@@ -28,81 +35,138 @@ def command(
         list[str] | None,
         typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder; repeatable."),
     ] = None,
-    max_clicks: Annotated[int, typer.Option("--max-clicks", min=1, help="Per object.")] = 20,
+    max_clicks: Annotated[
+        int, typer.Option("--max-clicks", min=1, help="Per object; 100 adds NoC100@90.")
+    ] = 20,
     min_clicks: Annotated[
         int, typer.Option("--min-clicks", min=1, help="Made even when the target is reached.")
-    ] = 5,
+    ] = 1,
     target_iou: Annotated[
-        float, typer.Option("--target-iou", min=0.8, help="An object is done at this IoU.")
+        float, typer.Option("--target-iou", min=0.8, max=1.0, help="An object is done at this IoU.")
     ] = 0.90,
+    all_clicks: Annotated[
+        bool,
+        typer.Option("--all-clicks", help="Never stop early: complete curves of the mean IoU."),
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="A pixel is object above this probability.")
+    ] = 0.49,
     flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
     zoom_in: Annotated[bool, typer.Option(help="Crop around the object after click 1.")] = True,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the reports as JSON here.")
+    target_size: Annotated[
+        str | None,
+        typer.Option(
+            "--target-size",
+            metavar="SIDE|HxW",
+            help="Longer side of the zoomed crop in pixels, or the size it is stretched to, for "
+            "graphs of any size; default: 600 on DAVIS, 400 elsewhere.",
+            show_default=False,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
+    expansion: Annotated[
+        float, typer.Option("--expansion", help="Side of the crop relative to the object's box.")
+    ] = 1.4,
+    min_crop: Annotated[int, typer.Option("--min-crop", help="Smallest side of a crop.")] = 200,
+    skip_clicks: Annotated[
+        int, typer.Option("--skip-clicks", min=-1, help="First clicks that see the whole image.")
+    ] = 1,
+    click_limit: Annotated[
+        int | None,
+        typer.Option("--click-limit", min=1, help="The network gets only the first so many."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes; results stay the same.")
+    ] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="CPU threads of each process.")
+    ] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            help="JSONL to which finished objects are appended and from which the same command "
+            "goes on after a crash; default: beside --output.",
+            show_default=False,
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the journal holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.
 
-    Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx
+    "≥20" is the published count of objects that need all clicks, those solved at the last one
+    included; "never" counts the unsolved ones only. Intervals are 95 % bootstrap over the objects.
+
+    Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx -o noc.json
     """
-    from ritm_edge.benchmarks.noc import measure
+    from ritm_edge.benchmarks.noc import check_slots, measure
+    from ritm_edge.benchmarks.noc_journal import Journal
+    from ritm_edge.benchmarks.noc_report import as_document, as_text
 
     from ..data import open_benchmark
-    from ..evaluation import EvaluationSettings
+    from ..evaluation import NEVER_STOP, EvaluationSettings
     from ..files import atomic_output
     from ..runtimes.base import open_runtime
-    from ..session import DEFAULT_ZOOM_IN
     from ..weights import embedded_checkpoint
+    from ..zoom_in import ZoomIn
 
     benchmarks = [open_benchmark(*parse_data(text)) for text in data or []]
     if not benchmarks:
         raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
-    runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]
+    target = None if target_size is None else _parse_target(target_size)
+    zoom = ZoomIn(target or 400, skip_clicks, expansion, min_crop)
     settings = EvaluationSettings(
         max_clicks=max_clicks,
         min_clicks=min(min_clicks, max_clicks),
-        target_iou=target_iou,
-        zoom_in=DEFAULT_ZOOM_IN if zoom_in else None,
+        target_iou=NEVER_STOP if all_clicks else target_iou,
+        zoom_in=zoom if zoom_in else None,
         flip=flip,
+        threshold=threshold,
+        click_limit=click_limit,
     )
+    runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]
+    for runtime in runtimes:
+        check_slots(runtime, settings)
+    if journal is None and output is not None:
+        journal = output.with_suffix(JOURNAL_SUFFIX)
+    book = None if journal is None else Journal(journal, fresh=fresh)
     reports: list[NocReport] = []
-    with progress_bar() as progress:
+    with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
-            for runtime in runtimes:
-                task = progress.add_task(
-                    f"{benchmark.name} {runtime.path.name}", total=len(benchmark), status=""
-                )
+            for runtime, label in zip(runtimes, _labels(runtimes), strict=True):
+                shown = _Row(progress, f"{benchmark.name} {label}")
                 reports.append(
                     measure(
                         runtime,
                         benchmark,
                         settings,
-                        progress=lambda done, result, task=task: progress.update(
-                            task, completed=done, status=f"IoU {result.ious[-1]:.3f}"
-                        ),
+                        label=label,
+                        target_size=target,
+                        limit=limit,
+                        jobs=jobs,
+                        threads=threads,
+                        journal=book,
+                        progress=shown.update,
                     )
                 )
-    values = [report.as_dict() for report in reports]
+    document = as_document(reports)
     if output is not None:
         with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(values, indent=1) + "\n")
+            temporary.write_text(as_text(document), encoding="utf-8")
     if as_json:
-        print_json(values)
+        print_json(document)
         return
-    print_table(
-        (
-            "benchmark",
-            "file",
-            *(f"NoC{max_clicks}@{round(100 * s.target_iou)}" for s in reports[0].noc),
-            f"≥{max_clicks}@90",
-            "never@90",
-            *(f"IoU@{clicks}" for clicks in IOU_COLUMNS),
-            "s/click",
-        ),
-        [_row(report) for report in reports],
-    )
+    _print(document["reports"])
+    if output is not None:
+        print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
+    if jobs == 1:
+        print_notice("faster, with the same results: --jobs N evaluates N objects at a time")
 
 
 def parse_data(text: str) -> tuple[str, Path]:
@@ -117,15 +181,84 @@ def parse_data(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def _row(report: "NocReport") -> tuple[str, ...]:
-    strictest = report.noc[-1]
-    means = [report.mean_iou(clicks) for clicks in IOU_COLUMNS]
+def _parse_target(text: str) -> int | tuple[int, int]:
+    return int(text) if text.isdecimal() else parse_size(text)
+
+
+def _labels(runtimes: "Sequence[Runtime]") -> list[str]:
+    """File names, or paths as given where two have the same name."""
+    names = [runtime.path.name for runtime in runtimes]
+    return [
+        name if names.count(name) == 1 else str(runtime.path)
+        for name, runtime in zip(names, runtimes, strict=True)
+    ]
+
+
+class _Row:
+    """One line of the progress display: objects done, and the NoC over them."""
+
+    def __init__(self, progress: "Progress", text: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(text, total=None, status="")
+
+    def update(self, report: "NocReport", total: int) -> None:
+        from ritm_edge.benchmarks.noc_report import noc_name
+
+        status = ""
+        if report.results:
+            strictest = report.noc[-1]
+            status = f"{noc_name(strictest)} {strictest.mean:.2f}"
+        self._progress.update(self._task, completed=len(report.results), total=total, status=status)
+
+
+def _print(entries: Sequence[Mapping[str, Any]]) -> None:
+    print_table(
+        (
+            "benchmark",
+            "file",
+            *(noc["name"] for noc in entries[0]["noc"]),
+            "95 %",
+            "to first",
+            *(
+                f"{sign}{noc['name'][3:]}"
+                for noc in _counted(entries[0])
+                for sign in ("≥", "never ")
+            ),
+            *(f"IoU@{clicks}" for clicks in IOU_COLUMNS),
+            "drops",
+            "s/click",
+            "objects",
+        ),
+        [_cells(entry) for entry in entries],
+    )
+
+
+def _counted(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The summaries whose over-limit counts the paper gives: those for IoU 0.90, or the last."""
+    found = [noc for noc in entry["noc"] if noc["iou"] == 0.9]
+    return found or entry["noc"][-1:]
+
+
+def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    main = _counted(entry)[0]
+    low, high = main["interval"]
+    difference = main["difference"]
+    means = [entry["mean_iou"][k - 1] if k <= len(entry["mean_iou"]) else None for k in IOU_COLUMNS]
+    drops = entry["share_of_drops"]
+    some = entry["objects"] < entry["objects_in_benchmark"]
     return (
-        report.benchmark,
-        report.path,
-        *(f"{summary.mean:.2f}" for summary in report.noc),
-        str(strictest.at_limit),
-        str(strictest.failed),
+        entry["benchmark"],
+        entry["file"],
+        *(f"{noc['mean']:.2f}" for noc in entry["noc"]),
+        f"{low:.2f}…{high:.2f}",
+        UNMEASURED if difference is None else f"{difference['mean']:+.2f}",
+        *(
+            str(noc[key])
+            for noc in _counted(entry)
+            for key in ("at_limit_published", "never_reached")
+        ),
         *(UNMEASURED if mean is None else f"{mean:.3f}" for mean in means),
-        f"{report.seconds_per_click:.2f}",
+        UNMEASURED if drops is None else f"{100 * drops:.1f} %",
+        f"{entry['seconds_per_click']:.2f}",
+        f"{entry['objects']}" + (f" of {entry['objects_in_benchmark']}" if some else ""),
     )

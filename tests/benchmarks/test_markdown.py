@@ -23,7 +23,7 @@ def test_a_changed_measurement_changes_the_table(tmp_path):
     text = (ROOT / TEXTS[1]).read_text()
     source = MARK.search(text)["source"]
     report = json.loads((ROOT / source).read_text())
-    report[0]["noc"][0]["mean"] = 7.125
+    report["reports"][0]["noc"][0]["mean"] = 7.125
     (tmp_path / source).parent.mkdir(parents=True)
     (tmp_path / source).write_text(json.dumps(report))
     assert "7.12" in fill_tables(MARK.search(text)[0], tmp_path)

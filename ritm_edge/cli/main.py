@@ -8,7 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import RitmEdgeError
-from . import bench, bench_noc, export, predict, train, verify, weights
+from . import bench, bench_noc, data, export, predict, train, verify, weights
 from .console import print_error
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("verify")(verify.command)
 app.command("predict")(predict.command)
 bench.app.command("noc")(bench_noc.command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 
 

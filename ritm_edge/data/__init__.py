@@ -8,18 +8,21 @@ from types import ModuleType
 from ..errors import UsageError
 from .base import Benchmark, Sample
 
-__all__ = ["Benchmark", "Sample", "benchmark_names", "open_benchmark"]
+__all__ = ["Benchmark", "Sample", "benchmark_names", "open_benchmark", "readers"]
+
+_HELPERS = {"base", "check", "instances"}
 
 
-def _readers() -> dict[str, ModuleType]:
-    names = (m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
+def readers() -> dict[str, ModuleType]:
+    """Benchmark → module with BENCHMARK, ZOOM_TARGET, LAYOUT, PUBLISHED and `find_samples`."""
+    names = sorted({m.name for m in pkgutil.iter_modules(__path__)} - _HELPERS)
     modules = (import_module(f"{__name__}.{name}") for name in names)
     return {module.BENCHMARK: module for module in modules}
 
 
 def benchmark_names() -> list[str]:
     """Names that `open_benchmark` knows."""
-    return sorted(_readers())
+    return sorted(readers())
 
 
 def open_benchmark(name: str, path: str | Path) -> Benchmark:
@@ -33,10 +36,10 @@ def open_benchmark(name: str, path: str | Path) -> Benchmark:
         UsageError: an unknown name.
         InputFileError: a missing folder, or photos and masks that do not match.
     """
-    readers = _readers()
-    by_lower_case = {known.lower(): known for known in readers}
+    modules = readers()
+    by_lower_case = {known.lower(): known for known in modules}
     known = by_lower_case.get(name.lower())
     if known is None:
-        raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(readers))}.")
-    reader = readers[known]
+        raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(modules))}.")
+    reader = modules[known]
     return Benchmark(known, tuple(reader.find_samples(Path(path))), reader.ZOOM_TARGET)

@@ -13,7 +13,22 @@ from ..errors import ImageError, InputFileError
 from ..images import read_photo
 
 Truth = NDArray[np.int32]
+# What a reader does with something wrong: raise it, or collect it and go on.
+Raise = Callable[[InputFileError], None]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def report_by_raising(error: InputFileError) -> None:
+    """The `Raise` of everything but a check."""
+    raise error
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many photos and objects a benchmark has in the published evaluation."""
+
+    photos: int
+    objects: int
 
 
 @dataclass(frozen=True)
@@ -95,11 +110,15 @@ def read_trimap(path: Path) -> Truth:
     return np.select([mask == 128, mask > 128], [-1, 1], mask).astype(np.int32)
 
 
-def image_files(folder: Path) -> dict[str, Path]:
+def image_files(folder: Path, report: Raise = report_by_raising) -> dict[str, Path]:
     """Stem (text before the first dot) → image file, in the order of the file names.
 
+    Args:
+        folder: where they are.
+        report: told of two files with the same stem.
+
     Raises:
-        InputFileError: no such folder, no images in it, or two with the same stem.
+        InputFileError: no such folder, or no images in it.
     """
     if not folder.is_dir():
         raise InputFileError(
@@ -111,28 +130,45 @@ def image_files(folder: Path) -> dict[str, Path]:
             continue
         stem = path.name.split(".")[0]
         if stem in files:
-            raise InputFileError(
-                f"{folder} has both {files[stem].name} and {path.name}: remove one of them."
+            report(
+                InputFileError(
+                    f"{folder} has both {files[stem].name} and {path.name}: remove one of them."
+                )
             )
+            continue
         files[stem] = path
     if not files:
         raise InputFileError(f"{folder} has no images: download the benchmark again.")
     return files
 
 
-def paired_samples(images: Path, masks: Path, read_mask: Callable[[Path], Truth]) -> list[Sample]:
-    """One sample per photo, with the mask of the same stem.
+def paired_files(
+    images: Path, masks: Path, report: Raise = report_by_raising
+) -> Iterator[tuple[str, Path, Path]]:
+    """(stem, photo, mask) of every photo; one without a mask is reported.
 
     Raises:
-        InputFileError: a missing folder, or a photo without a mask.
+        InputFileError: a missing or empty folder.
     """
-    mask_files = image_files(masks)
-    samples: list[Sample] = []
-    for stem, image in image_files(images).items():
-        if stem not in mask_files:
-            raise InputFileError(f"{image} has no mask in {masks}: download the benchmark again.")
-        samples.append(Sample(stem, image, TruthFile(mask_files[stem], read_mask)))
-    return samples
+    mask_files = image_files(masks, report)
+    for stem, image in image_files(images, report).items():
+        if stem in mask_files:
+            yield stem, image, mask_files[stem]
+        else:
+            report(InputFileError(f"{image} has no mask in {masks}: download the benchmark again."))
+
+
+def paired_samples(
+    images: Path,
+    masks: Path,
+    read_mask: Callable[[Path], Truth],
+    report: Raise = report_by_raising,
+) -> list[Sample]:
+    """One sample per photo, with the mask of the same stem; errors as `paired_files`."""
+    return [
+        Sample(stem, image, TruthFile(mask, read_mask))
+        for stem, image, mask in paired_files(images, masks, report)
+    ]
 
 
 @dataclass(frozen=True)

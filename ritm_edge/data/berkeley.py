@@ -3,33 +3,39 @@
 from pathlib import Path
 
 from ..errors import InputFileError
-from .base import Sample, TruthFile, image_files, read_trimap
+from .base import Counts, Raise, Sample, TruthFile, image_files, read_trimap, report_by_raising
 
 BENCHMARK = "Berkeley"
 ZOOM_TARGET = 400
+LAYOUT = ("images", "masks")
+PUBLISHED = Counts(photos=96, objects=100)
 
 
-def find_samples(root: Path) -> list[Sample]:
+def find_samples(root: Path, report: Raise = report_by_raising) -> list[Sample]:
     """See `open_benchmark`.
 
     The masks 189011a, 189011b, 239007a and 239007b belong to further objects on a photo; some
     copies of the data set repeat the photo under those names, others do not.
     """
-    photos = image_files(root / "images")
-    masks = image_files(root / "masks")
+    photos = image_files(root / "images", report)
+    masks = image_files(root / "masks", report)
     samples: list[Sample] = []
     for stem, mask in masks.items():
         photo = photos.get(stem)
         if photo is None and stem[-1] in "ab":
             photo = photos.get(stem[:-1])
         if photo is None:
-            raise InputFileError(
-                f"{mask} has no photo in {root / 'images'}: download the benchmark again."
+            report(
+                InputFileError(
+                    f"{mask} has no photo in {root / 'images'}: download the benchmark again."
+                )
             )
+            continue
         samples.append(Sample(stem, photo, TruthFile(mask, read_trimap)))
-    unused = sorted(photos.keys() - {s.image_path.name.split(".")[0] for s in samples})
-    if unused:
-        raise InputFileError(
-            f"{photos[unused[0]]} has no mask in {root / 'masks'}: download the benchmark again."
+    for stem in sorted(photos.keys() - {s.image_path.name.split(".")[0] for s in samples}):
+        report(
+            InputFileError(
+                f"{photos[stem]} has no mask in {root / 'masks'}: download the benchmark again."
+            )
         )
     return samples

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from . import davis
-from .base import Sample
+from .base import Counts, Raise, Sample, report_by_raising
 
 BENCHMARK = "COCO_MVal"
 ZOOM_TARGET = 400
+LAYOUT = ("img", "gt")
+PUBLISHED = Counts(photos=800, objects=800)
 
 
-def find_samples(root: Path) -> list[Sample]:
+def find_samples(root: Path, report: Raise = report_by_raising) -> list[Sample]:
     """See `open_benchmark`."""
-    return davis.find_samples(root)
+    return davis.find_samples(root, report)

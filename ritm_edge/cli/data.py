@@ -1,0 +1,74 @@
+"""`ritm-edge data …`: data sets on this disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputFileError
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+
+SHOWN = 20  # problems printed; all are in the JSON
+
+app = typer.Typer(help="Look after data sets.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Look after data sets."""
+
+
+@app.command("check")
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Benchmark in its official layout, or our own.")
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="NAME", help="Which benchmark it should be; default: recognised."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Recognise a benchmark, decode every photo and mask, compare its counts with the published.
+
+    The exit code is 4 when something is wrong.
+
+    Example: ritm-edge data check data/GrabCut
+    """
+    from ..data.check import check_folder
+
+    with progress_bar() as progress:
+        task = progress.add_task(f"check {folder.name}", total=None, status="")
+        report = check_folder(
+            folder,
+            name,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        published = report.published
+        print_table(
+            ("benchmark", "photos", "published", "objects", "published", "ignored"),
+            [
+                (
+                    report.benchmark,
+                    str(report.photos),
+                    UNMEASURED if published is None else str(published.photos),
+                    str(report.objects),
+                    UNMEASURED if published is None else str(published.objects),
+                    f"{100 * report.ignored_pixels:.2f} %",
+                )
+            ],
+        )
+        for problem in report.problems[:SHOWN]:
+            print_notice(problem)
+        if len(report.problems) > SHOWN:
+            print_notice(f"… and {len(report.problems) - SHOWN} more: --json lists all")
+    if report.problems:
+        raise InputFileError(
+            f"{folder} is not a sound {report.benchmark}: {len(report.problems)} problems, the "
+            f"first: {report.problems[0]}"
+        )

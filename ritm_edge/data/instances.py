@@ -1,0 +1,157 @@
+"""Maps of several objects: .mat files of SBD, colour PNGs of Pascal VOC, our label maps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import ImageError, InputFileError
+from ..files import existing_file
+from ..images import MAX_PIXELS
+from ..optional import require
+from .base import Raise, Sample, Truth, read_bgr, report_by_raising
+
+Labels = NDArray[np.uint8]
+MAX_MAT_BYTES = 64_000_000  # those of SBD have a few kilobytes
+
+
+@dataclass(frozen=True)
+class InstanceTruth:
+    """Reads one object of a map; a class and not a closure so that samples can be pickled.
+
+    Attributes:
+        path: the map.
+        read: gives its uint8 [H, W] labels.
+        label: of the object.
+        ignored: label of the pixels that count neither way; None where there are none.
+    """
+
+    path: Path
+    read: Callable[[Path], Labels]
+    label: int
+    ignored: int | None
+
+    def __call__(self) -> Truth:
+        labels = self.read(self.path)
+        truth = (labels == self.label).astype(np.int32)
+        if self.ignored is not None:
+            truth[labels == self.ignored] = -1
+        return truth
+
+
+def instance_samples(
+    name: str,
+    image: Path,
+    labels: Path,
+    read: Callable[[Path], Labels],
+    ignored: int | None,
+    report: Raise = report_by_raising,
+) -> list[Sample]:
+    """One sample per object of a map, by rising label, called "NAME#LABEL".
+
+    Args:
+        name: of the photo.
+        image: the photo.
+        labels: its map; 0 is background.
+        read: reads the map.
+        ignored: label that is no object.
+        report: told when the map cannot be read or has no object.
+    """
+    try:
+        present = np.unique(read(labels))
+    except InputFileError as error:
+        report(error)
+        return []
+    objects = [int(label) for label in present if label != 0 and label != ignored]
+    if not objects:
+        report(ImageError(f"{labels} has no object in it: remove it with its photo."))
+    return [
+        Sample(f"{name}#{label}", image, InstanceTruth(labels, read, label, ignored))
+        for label in objects
+    ]
+
+
+def read_mat(path: Path) -> Labels:
+    """The instance map (GTinst.Segmentation) of one of SBD's .mat files: 0 background, 1… objects.
+
+    Raises:
+        ImageError: damaged, or without such a map.
+        InputFileError: missing or unreadable.
+        MissingExtraError: SciPy is not installed.
+    """
+    io = require("scipy.io", extra="train")
+    path = existing_file(path)
+    if not path.is_file() or path.stat().st_size > MAX_MAT_BYTES:
+        raise ImageError(f"{path} is no .mat file of SBD: download the benchmark again.")
+    try:
+        labels = np.asarray(io.loadmat(str(path))["GTinst"][0]["Segmentation"][0])
+    except Exception as error:  # the reader raises a dozen kinds on damaged files
+        raise ImageError(
+            f"{path} holds no GTinst.Segmentation that can be read ({type(error).__name__}): "
+            "download the benchmark again."
+        ) from error
+    if labels.ndim != 2 or labels.dtype.kind not in "ui" or labels.max(initial=0) > 255:
+        raise ImageError(f"{path} is not a map of up to 255 objects: download it again.")
+    return labels.astype(np.uint8)
+
+
+def read_grey(path: Path) -> Labels:
+    """A colour map by the grey value of its colours, as published for Pascal VOC.
+
+    Colours of the same grey become one object: a few of Pascal VOC's from the 16th object of a
+    photo on.
+
+    Raises: as `read_bgr`.
+    """
+    return np.asarray(cv2.cvtColor(read_bgr(path), cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def read_label_map(path: Path) -> Labels:
+    """The raw values of an 8-bit grey or palette image, uint8 [H, W].
+
+    Raises:
+        ImageError: damaged, too large or of another kind.
+        InputFileError: missing or unreadable.
+    """
+    path = existing_file(path)
+    try:
+        with Image.open(path, formats=("PNG", "BMP", "TIFF", "WEBP", "GIF")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(f"{path} has over {MAX_PIXELS} pixels: make it smaller.")
+            labels = np.array(image)
+    except InputFileError:
+        raise
+    except Exception as error:  # decoders raise a dozen kinds on damaged files
+        raise ImageError(f"{path} cannot be decoded: save it as an 8-bit PNG.") from error
+    if labels.dtype == np.bool_:
+        labels = labels.astype(np.uint8)
+    if labels.ndim != 2 or labels.dtype != np.uint8:
+        raise ImageError(f"{path} is not an 8-bit grey or palette image: save it as such a PNG.")
+    return labels
+
+
+def read_names(path: Path) -> list[str]:
+    """Names in a list such as val.txt.
+
+    Raises:
+        InputFileError: missing, no text, or without a name.
+    """
+    try:
+        names = existing_file(path).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputFileError(f"{path} is no list of names: download it again.") from error
+    if not names:
+        raise InputFileError(f"{path} names no photo: download it again.")
+    return names
+
+
+def folder_with(root: Path, probe: str, *below: str) -> Path:
+    """`root`, or the first folder `below` it, that has `probe` in it; `root` where none has."""
+    for folder in (root, *(root / name for name in below)):
+        if (folder / probe).exists():
+            return folder
+    return root

@@ -26,10 +26,8 @@ def make_pairs(root: Path, images: str, masks: str, count: int) -> Path:
 
 
 @requires_data
-@pytest.mark.parametrize(
-    ("name", "photos", "objects"), [("GrabCut", 50, 50), ("Berkeley", 96, 100)]
-)
-def test_the_published_benchmarks_are_sound(name: str, photos: int, objects: int) -> None:
+@pytest.mark.parametrize(("name", "photos", "count"), [("GrabCut", 50, 50), ("Berkeley", 96, 100)])
+def test_the_published_benchmarks_are_sound(name: str, photos: int, count: int) -> None:
     report = check_folder(EVAL_DATA / name)
     assert (report.benchmark, report.photos, report.objects) == (name, photos, count)
     assert report.problems == ()

@@ -62,7 +62,7 @@ def measure(
         run, done = journal.start(
             {
                 "benchmark": benchmark.name,
-                "file": str(runtime.path),
+                "file": f"{runtime.path} {settings.fit}",
                 "sha256": subject.sha256,
                 "settings": {**asdict(settings), "threads": threads},
                 "versions": describe_versions(),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .clicks import Click
+from .fit import fitted_view
 from .session_state import Photo, Probabilities, Setup, State, look
 from .view import View
 from .zoom_in import Roi, Size, bounding_box, box_iou, scaled_to, whole_image
@@ -42,9 +43,13 @@ class AppProtocol:
         size = (image.shape[0], image.shape[1])
         roi = _crop(setup, state, previous, clicks)
         seen = whole_image(size) if roi is None else roi
-        view = View(seen, _network_size(setup, roi, size))
+        fixed = setup.runtime.spec.size
+        if fixed is None:
+            view = View(seen, _network_size(setup, roi, size))
+        else:
+            view = fitted_view(seen, size, fixed, setup.fit)
         output = look(setup, [view], image, previous, clicks)
-        return replace(state, clicks=clicks, roi=roi, output=output, placed=seen)
+        return replace(state, clicks=clicks, roi=roi, output=output, placed=view.roi)
 
 
 def _crop(
@@ -65,8 +70,6 @@ def _crop(
 
 
 def _network_size(setup: Setup, roi: Roi | None, image_size: Size) -> Size:
-    if setup.runtime.spec.size is not None:
-        return setup.runtime.spec.size
     size = image_size if roi is None or setup.zoom_in is None else setup.zoom_in.crop_size(roi)
     max_side = MAX_SIDE if setup.max_side is None else setup.max_side
     if max(size) > max_side:

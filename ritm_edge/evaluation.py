@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .clicks import Click
 from .data.base import Sample
 from .errors import UsageError
+from .fit import DEFAULT_FIT, Fit
 from .metrics import iou
 from .runtimes.base import Runtime
 from .session import DEFAULT_ZOOM_IN, MASK_THRESHOLD, InteractiveSession
@@ -32,6 +33,7 @@ class EvaluationSettings:
         flip: average with the mirrored image.
         threshold: a pixel is selected above this probability.
         click_limit: the network gets only the first so many clicks; None gives it all.
+        fit: how crops are shown to a graph of fixed size, see `ritm_edge.fit`.
 
     Raises:
         UsageError: no clicks to make.
@@ -44,6 +46,7 @@ class EvaluationSettings:
     flip: bool = True
     threshold: float = MASK_THRESHOLD
     click_limit: int | None = None
+    fit: Fit = DEFAULT_FIT
 
     def __post_init__(self) -> None:
         if self.max_clicks < 1:
@@ -69,19 +72,6 @@ class SampleResult:
 
 Observer = Callable[[InteractiveSession, float], None]
 Progress = Callable[[int, SampleResult], None]
-
-
-def published_zoom_in(runtime: Runtime, target_size: int = 400) -> ZoomIn:
-    """The zoom-in of the published evaluation that fits a graph.
-
-    Args:
-        runtime: one of any size gets the default mode; one of fixed size the "fixed" mode:
-            stretched to its size from the first click on.
-        target_size: `Benchmark.zoom_target`, for graphs of any size.
-    """
-    if runtime.spec.size is None:
-        return ZoomIn(target_size=target_size)
-    return ZoomIn(target_size=runtime.spec.size, skip_clicks=-1)
 
 
 def evaluate_sample(
@@ -113,6 +103,7 @@ def evaluate_sample(
         flip=settings.flip,
         threshold=settings.threshold,
         click_limit=settings.click_limit,
+        fit=settings.fit,
     )
     session.set_image(image)
     mask = session.mask

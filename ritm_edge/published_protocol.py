@@ -13,6 +13,7 @@ import numpy as np
 
 from .clicks import Click
 from .errors import UsageError
+from .fit import fitted_view
 from .resize import resize_bilinear
 from .session_state import Photo, Probabilities, Setup, State, look
 from .view import View, paste
@@ -51,7 +52,7 @@ def _predict(setup: Setup, image: Photo, state: State, prev_mask: Probabilities)
     if setup.max_side is not None:
         output, limited = _undo_limit(output, limited)
     # Even when the whole image was looked at, a stored crop is where the result goes.
-    placed = whole_image(size) if roi is None else roi
+    placed = views[0].roi if zoomed or roi is None else roi
     result = replace(state, roi=roi, output=output, placed=placed, limited=limited)
     if zoom is not None and roi is None and _worth_repeating(zoom, result, size):
         # The repetition starts from the own previous prediction, even beside an external mask.
@@ -108,7 +109,7 @@ def _views(
     roi = whole_image(size) if crop is None else crop
     fixed = setup.runtime.spec.size
     if fixed is not None:
-        return [View(roi, fixed)], limited
+        return [fitted_view(roi, size, fixed, setup.fit)], limited
     seen = size if crop is None or setup.zoom_in is None else setup.zoom_in.crop_size(crop)
     views = [View(roi, seen)]
     if setup.max_side is not None and max(seen) > setup.max_side:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .app_protocol import AppProtocol
 from .clicks import Click
 from .errors import ClickError, ShapeError, UsageError
+from .fit import DEFAULT_FIT, Fit, check_fit
 from .published_protocol import PublishedProtocol
 from .runtimes.base import Runtime
 from .session_state import SessionProtocol, Setup, State
@@ -37,6 +38,8 @@ class InteractiveSession:
         max_side: pixels, longest side of a network input where the graph takes any size; None is
             800 in the app protocol, no limit in the published one.
         click_limit: the network gets only the first so many clicks; None gives it all.
+        fit: how a crop is shown to a graph of fixed size: "context", "letterbox" or "stretch", see
+            `ritm_edge.fit`.
 
     Raises:
         UsageError: an unknown protocol or a value out of range.
@@ -52,6 +55,7 @@ class InteractiveSession:
         threshold: float = MASK_THRESHOLD,
         max_side: int | None = None,
         click_limit: int | None = None,
+        fit: Fit = DEFAULT_FIT,
     ) -> None:
         if protocol not in _PROTOCOLS:
             raise UsageError(
@@ -65,7 +69,9 @@ class InteractiveSession:
         self._protocol = _PROTOCOLS[protocol]()
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
-        self._setup = Setup(runtime, zoom_in, flip, threshold, max_side, click_limit)
+        self._setup = Setup(
+            runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
+        )
         self._image: NDArray[np.uint8] | None = None
         self._forget(State())
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clicks import Click
+from .fit import DEFAULT_FIT, Fit
 from .predictor import predict
 from .runtimes.base import Runtime
 from .view import View, paste
@@ -27,6 +28,7 @@ class Setup:
     threshold: float
     max_side: int | None
     click_limit: int | None
+    fit: Fit = DEFAULT_FIT
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,15 @@ def look(
     prev_mask: Probabilities,
     clicks: Sequence[Click],
 ) -> Probabilities:
-    """Network output [h, w] for the image as seen through `views`, one after the other."""
+    """Network output [h, w] for the image as seen through `views`, one after the other.
+
+    It shows what the last view shows; a margin beside its content is cut off.
+    """
     seen: NDArray[np.generic] = image
     for view in views:
         seen, prev_mask = view.cut(seen), view.cut(prev_mask)
         clicks = [view.click(click) for click in clicks]
-    return predict(
+    output = predict(
         setup.runtime,
         np.asarray(seen, np.float32),
         prev_mask,
@@ -104,3 +109,4 @@ def look(
         flip=setup.flip,
         click_limit=setup.click_limit,
     )
+    return views[-1].uncover(output)

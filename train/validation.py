@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ritm_edge.data import Benchmark
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample, published_zoom_in
+from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
 from ritm_edge.metrics import summarize_noc
 from ritm_edge.model.ritm import RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.zoom_in import ZoomIn
 
 from .distributed import Team
 
@@ -70,7 +71,7 @@ def validate(
         settings = EvaluationSettings(
             max_clicks=max_clicks,
             target_iou=THRESHOLDS[-1],
-            zoom_in=published_zoom_in(runtime, benchmark.zoom_target),
+            zoom_in=ZoomIn(benchmark.zoom_target),
         )
         own: dict[int, list[float]] = {}
         for index in indices[team.rank :: team.size]:

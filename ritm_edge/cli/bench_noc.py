@@ -1,7 +1,8 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ritm_edge.benchmarks.noc_report import NocReport
 
+    from ..fit import Fit
     from ..runtimes.base import Runtime
 
 IOU_COLUMNS = (1, 3, 5)
@@ -74,6 +76,15 @@ def command(
         int | None,
         typer.Option("--click-limit", min=1, help="The network gets only the first so many."),
     ] = None,
+    fit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fit",
+            help="How crops are shown to a graph of fixed size: context, letterbox, stretch; "
+            "repeat to compare; default: context.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
     ] = None,
@@ -112,6 +123,7 @@ def command(
     from ..data import open_benchmark
     from ..evaluation import NEVER_STOP, EvaluationSettings
     from ..files import atomic_output
+    from ..fit import DEFAULT_FIT, check_fit
     from ..runtimes.base import open_runtime
     from ..weights import embedded_checkpoint
     from ..zoom_in import ZoomIn
@@ -130,6 +142,7 @@ def command(
         threshold=threshold,
         click_limit=click_limit,
     )
+    fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
     runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]
     for runtime in runtimes:
         check_slots(runtime, settings)
@@ -139,13 +152,13 @@ def command(
     reports: list[NocReport] = []
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
-            for runtime, label in zip(runtimes, _labels(runtimes), strict=True):
+            for runtime, label, chosen in _rows(runtimes, fits):
                 shown = _Row(progress, f"{benchmark.name} {label}")
                 reports.append(
                     measure(
                         runtime,
                         benchmark,
-                        settings,
+                        replace(settings, fit=chosen),
                         label=label,
                         target_size=target,
                         limit=limit,
@@ -185,13 +198,21 @@ def _parse_target(text: str) -> int | tuple[int, int]:
     return int(text) if text.isdecimal() else parse_size(text)
 
 
-def _labels(runtimes: "Sequence[Runtime]") -> list[str]:
-    """File names, or paths as given where two have the same name."""
+def _rows(
+    runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
+) -> "Iterator[tuple[Runtime, str, Fit]]":
+    """What is measured, and under which name: the file's, or its path where two are called alike.
+
+    Graphs of any size have no use for a fit; those of fixed size are measured with each.
+    """
     names = [runtime.path.name for runtime in runtimes]
-    return [
-        name if names.count(name) == 1 else str(runtime.path)
-        for name, runtime in zip(names, runtimes, strict=True)
-    ]
+    for name, runtime in zip(names, runtimes, strict=True):
+        label = name if names.count(name) == 1 else str(runtime.path)
+        if runtime.spec.size is None or len(fits) == 1:
+            yield runtime, label, fits[0]
+        else:
+            for fit in fits:
+                yield runtime, f"{label} ({fit})", fit
 
 
 class _Row:

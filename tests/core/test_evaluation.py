@@ -8,11 +8,8 @@ from ritm_edge.evaluation import (
     SampleResult,
     evaluate,
     evaluate_sample,
-    published_zoom_in,
 )
-from ritm_edge.io_spec import IOSpec
 from ritm_edge.metrics import iou
-from ritm_edge.zoom_in import ZoomIn
 from tests.core.blob_runtime import BlobRuntime, photo
 
 
@@ -72,12 +69,6 @@ def test_progress_is_reported_after_each_sample() -> None:
     results = evaluate(BlobRuntime(), [Disk("a"), Disk("b")], NO_ZOOM, progress=progress)
     assert reported == [(1, "a"), (2, "b")]
     assert [r.name for r in results] == ["a", "b"]
-
-
-def test_zoom_of_the_published_evaluation() -> None:
-    assert published_zoom_in(BlobRuntime(), 600) == ZoomIn(600)
-    fixed = BlobRuntime(IOSpec(96, 64))
-    assert published_zoom_in(fixed) == ZoomIn((96, 64), skip_clicks=-1)
 
 
 def test_no_clicks_is_an_error() -> None:

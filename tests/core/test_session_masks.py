@@ -22,9 +22,11 @@ def rectangle(top: int, bottom: int, left: int, right: int) -> np.ndarray:
 
 @pytest.mark.parametrize("zoom_in", [ZoomIn(), None, ZoomIn(400, skip_clicks=-1)])
 @pytest.mark.parametrize("protocol", ["app", "published"])
-def test_fixed_size_graphs_get_everything_stretched(protocol: str, zoom_in: ZoomIn | None) -> None:
+def test_fixed_size_graphs_can_get_everything_stretched(
+    protocol: str, zoom_in: ZoomIn | None
+) -> None:
     runtime = BlobRuntime(FIXED, radius=8)
-    session = started(runtime, protocol=protocol, zoom_in=zoom_in, flip=False)
+    session = started(runtime, protocol=protocol, zoom_in=zoom_in, flip=False, fit="stretch")
     mask = session.click(150, 125)
     assert net_sizes(runtime) == [(96, 64)]
     assert np.allclose(runtime.calls[0][CLICKS][0, 0], (150 * 96 / 300, 125 * 64 / 500, 0))

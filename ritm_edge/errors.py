@@ -7,7 +7,8 @@ RitmEdgeError                     exit code 1
 ├── InputFileError                4   a file that is missing, broken or of another kind
 │   ├── CheckpointError
 │   ├── ArtifactError
-│   └── ImageError
+│   ├── ImageError
+│   └── DatasetError
 ├── OutputFileError               5   a place that cannot be written
 ├── MissingExtraError             6   an optional dependency that is not installed
 ├── UnsupportedOperationError     7   the ML Program evaluator met an operation it does not know
@@ -57,6 +58,10 @@ class ArtifactError(InputFileError):
 
 class ImageError(InputFileError):
     """A photo or mask that cannot be decoded or is too large."""
+
+
+class DatasetError(InputFileError):
+    """A training set that is not there, or a photo or annotation of it that cannot be used."""
 
 
 class OutputFileError(RitmEdgeError):

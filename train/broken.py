@@ -1,0 +1,80 @@
+"""Photos and annotations that cannot be used: counted, named in a log, and a limit."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ritm_edge.errors import OutputFileError, TrainingError
+
+BROKEN_LOG = "broken.jsonl"
+LARGEST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a photo: the sentence of the error that was met."""
+
+    image: str
+    message: str
+
+
+class BrokenFiles:
+    """Remembers problems, writes each once to `broken.jsonl`, stops a run that has too many.
+
+    Args:
+        path: the log; what an earlier part of the run wrote is counted again.
+        photos: number of photos in the data.
+    """
+
+    def __init__(self, path: Path, *, photos: int) -> None:
+        self.path = path
+        self.photos = photos
+        self._known: set[Problem] = set(_read(path))
+
+    def __len__(self) -> int:
+        """Photos with a problem."""
+        return len({problem.image for problem in self._known})
+
+    def add(self, problems: list[Problem]) -> list[Problem]:
+        """Count problems and log those that are new; returns the new ones.
+
+        Raises:
+            TrainingError: more than one photo in a hundred has a problem.
+            OutputFileError: the log cannot be written.
+        """
+        new = [problem for problem in dict.fromkeys(problems) if problem not in self._known]
+        if not new:
+            return []
+        self._known.update(new)
+        self._write(new)
+        if len(self) > LARGEST_SHARE * self.photos:
+            raise TrainingError(
+                f"{new[-1].message.rstrip('.')}; {len(self)} of {self.photos} photos are broken, "
+                f"more than {LARGEST_SHARE:.0%}: see {self.path} and repair the data."
+            )
+        return new
+
+    def _write(self, problems: list[Problem]) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as file:
+                for problem in problems:
+                    row = {"image": problem.image, "problem": problem.message}
+                    file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise OutputFileError(
+                f"cannot write {self.path}: {error.strerror}; make room and go on with --resume."
+            ) from error
+
+
+def _read(path: Path) -> list[Problem]:
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text(errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            found.append(Problem(str(row["image"]), str(row["problem"])))
+        except (ValueError, KeyError, TypeError):
+            continue  # a line that a crash cut short
+    return found

@@ -6,8 +6,11 @@ on float tensors after the data is loaded, where overlapping label layers cost m
 Both bring random generators of their own, and a sample must depend on (seed, position) alone.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .config import AugmentationSettings
 from .object_crops import Maps, Photo
@@ -70,7 +73,7 @@ def _rescale(photo: Photo, maps: Maps, scale: float) -> tuple[Photo, Maps]:
     # The exact kind: plain nearest neighbours sample pixel corners, half a pixel off the photo.
     labels = cv2.resize(maps, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     scaled = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(scaled, np.uint8), labels.reshape(height, width, maps.shape[2])
+    return np.asarray(scaled, np.uint8), _channels(labels, maps)
 
 
 def _warp(
@@ -80,11 +83,17 @@ def _warp(
     height, width = photo.shape[:2]
     angle = rng.uniform(-settings.rotate, settings.rotate)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-    matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
+    offset = rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
+    matrix = np.asarray(matrix, np.float64) + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
     size = (width, height)
     turned = cv2.warpAffine(photo, matrix, size, flags=cv2.INTER_LINEAR)
     labels = cv2.warpAffine(maps, matrix, size, flags=cv2.INTER_NEAREST)
-    return np.asarray(turned, np.uint8), labels.reshape(height, width, maps.shape[2])
+    return np.asarray(turned, np.uint8), _channels(labels, maps)
+
+
+def _channels(result: NDArray[Any], maps: Maps) -> Maps:
+    """OpenCV drops the last axis where it has one channel."""
+    return np.asarray(result, np.uint8).reshape(*result.shape[:2], maps.shape[2])
 
 
 def _place(length: int, wanted: int, rng: np.random.Generator) -> int:

@@ -42,6 +42,10 @@ class BrokenFiles:
             TrainingError: more than one photo in a hundred has a problem.
             OutputFileError: the log cannot be written.
         """
+        if not problems:
+            return []
+        # Several processes share the log: what the others have met counts as well.
+        self._known.update(_read(self.path))
         new = [problem for problem in dict.fromkeys(problems) if problem not in self._known]
         if not new:
             return []

@@ -1,83 +1,30 @@
-"""Training samples from folders: ROOT/SET/images/NAME.* with ROOT/SET/masks*/NAME.png."""
+"""Training samples: a photo's crop, the mask of one target in it, and first clicks."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ritm_edge.errors import TrainingError
+from ritm_edge.errors import DatasetError, TrainingError
 
-from .augment import random_colour, random_crop, random_flip
+from .augment import published_crop, random_colour, random_flips
+from .broken import Problem
 from .click_sampler import sample_first_clicks
 from .config import TrainConfig
+from .datasets import Entry
+from .object_crops import random_crop
+from .order import DrawOrder
+from .scene import Mask, Scene, roots, without
 from .schedule import run_length
 
-IGNORE = 255
-IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
 CROP_ATTEMPTS = 6
+PUBLISHED_CROP_ATTEMPTS = 1000
 DRAW_ATTEMPTS = 300
 LARGEST_OBJECT_SHARE = 0.95
 
 Sample = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One photo with one label map: 0 background, 1…254 object ids, 255 ignore."""
-
-    set_name: str
-    image: Path
-    labels: Path
-
-
-def find_annotations(root: Path) -> list[Annotation]:
-    """All photos with a label map below `root`, in a stable order.
-
-    Raises:
-        TrainingError: the folder is missing or holds no pair.
-    """
-    found: list[Annotation] = []
-    for folder in sorted(root.glob("*/masks*")):
-        images = {
-            path.stem: path
-            for path in sorted((folder.parent / "images").glob("*"))
-            if path.suffix.lower() in IMAGE_SUFFIXES
-        }
-        set_name = f"{folder.parent.name}/{folder.name}"
-        for labels in sorted(folder.glob("*.png")):
-            if labels.stem in images:
-                found.append(Annotation(set_name, images[labels.stem], labels))
-    if not found:
-        raise TrainingError(
-            f"no training photo in {root}: it must hold SET/images/NAME.jpg and "
-            "SET/masks/NAME.png (8-bit object ids)."
-        )
-    return found
-
-
-def draw_probabilities(annotations: list[Annotation], config: TrainConfig) -> NDArray[np.float64]:
-    """Chance of each annotation so that sets come in the proportions of `data.set_weights`.
-
-    Raises:
-        TrainingError: every set that is there has the weight 0.
-    """
-    counts: dict[str, int] = {}
-    for annotation in annotations:
-        counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
-    share = {name: count / len(annotations) for name, count in counts.items()}
-    share.update(
-        {name: weight for name, weight in config.data.set_weights.items() if name in counts}
-    )
-    weights = np.array([share[a.set_name] / counts[a.set_name] for a in annotations])
-    if not weights.sum() > 0:
-        raise TrainingError(f"every set ({', '.join(counts)}) has the weight 0: raise one.")
-    return weights / weights.sum()
 
 
 class ClickDataset(Dataset[Sample]):
@@ -87,130 +34,170 @@ class ClickDataset(Dataset[Sample]):
     the number of workers.
 
     Args:
-        annotations: as from `find_annotations`.
+        entries: as from `find_entries`.
         config: crop, seed, probabilities.
         start: optimiser steps already done; index 0 is the first sample after them.
     """
 
-    def __init__(self, annotations: list[Annotation], config: TrainConfig, *, start: int) -> None:
-        self.annotations = annotations
+    def __init__(self, entries: list[Entry], config: TrainConfig, *, start: int) -> None:
+        self.entries = entries
         self.config = config
-        batch_size = config.data.batch_size
-        self.start = start * batch_size
-        self.length = run_length(config, len(annotations)).steps * batch_size - self.start
-        self.cumulative = np.cumsum(draw_probabilities(annotations, config))
+        length = run_length(config, len(entries))
+        self.start = start * config.data.batch_size
+        self.length = length.steps * config.data.batch_size - self.start
+        self.order = DrawOrder(entries, config, length)
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
         """Image float32 [3, h, w] 0…1, labels float32 [1, h, w] (1, 0, −1 ignore) and clicks
-        float32 [2K, 3].
+        float32 [2K, 3]; errors as `draw`."""
+        return self.draw(index)[0]
+
+    def draw(self, index: int) -> tuple[Sample, list[Problem]]:
+        """The sample at `index`, and what could not be read on the way to it.
 
         Raises:
-            TrainingError: a photo or label map cannot be read, or photos hold no usable object.
+            TrainingError: many photos in a row that are broken or hold no usable object.
         """
-        rng = np.random.default_rng((self.config.run.seed, self.start + index))
+        position = self.start + index
+        rng = np.random.default_rng((self.config.run.seed, position))
+        problems: list[Problem] = []
+        entry = self.entries[self.order.at(position, rng)]
         # Bounded: photos without any usable object would otherwise be drawn for ever.
         for _ in range(DRAW_ATTEMPTS):
-            chosen = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
-            annotation = self.annotations[min(chosen, len(self.annotations) - 1)]
-            sample = self._sample(annotation, rng)
-            if sample is not None:
-                return sample
+            try:
+                scene = entry.load(rng)
+            except DatasetError as error:
+                problems.append(Problem(entry.image, str(error)))
+            else:
+                problems += [Problem(entry.image, text) for text in scene.problems]
+                sample = self._sample(scene, rng)
+                if sample is not None:
+                    return sample, problems
+            entry = self.entries[self.order.draw(rng)]
+        if problems:
+            raise TrainingError(problems[-1].message)
         raise TrainingError(
-            f"{DRAW_ATTEMPTS} label maps in a row, {annotation.labels} the last, had no object of "
-            f"{self.config.data.min_object_pixels} pixels in the crop: object ids are 1 to 254, "
-            "and 255 means ignore."
+            f"{DRAW_ATTEMPTS} photos in a row, {entry.image} the last, had no object of "
+            f"{self.config.data.min_object_pixels} pixels in the crop: lower "
+            "data.min_object_pixels, or check the masks (in label maps ids are 1 to 254, and 255 "
+            "means ignore)."
         )
 
-    def _sample(self, annotation: Annotation, rng: np.random.Generator) -> Sample | None:
-        photo, labels = _read(annotation)
-        ids = _objects(labels)
-        if not ids:
+    def _sample(self, scene: Scene, rng: np.random.Generator) -> Sample | None:
+        scene = choose_stuff(scene, self.config.data.stuff_probability, rng=rng)
+        if self.config.augmentation.kind == "published":
+            scene = self._published_crop(scene, rng)
+            return make_sample(scene, None, self.config, rng)
+        found = self._object_crop(scene, rng)
+        return None if found is None else make_sample(*found, self.config, rng)
+
+    def _published_crop(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        settings = self.config.augmentation
+        maps = _maps(scene)
+        for _ in range(PUBLISHED_CROP_ATTEMPTS):
+            photo, cropped = published_crop(scene.photo, maps, settings, rng=rng)
+            crop = _with_maps(scene, photo, cropped)
+            if crop.layers.any() or rng.random() < settings.empty_crop_probability:
+                break
+        return replace(crop, photo=random_colour(crop.photo, settings, rng=rng))
+
+    def _object_crop(self, scene: Scene, rng: np.random.Generator) -> tuple[Scene, int] | None:
+        """A crop with the index of its target; None where no attempt shows enough of one."""
+        candidates = roots(scene)
+        if not candidates:
             return None
+        settings = self.config.augmentation
+        maps = _maps(scene)
         for _ in range(CROP_ATTEMPTS):
-            target = int(rng.choice(ids))
+            target = int(rng.choice(candidates))
             around = None
-            if rng.random() < self.config.augmentation.object_crop_probability:
-                around = _bounding_box(labels == target)
-            crop, crop_labels = random_crop(
-                photo, labels, size=self.config.augmentation.crop, around=around, rng=rng
+            if rng.random() < settings.object_crop_probability:
+                around = _bounding_box(scene.mask(target))
+            photo, cropped = random_crop(
+                scene.photo, maps, size=settings.crop, around=around, rng=rng
             )
-            pixels = int((crop_labels == target).sum())
-            large = pixels >= LARGEST_OBJECT_SHARE * crop_labels.size
+            crop = _with_maps(scene, photo, cropped)
+            pixels = int(crop.mask(target).sum())
+            large = pixels >= LARGEST_OBJECT_SHARE * photo.shape[0] * photo.shape[1]
             if pixels >= self.config.data.min_object_pixels and not large:
                 break
         else:
             return None
-        crop, crop_labels = random_flip(crop, crop_labels, rng=rng)
-        crop = random_colour(crop, rng=rng)
-        return make_sample(crop, crop_labels, target, self.config, rng)
+        photo, cropped = random_flips(crop.photo, _maps(crop), settings, rng=rng)
+        photo = random_colour(photo, settings, rng=rng)
+        return _with_maps(scene, photo, cropped), target
+
+
+def choose_stuff(scene: Scene, probability: float, *, rng: np.random.Generator) -> Scene:
+    """Keep the stuff regions as objects by chance, or turn them into background."""
+    stuff = [index for index, item in enumerate(scene.objects) if item.stuff]
+    if not stuff or rng.random() < probability:
+        return scene
+    return without(scene, stuff, erase=True)
 
 
 def make_sample(
-    photo: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    target: int,
-    config: TrainConfig,
-    rng: np.random.Generator,
+    scene: Scene, target: int | None, config: TrainConfig, rng: np.random.Generator
 ) -> Sample:
-    """Turn a crop and the id of its object into what one training sample holds.
+    """Turn a crop into what one training sample holds.
 
     Args:
-        photo: uint8 [h, w, 3], RGB.
-        labels: uint8 [h, w].
-        target: id of the object; by chance (`merge_probability`) another object joins it.
+        scene: the crop; objects smaller than `min_object_pixels` are no targets.
+        target: index of the object; None chooses among the roots, and where there is none the
+            target is empty. By chance (`merge_probability`) another root joins it.
         config: probabilities and number of click slots.
         rng: source of randomness.
 
     Returns:
         As `ClickDataset.__getitem__`.
     """
-    parts = [labels == target]
-    if rng.random() < config.data.merge_probability:
-        others = [i for i in _objects(labels, config.data.min_object_pixels) if i != target]
+    label = None if target is None else scene.objects[target]
+    small = [i for i, area in enumerate(scene.areas()) if area < config.data.min_object_pixels]
+    scene = without(scene, [i for i in small if i != target])
+    candidates = roots(scene)
+    chosen: list[int] = []
+    if label is not None:
+        places = [(item.layer, item.label) for item in scene.objects]
+        chosen = [places.index((label.layer, label.label))]
+    elif candidates:
+        chosen = [int(rng.choice(candidates))]
+    if chosen and rng.random() < config.data.merge_probability:
+        others = [index for index in candidates if index not in chosen]
         if others:
-            parts.append(labels == int(rng.choice(others)))
-    union = np.logical_or.reduce(parts)
-    ignored = labels == IGNORE
-    foreign = (labels != 0) & ~ignored & ~union
-    clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=ignored)
+            chosen.append(int(rng.choice(others)))
+    parts = [scene.mask(index) for index in chosen]
+    union: Mask = np.logical_or.reduce(parts) if parts else np.zeros(scene.photo.shape[:2], bool)
+    foreign = np.zeros_like(union)
+    if len(scene.objects) > len(chosen):
+        foreign = scene.layers.any(axis=2) & ~union
+    if scene.ignored is not None:
+        foreign &= ~scene.ignored
+    clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=scene.ignored)
     truth = union.astype(np.float32)
-    truth[ignored] = -1.0
+    if scene.ignored is not None:
+        truth[scene.ignored & ~union] = -1.0
     return {
-        "image": torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
+        "image": torch.from_numpy(scene.photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
         "labels": torch.from_numpy(truth[None]),
         "clicks": torch.from_numpy(clicks),
     }
 
 
-def _read(annotation: Annotation) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    photo = cv2.cvtColor(_decode(annotation.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    labels = _decode(annotation.labels, cv2.IMREAD_UNCHANGED)
-    if labels.ndim != 2 or labels.dtype != np.uint8 or labels.shape != photo.shape[:2]:
-        raise TrainingError(
-            f"{annotation.labels} is not an 8-bit grey map of its photo's size "
-            f"{photo.shape[0]}x{photo.shape[1]}: fix or remove it."
-        )
-    return np.asarray(photo, np.uint8), labels
+def _maps(scene: Scene) -> np.ndarray:
+    """All layers and, as the last channel, the ignored pixels."""
+    ignored = np.zeros(scene.photo.shape[:2], bool) if scene.ignored is None else scene.ignored
+    return np.dstack((scene.layers, ignored.astype(np.uint8)))
 
 
-def _decode(path: Path, mode: int) -> NDArray[Any]:
-    try:
-        array = cv2.imread(str(path), mode)
-    except cv2.error:  # too many pixels
-        array = None
-    if array is None:
-        raise TrainingError(f"{path} cannot be decoded: remove or replace it.")
-    return array
+def _with_maps(scene: Scene, photo: np.ndarray, maps: np.ndarray) -> Scene:
+    """The scene with the pixels of its crop."""
+    ignored = None if scene.ignored is None else maps[..., -1] > 0
+    return replace(scene, photo=photo, layers=maps[..., :-1], ignored=ignored)
 
 
-def _objects(labels: NDArray[np.uint8], min_pixels: int = 1) -> list[int]:
-    counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
-    return [i for i in range(1, IGNORE) if counts[i] >= max(min_pixels, 1)]
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def _bounding_box(mask: Mask) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

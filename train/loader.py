@@ -9,10 +9,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from ritm_edge.errors import RitmEdgeError, TrainingError
 
+from .broken import BrokenFiles, Problem
 from .dataset import ClickDataset, Sample
 
+Drawn = tuple[Sample, list[Problem]]
 
-class _Guarded(Dataset[Sample | RitmEdgeError]):
+
+class _Guarded(Dataset[Drawn | RitmEdgeError]):
     """Returns errors instead of raising them: a DataLoader would put the worker's traceback into
     their message."""
 
@@ -22,19 +25,22 @@ class _Guarded(Dataset[Sample | RitmEdgeError]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Sample | RitmEdgeError:
+    def __getitem__(self, index: int) -> Drawn | RitmEdgeError:
         try:
-            return self.samples[index]
+            return self.samples.draw(index)
         except RitmEdgeError as error:
             return error
 
 
-def _collate(samples: list[Sample | RitmEdgeError]) -> Sample | RitmEdgeError:
-    for sample in samples:
-        if isinstance(sample, RitmEdgeError):
-            return sample
-    batch: Sample = default_collate(samples)
-    return batch
+def _collate(drawn: list[Drawn | RitmEdgeError]) -> Drawn | RitmEdgeError:
+    samples: list[Sample] = []
+    problems: list[Problem] = []
+    for item in drawn:
+        if isinstance(item, RitmEdgeError):
+            return item
+        samples.append(item[0])
+        problems += item[1]
+    return default_collate(samples), problems
 
 
 def _start_worker(_: int) -> None:
@@ -62,7 +68,13 @@ class _Share(Sampler[int]):
 
 
 def batches(
-    samples: ClickDataset, *, batch_size: int, workers: int, rank: int = 0, processes: int = 1
+    samples: ClickDataset,
+    *,
+    batch_size: int,
+    workers: int,
+    broken: BrokenFiles,
+    rank: int = 0,
+    processes: int = 1,
 ) -> Generator[Sample, None, None]:
     """All samples in order, as batches of tensors [B, …]; close it to end the workers.
 
@@ -73,11 +85,12 @@ def batches(
         samples: as they come; a whole number of joint batches.
         batch_size: B.
         workers: processes that load; 0 loads in this one.
+        broken: told what could not be read; it stops the run where that is too much.
         rank: of this process.
         processes: that train together.
 
     Raises:
-        TrainingError: a photo cannot be used, or a worker died.
+        TrainingError: too many photos cannot be used, or a worker died.
     """
     loader = DataLoader(
         _Guarded(samples),
@@ -103,7 +116,8 @@ def batches(
                 ) from error
             if isinstance(batch, RitmEdgeError):
                 raise batch
-            yield batch
+            broken.add(batch[1])
+            yield batch[0]
     finally:
         # Ends the workers now; a raised error would keep this frame, and so them, alive.
         del iterator

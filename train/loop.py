@@ -10,10 +10,11 @@ import torch
 
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import TrainingError, UsageError
-from ritm_edge.files import existing_file
 
+from .broken import BROKEN_LOG, BrokenFiles
 from .config import TrainConfig
-from .dataset import ClickDataset, find_annotations
+from .dataset import ClickDataset
+from .datasets import find_entries
 from .distributed import Team, joined_team
 from .loader import batches
 from .run import Run, Times, ValidationProgress
@@ -56,6 +57,7 @@ def train(
     * `last.pth`, replaced atomically every `save_every` steps, after a validation and at the end;
     * `best.pth`, the weights with the lowest mean NoC@90 over `benchmarks`;
     * `log.jsonl` and the folder `tensorboard`;
+    * `broken.jsonl`, photos and annotations that could not be read and were left out;
     * at the end `weights.safetensors`, in half precision.
 
     With `run.ema_decay` the best and the final weights are the averaged ones.
@@ -82,9 +84,10 @@ def train(
     Raises:
         UsageError: negative `workers` or `save_every` below 1, or a batch that cannot be divided
             among the processes.
-        InputFileError: `data` or `init` does not exist.
-        TrainingError: no data, a photo that cannot be read, a run of other settings in `output`,
-            a loss or gradient that is not finite (the last checkpoint stays), or no memory left.
+        InputFileError: `data` or `init` does not exist, or a data set is not in `data`.
+        TrainingError: more than one photo in a hundred cannot be read, a run of other settings
+            in `output`, a loss or gradient that is not finite (the last checkpoint stays), or no
+            memory left.
         CheckpointError: `init` or the checkpoint to resume cannot be used.
         OutputFileError: `output` cannot be written.
         MissingExtraError: TensorBoard is wanted and not installed.
@@ -93,8 +96,8 @@ def train(
         raise UsageError(
             f"workers is {workers} and save_every {save_every}: pass at least 0 and at least 1."
         )
-    annotations = find_annotations(existing_file(data))
-    length = run_length(config, len(annotations))
+    entries = find_entries(config.data.datasets, data)
+    length = run_length(config, len(entries))
     last = output / LAST_CHECKPOINT
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: pass --resume to continue it or another --output.")
@@ -114,9 +117,10 @@ def train(
             tensorboard=tensorboard,
         )
         stream = batches(
-            ClickDataset(annotations, config, start=step),
+            ClickDataset(entries, config, start=step),
             batch_size=share,
             workers=workers,
+            broken=BrokenFiles(output / BROKEN_LOG, photos=len(entries)),
             rank=team.rank,
             processes=team.size,
         )

@@ -81,7 +81,8 @@ def from_masks(
     problems: Sequence[str] = (),
 ) -> Scene:
     """Scene of masks that may overlap, all of them roots; see `Scene` for the rest."""
-    layers, places = pack(masks, photo.shape[:2])
+    height, width = photo.shape[:2]
+    layers, places = pack(masks, (height, width))
     flags = stuff or [False] * len(masks)
     objects = tuple(
         SceneObject(layer, label, stuff=flag)
@@ -90,9 +91,7 @@ def from_masks(
     return Scene(photo, layers, objects, ignored, tuple(problems))
 
 
-def pack(
-    masks: Sequence[Mask], shape: tuple[int, int]
-) -> tuple[Layers, list[tuple[int, int]]]:
+def pack(masks: Sequence[Mask], shape: tuple[int, int]) -> tuple[Layers, list[tuple[int, int]]]:
     """Put masks into as few layers as their overlaps allow.
 
     Largest first, each into the first layer where it overlaps nothing, as the published data

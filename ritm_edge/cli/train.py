@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from ..files import existing_file
 from ..optional import require
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
@@ -165,20 +164,20 @@ def _essence(config: "TrainConfig") -> dict[str, str]:
 
 def _print_plan(recipe: str, config: "TrainConfig", data: Path, *, as_json: bool) -> None:
     from ..model.ritm import build_model
-    from ..train.dataset import find_annotations
+    from ..train.datasets import find_entries
     from ..train.schedule import run_length
     from ..train.settings import as_dict, flatten
 
     settings = as_dict(config)
     model = build_model(**settings["model"])
-    annotations = find_annotations(existing_file(data))
-    length = run_length(config, len(annotations))
+    entries = find_entries(config.data.datasets, data)
+    length = run_length(config, len(entries))
     counts: dict[str, int] = {}
-    for annotation in annotations:
-        counts[annotation.set_name] = counts.get(annotation.set_name, 0) + 1
+    for entry in entries:
+        counts[entry.set_name] = counts.get(entry.set_name, 0) + 1
     run = {
         "parameters": sum(p.numel() for p in model.parameters()),
-        "photos": len(annotations),
+        "photos": len(entries),
         "steps_per_epoch": length.steps_per_epoch,
         "steps": length.steps,
     }

@@ -13,6 +13,7 @@ from ritm_edge.train.click_sampler import (
 )
 from ritm_edge.train.config import ClickSettings
 from ritm_edge.train.dataset import make_sample
+from ritm_edge.train.scene import from_label_map
 
 from ..golden import load_arrays, load_json
 from ..paths import requires_golden
@@ -65,13 +66,13 @@ def test_counts_and_merging_agree_with_a_published_monte_carlo_run():
     labels = np.zeros((120, 160), np.uint8)
     labels[10:60, 10:70] = 1
     labels[70:110, 90:150] = 2
-    photo = np.zeros((120, 160, 3), np.uint8)
+    scene = from_label_map(np.zeros((120, 160, 3), np.uint8), labels)
     rng = np.random.default_rng(5)
     config = small_config(min_object_pixels=80)
     histograms, merged = np.zeros((2, 25), int), 0
     trials = golden["trials"]
     for _ in range(trials):
-        sample = make_sample(photo, labels, int(rng.integers(1, 3)), config, rng)
+        sample = make_sample(scene, None, config, rng)
         for index, clicks in enumerate(split(sample["clicks"].numpy())):
             histograms[index, len(clicks)] += 1
         merged += int(sample["labels"].sum()) == 3000 + 2400
@@ -143,7 +144,8 @@ def test_an_object_over_the_whole_crop_gets_no_negative_click():
     rng = np.random.default_rng(3)
     labels = np.full((40, 40), 1, np.uint8)
     for _ in range(20):
-        sample = make_sample(np.zeros((40, 40, 3), np.uint8), labels, 1, small_config(), rng)
+        scene = from_label_map(np.zeros((40, 40, 3), np.uint8), labels)
+        sample = make_sample(scene, 0, small_config(), rng)
         assert bool((sample["clicks"][SLOTS:] == -1).all())
         assert sample["labels"].dtype == torch.float32
 

@@ -1,24 +1,31 @@
 """Samples: found, decided by (seed, position), and refused with the file's name."""
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from ritm_edge.errors import TrainingError
-from ritm_edge.train.dataset import ClickDataset, draw_probabilities, find_annotations
+from ritm_edge.errors import DatasetError, TrainingError, UsageError
+from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles, Problem
+from ritm_edge.train.dataset import ClickDataset
+from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.loader import batches
+from ritm_edge.train.order import draw_probabilities
 
 from .photos import shapes, small_config, write_photos
 
 
 def dataset(root, *, start=0, **changes):
-    return ClickDataset(find_annotations(root), small_config(**changes), start=start)
+    return ClickDataset(find_entries(("folder",), root), small_config(**changes), start=start)
 
 
 def collected(root, *, workers, start=0):
     samples = dataset(root, start=start, steps=5)
-    return list(batches(samples, batch_size=2, workers=workers))
+    broken = BrokenFiles(root / BROKEN_LOG, photos=len(samples.entries))
+    return list(batches(samples, batch_size=2, workers=workers, broken=broken))
 
 
 def test_pairs_are_found_in_a_stable_order(tmp_path):
@@ -27,19 +34,21 @@ def test_pairs_are_found_in_a_stable_order(tmp_path):
     (tmp_path / "b" / "masks_fine").mkdir()
     cv2.imwrite(str(tmp_path / "b" / "masks_fine" / "1.png"), shapes(1)[1])
     cv2.imwrite(str(tmp_path / "b" / "masks" / "alone.png"), shapes(1)[1])
-    found = [(a.set_name, a.labels.stem) for a in find_annotations(tmp_path)]
+    found = [(e.set_name, Path(e.labels).stem) for e in find_entries(("folder",), tmp_path)]
     assert found == [("a/masks", "0"), ("b/masks", "0"), ("b/masks", "1"), ("b/masks_fine", "1")]
 
 
 def test_an_empty_folder_says_what_it_should_hold(tmp_path):
-    with pytest.raises(TrainingError, match=r"SET/masks/NAME\.png"):
-        find_annotations(tmp_path)
+    with pytest.raises(DatasetError, match=r"SET/masks/NAME\.png"):
+        find_entries(("folder",), tmp_path)
+    with pytest.raises(UsageError, match=r"'cococo'.*coco, .*sbd"):
+        find_entries(("cococo",), tmp_path)
 
 
 def test_sets_are_drawn_by_their_weights(tmp_path):
     write_photos(tmp_path, 3, set_name="a")
     write_photos(tmp_path, 1, set_name="b")
-    annotations = find_annotations(tmp_path)
+    annotations = find_entries(("folder",), tmp_path)
     by_size = draw_probabilities(annotations, small_config())
     np.testing.assert_allclose(by_size, 0.25)
     weights = {"a/masks": 0.2, "b/masks": 0.6, "absent/masks": 5.0}
@@ -118,6 +127,55 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path, damage, workers):
     assert "Traceback" not in message
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_few_broken_files_are_counted_named_and_left_out(tmp_path, workers):
+    write_photos(tmp_path, 4)
+    bad = tmp_path / "shapes" / "images" / "2.png"
+    bad.write_bytes(b"no photo at all")
+    log = tmp_path / BROKEN_LOG
+    seen = []
+    samples = dataset(tmp_path, steps=30)
+    # As if the four photos were among four hundred.
+    for batch in batches(
+        samples, batch_size=2, workers=workers, broken=BrokenFiles(log, photos=400)
+    ):
+        seen.append(batch["image"])
+    assert len(seen) == 30
+    rows = [json.loads(row) for row in log.read_text().splitlines()]
+    assert [row["image"] for row in rows] == [str(bad)]
+    assert rows[0]["problem"].startswith(str(bad))
+    # The same samples without the broken photo's place in the order being touched.
+    again = [samples[index]["image"] for index in range(60)]
+    assert torch.equal(torch.cat([*seen]), torch.stack(again))
+
+
+def test_more_than_one_photo_in_a_hundred_stops_the_run(tmp_path):
+    log = tmp_path / BROKEN_LOG
+    broken = BrokenFiles(log, photos=200)
+    assert broken.add([Problem("a.jpg", "a.jpg is bad"), Problem("a.jpg", "mask 3 is bad")])
+    assert not broken.add([Problem("a.jpg", "a.jpg is bad")])
+    assert broken.add([Problem("b.jpg", "b.jpg is bad")])
+    assert len(broken) == 2
+    with log.open("a") as file:
+        file.write('{"image": "c')  # cut by a crash
+    resumed = BrokenFiles(log, photos=200)
+    assert len(resumed) == 2
+    with pytest.raises(TrainingError, match=r"c\.jpg is bad; 3 of 200 .* more than 1%"):
+        resumed.add([Problem("c.jpg", "c.jpg is bad.")])
+
+
+def test_an_epoch_visits_every_photo_once_whatever_the_number_of_workers(tmp_path):
+    write_photos(tmp_path, 6)
+    samples = dataset(tmp_path, steps=0, epochs=2)
+    rng = np.random.default_rng(0)
+    order = [samples.order.at(position, rng) for position in range(12)]
+    assert sorted(order[:6]) == sorted(order[6:]) == list(range(6))
+    assert order[:6] != order[6:]
+    drawn = dataset(tmp_path, steps=0, epochs=2, epoch_samples=40)
+    repeated = [drawn.order.at(position, rng) for position in range(40)]
+    assert len(set(repeated[:6])) < 6 or len(set(repeated[6:12])) < 6
+
+
 def test_label_maps_without_objects_end_in_an_error_not_in_a_loop(tmp_path):
     write_photos(tmp_path, 1)
     binary = (shapes(0)[1] > 0).astype(np.uint8) * 255
@@ -131,6 +189,6 @@ def test_a_worker_that_dies_is_a_typed_error(photos, monkeypatch):
 
     from ritm_edge.train import dataset as module
 
-    monkeypatch.setattr(module, "_read", lambda _: os._exit(1))
+    monkeypatch.setattr(module, "make_sample", lambda *_: os._exit(1))
     with pytest.raises(TrainingError, match="--workers"):
         collected(photos, workers=1)

@@ -11,6 +11,7 @@ from torch.utils.data import default_collate
 
 from ritm_edge.errors import (
     CheckpointError,
+    DatasetError,
     InputFileError,
     OutputFileError,
     TrainingError,
@@ -19,7 +20,8 @@ from ritm_edge.errors import (
 from ritm_edge.model.checkpoint import load_checkpoint, save_checkpoint
 from ritm_edge.model.ritm import RitmModel, build_model
 from ritm_edge.train import step as training_step
-from ritm_edge.train.dataset import ClickDataset, find_annotations
+from ritm_edge.train.dataset import ClickDataset
+from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.loop import train
 from ritm_edge.train.run_log import LOG
 from ritm_edge.train.settings import as_dict
@@ -219,7 +221,7 @@ def test_an_output_that_cannot_be_written_is_found_before_training(photos, tmp_p
 def test_missing_or_empty_data(tmp_path):
     with pytest.raises(InputFileError, match="does not exist"):
         run(small_config(), tmp_path / "nowhere", tmp_path / "run")
-    with pytest.raises(TrainingError, match="no training photo"):
+    with pytest.raises(DatasetError, match="no training photo"):
         run(small_config(), tmp_path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -290,7 +292,7 @@ def test_new_weights_have_the_published_spread():
 def held_out_loss(model: RitmModel, photos: Path) -> float:
     """Loss on 24 samples that no run has seen, with the statistics of the batch itself."""
     config = small_config(crop=(64, 64), batch_size=24, steps=1, seed=1234, merge_probability=0.0)
-    samples = ClickDataset(find_annotations(photos), config, start=0)
+    samples = ClickDataset(find_entries(("folder",), photos), config, start=0)
     batch = default_collate([samples[index] for index in range(24)])
     with torch.no_grad():
         output = model.train()(batch["image"], batch["clicks"])

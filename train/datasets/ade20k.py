@@ -15,10 +15,11 @@ FOLDERS = ("ADE20K", "ade20k", "ADE20K_2016_07_26", "ADE20K_2021_17_01")
 MAX_OBJECTS = 5000
 # Names (the first of a list of synonyms) of regions without instances. The release marks none;
 # these are the ones that its scene-parsing benchmark counts as stuff and that have no shape.
-STUFF = frozenset(
-    "wall sky floor ceiling road grass sidewalk earth ground mountain water sea field sand path "
-    "river hill land lake dirt snow".split()
-)
+_STUFF = """
+wall sky floor ceiling road grass sidewalk earth ground mountain water sea field sand path river
+hill land lake dirt snow
+"""
+STUFF = frozenset(_STUFF.split())
 # "# instance # part level # crop # name # raw name # attributes" of NAME_atr.txt
 _ATTRIBUTES = re.compile(r"^\s*(\d+)\s*#\s*(\d+)\s*#[^#]*#\s*([^#,]+)")
 

@@ -46,7 +46,8 @@ def _read_mask(path: str, photo: Photo) -> NDArray[np.bool_]:
         pixels = pixels.max(axis=2)
     height, width = photo.shape[:2]
     if pixels.shape != (height, width):
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        scaled = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return np.asarray(scaled) > 0
     return pixels > 0
 
 

@@ -16,4 +16,7 @@ def find(root: Path) -> list[Entry]:
     lists = pascal_voc.find_folder(root) / pascal_voc.LISTS
     own = {name for split in ("train", "val") for name in read_names(lists / f"{split}.txt")}
     added = sbd.find(root, splits=("train", "val"))
-    return [*pascal_voc.find(root), *(entry for entry in added if Path(entry.image).stem not in own)]
+    return [
+        *pascal_voc.find(root),
+        *(entry for entry in added if Path(entry.image).stem not in own),
+    ]

@@ -301,12 +301,12 @@ def held_out_loss(model: RitmModel, photos: Path) -> float:
 
 def test_the_loss_falls(photos, tmp_path):
     config = small_config(
-        crop=(64, 64), batch_size=4, steps=40, lr=2e-3, warmup_steps=5, max_iterations=1
+        crop=(64, 64), batch_size=4, steps=60, lr=2e-3, warmup_steps=5, max_iterations=1
     )
     torch.manual_seed(config.run.seed)
     untrained = build_model(config.model.name)
     initialise(untrained)
     trained = load_checkpoint(run(config, photos, tmp_path / "run"))
     before, after = held_out_loss(untrained, photos), held_out_loss(trained, photos)
-    # Four seeds gave ratios of 0.47 to 0.68; without learning it stays near 1.
+    # Four seeds gave ratios of 0.50 to 0.60; without learning it stays near 1.
     assert after < 0.8 * before, (before, after)

@@ -14,6 +14,7 @@ from typing import Any
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import atomic_output, existing_file
 
+from .fit import KIND as FIT_KIND
 from .noc_report import KIND as NOC_KIND
 
 MARK = re.compile(
@@ -38,16 +39,18 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency` or `bench noc`.
+    """A table for the JSON of `bench latency`, `bench noc` or `bench fit`.
 
     Raises:
-        InputFileError: neither of the two.
+        InputFileError: none of them.
     """
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
     if isinstance(values, dict) and values.get("kind") == NOC_KIND:
         return noc_table(values["reports"])
-    raise InputFileError(f"{source} is no report of bench latency or bench noc: measure again.")
+    if isinstance(values, dict) and values.get("kind") == FIT_KIND:
+        return fit_table(values)
+    raise InputFileError(f"{source} is no report of bench latency, noc or fit: measure again.")
 
 
 def latency_table(report: dict[str, Any]) -> str:
@@ -143,6 +146,30 @@ def _at_90(report: dict[str, Any]) -> dict[str, Any]:
 def _mean_iou(report: dict[str, Any], clicks: int) -> float | None:
     means = report["mean_iou"]
     return means[clicks - 1] if clicks <= len(means) else None
+
+
+def fit_table(report: dict[str, Any]) -> str:
+    """One row per alternative, and a line about the reference."""
+    header = ("alternative", "whole photo", "zoomed", "all", "95 % interval", "same mask")
+    rows = []
+    for entry in report["alternatives"]:
+        found = [entry["difference"][group] for group in ("whole", "zoomed", "all")]
+        low, high = found[-1]["interval"]
+        rows.append(
+            (
+                entry["name"],
+                *(UNMEASURED if each is None else f"{each['mean']:+.4f}" for each in found),
+                f"{low:+.4f}…{high:+.4f}",
+                f"{entry['agreement']:.3f}",
+            )
+        )
+    steps = report["alternatives"][0]["difference"]["all"]["steps"]
+    note = (
+        f"\nMean IoU minus that of the published zoom-in ({report['reference']['all']:.3f}) on the "
+        f"same inputs: {steps} clicks of {report['objects']} objects of {report['benchmark']}, "
+        f"{report['file']}. Same mask: mean IoU of the two masks.\n"
+    )
+    return _table(header, rows) + note
 
 
 def _optional(value: float | None) -> str:

@@ -1,0 +1,87 @@
+"""`ritm-edge bench fit`: ways to show crops to a graph of fixed size."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from .bench_noc import parse_data
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+
+
+def command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="ARTIFACT|CHECKPOINT",
+            help="A model for any size; default: the embedded weights.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str, typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
+    ] = None,
+    flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = False,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Compare context, letterbox, stretch and several graph shapes along published sessions.
+
+    After clicks 1, 2, 3, 5, 8, … of sessions with the published zoom-in, the same inputs are shown
+    through each alternative; the table has the IoU's difference to the published answer.
+
+    Example: ritm-edge bench fit --data GrabCut=data/GrabCut -o fixed-size.json
+    """
+    if not data:
+        raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
+
+    from ritm_edge.benchmarks.fit import compare_fits
+
+    from ..data import open_benchmark
+    from ..files import atomic_output
+    from ..runtimes.base import open_runtime
+    from ..weights import embedded_checkpoint
+
+    benchmark = open_benchmark(*parse_data(data))
+    runtime = open_runtime(file or embedded_checkpoint(), threads=threads)
+    with progress_bar() as progress:
+        task = progress.add_task(f"fit {benchmark.name}", total=None, status="")
+        report = compare_fits(
+            runtime,
+            benchmark,
+            flip=flip,
+            limit=limit,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if output is not None:
+        with atomic_output(output) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if as_json:
+        print_json(report)
+        return
+    print_table(
+        ("alternative", "whole photo", "zoomed", "all", "95 %", "same mask"),
+        [_row(entry) for entry in report["alternatives"]],
+    )
+    if output is not None:
+        print_notice(f"saved {output}")
+
+
+def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    means = [entry["difference"][group] for group in ("whole", "zoomed", "all")]
+    low, high = means[-1]["interval"]
+    return (
+        entry["name"],
+        *(UNMEASURED if mean is None else f"{mean['mean']:+.4f}" for mean in means),
+        f"{low:+.4f}…{high:+.4f}",
+        f"{entry['agreement']:.3f}",
+    )

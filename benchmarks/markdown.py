@@ -15,6 +15,8 @@ from ritm_edge.errors import InputFileError
 from ritm_edge.files import atomic_output, existing_file
 
 from .fit import KIND as FIT_KIND
+from .flops import table as flops
+from .flops.report import KIND as FLOPS_KIND
 from .noc_report import KIND as NOC_KIND
 
 MARK = re.compile(
@@ -39,7 +41,7 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `bench noc` or `bench fit`.
+    """A table for the JSON of `bench latency`, `bench noc`, `bench fit` or `bench flops`.
 
     Raises:
         InputFileError: none of them.
@@ -50,7 +52,11 @@ def render(values: Any, source: Path) -> str:
         return noc_table(values["reports"])
     if isinstance(values, dict) and values.get("kind") == FIT_KIND:
         return fit_table(values)
-    raise InputFileError(f"{source} is no report of bench latency, noc or fit: measure again.")
+    if isinstance(values, dict) and values.get("kind") == FLOPS_KIND:
+        return flops_table(values)
+    raise InputFileError(
+        f"{source} is no report of bench latency, noc, fit or flops: measure again."
+    )
 
 
 def latency_table(report: dict[str, Any]) -> str:
@@ -135,6 +141,14 @@ def noc_table(reports: list[dict[str, Any]]) -> str:
         "solved at the last click.\n"
     )
     return _table(header, rows) + note
+
+
+def flops_table(document: dict[str, Any]) -> str:
+    """One table of networks, one of artifacts."""
+    text = _table(flops.MODEL_COLUMNS, flops.model_rows(document))
+    if document["artifacts"]:
+        text += "\n" + _table(flops.ARTIFACT_COLUMNS, flops.artifact_rows(document))
+    return text
 
 
 def _at_90(report: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ritm_edge.optional import require
 OPSET = 17
 # Attributes that opset 18 added; with these values they mean what opset 17 does anyway.
 NEW_RESIZE_ATTRIBUTES: Mapping[str, Any] = {"antialias": 0, "keep_aspect_ratio_policy": b"stretch"}
+NEW_REDUCTION_ATTRIBUTE = "noop_with_empty_axes"
 REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean", "ReduceProd")
 
 
@@ -59,6 +60,11 @@ def _lower_resize(onnx: Any, node: Any) -> None:
 
 
 def _lower_reduction(onnx: Any, node: Any, constants: Mapping[str, Any]) -> None:
+    # With axes given, this attribute of opset 18 means nothing.
+    for attribute in [a for a in node.attribute if a.name == NEW_REDUCTION_ATTRIBUTE]:
+        if len(node.input) < 2 and attribute.i:
+            raise _unsupported(node, f"got {NEW_REDUCTION_ATTRIBUTE}=1")
+        node.attribute.remove(attribute)
     if len(node.input) < 2:
         return
     if node.input[1] not in constants:

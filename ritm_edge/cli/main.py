@@ -8,7 +8,18 @@ import typer
 
 from .. import __version__
 from ..errors import RitmEdgeError
-from . import bench, bench_fit, bench_noc, data, export, predict, train, verify, weights
+from . import (
+    bench,
+    bench_fit,
+    bench_flops,
+    bench_noc,
+    data,
+    export,
+    predict,
+    train,
+    verify,
+    weights,
+)
 from .console import print_error
 
 app = typer.Typer(
@@ -44,6 +55,7 @@ app.command("verify")(verify.command)
 app.command("predict")(predict.command)
 bench.app.command("noc")(bench_noc.command)
 bench.app.command("fit")(bench_fit.command)
+bench.app.command("flops")(bench_flops.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

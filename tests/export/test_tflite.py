@@ -291,6 +291,23 @@ def test_lowering_keeps_corner_alignment(tmp_path):
     assert attributes == {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
 
 
+@pytest.mark.parametrize("noop", [0, 1])
+def test_lowering_keeps_the_axes_of_a_mean(tmp_path, noop):
+    node = onnx.helper.make_node("ReduceMean", ["x", "axes"], ["y"], noop_with_empty_axes=noop)
+    graph = onnx.helper.make_graph(
+        [node],
+        "mean",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2, 3, 4])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 1, 1])],
+        [onnx.numpy_helper.from_array(np.int64([2, 3]), "axes")],
+    )
+    path = tmp_path / "mean.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
+    lower_opset(path)
+    (lowered,) = onnx.load(path).graph.node
+    assert {a.name: list(a.ints) for a in lowered.attribute} == {"axes": [2, 3]}
+
+
 def resize_model(**attributes):
     """Opset 18; doubles height and width."""
     node = onnx.helper.make_node(

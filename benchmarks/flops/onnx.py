@@ -1,0 +1,189 @@
+"""Counts the nodes of an .onnx file as it is executed.
+
+Shapes come from one run: every value gets a `Shape` node, and only those are fetched. That holds
+for graphs of any size too, whose shapes are computed while they run.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.optional import require
+
+from .convention import (
+    ACTIVATION,
+    ARITHMETIC,
+    BILINEAR_FLOPS,
+    CLAMP_FLOPS,
+    MOVEMENT,
+    NORMALISATION,
+    NORMALISATION_FLOPS,
+    PRODUCT,
+    QUANTISATION,
+    QUANTISE_FLOPS,
+    REDUCTION,
+    RELU_FLOPS,
+    RESIZE,
+    SIGMOID_FLOPS,
+    SOFTMAX,
+    SOFTMAX_FLOPS,
+    Count,
+)
+
+FATAL_ONLY = 4
+SHAPE_OF = "ritm_edge_shape_of:"
+# Operation → kind and FLOPs per element of its (first) result.
+BY_RESULT = {
+    "BatchNormalization": (NORMALISATION, NORMALISATION_FLOPS),
+    "Relu": (ACTIVATION, RELU_FLOPS),
+    "LeakyRelu": (ACTIVATION, CLAMP_FLOPS),
+    "PRelu": (ACTIVATION, CLAMP_FLOPS),
+    "Clip": (ACTIVATION, CLAMP_FLOPS),
+    "Sigmoid": (ACTIVATION, SIGMOID_FLOPS),
+    "Tanh": (ACTIVATION, SIGMOID_FLOPS),
+    "Softmax": (SOFTMAX, SOFTMAX_FLOPS),
+    "QuantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
+    "DequantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
+    "DynamicQuantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
+    **dict.fromkeys(
+        "Abs Add And Ceil Div Equal Erf Exp Floor Greater GreaterOrEqual Less LessOrEqual Max Min "
+        "Mod Mul Neg Not Or Pow Reciprocal Round Sign Sqrt Sub Sum Where Xor".split(),
+        (ARITHMETIC, 1),
+    ),
+}
+BY_INPUT = tuple("GlobalAveragePool GlobalMaxPool ReduceMax ReduceMean ReduceMin ReduceSum".split())
+WINDOWS = ("MaxPool", "AveragePool")
+PRODUCTS = ("MatMul", "Gemm", "MatMulInteger")
+# Convolutions: position of weight and bias among the inputs.
+CONVOLUTIONS = {
+    "Conv": (1, 2),
+    "ConvInteger": (1, None),
+    "QLinearConv": (3, 8),
+    "FusedConv": (1, 2),
+}
+FREE = tuple(
+    "Cast Concat Constant ConstantOfShape Expand Flatten Gather GatherElements GatherND Identity "
+    "Pad Range Reshape ScatterND Shape Slice Split Squeeze Tile Transpose Unsqueeze".split()
+)
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def count_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> Count:
+    """Count one run.
+
+    Args:
+        path: of an artifact that its runtime has opened already.
+        inputs: by name; they decide the size of a graph of any size.
+
+    Raises:
+        ArtifactError: damaged, or it fails while running.
+        UnsupportedOperationError: an operation without a convention; the message names it.
+    """
+    onnx = require("onnx", extra="onnx")
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's errors share no public base class
+        raise ArtifactError(f"{path} is damaged ({type(error).__name__}): export it again.") from (
+            error
+        )
+    constants = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    shapes = {**constants, **_run_for_shapes(onnx, model, inputs, path)}
+    count = Count()
+    for node in model.graph.node:
+        _add(count, node, shapes, constants, path)
+    return count
+
+
+def _run_for_shapes(
+    onnx: Any, model: Any, inputs: Mapping[str, NDArray[np.float32]], path: Path
+) -> Shapes:
+    ort = require("onnxruntime", extra="onnx")
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    names = [name for node in model.graph.node for name in node.output if name]
+    del probe.graph.output[:]
+    for name in names:
+        shape = SHAPE_OF + name
+        probe.graph.node.append(onnx.helper.make_node("Shape", [name], [shape]))
+        probe.graph.output.append(
+            onnx.helper.make_tensor_value_info(shape, onnx.TensorProto.INT64, None)
+        )
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = ort.InferenceSession(
+            probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        found = session.run([SHAPE_OF + name for name in names], dict(inputs))
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise ArtifactError(
+            f"{path} fails while running ({type(error).__name__}): export it again."
+        ) from error
+    computed = {name: tuple(map(int, shape)) for name, shape in zip(names, found, strict=True)}
+    return {name: array.shape for name, array in inputs.items()} | computed
+
+
+def _add(count: Count, node: Any, shapes: Shapes, constants: Shapes, path: Path) -> None:
+    kind, inputs = node.op_type, list(node.input)
+    result = shapes[next(name for name in node.output if name)]
+    if kind in CONVOLUTIONS:
+        _add_convolution(count, node, result, shapes)
+    elif kind in PRODUCTS:
+        _add_product(count, node, result, shapes, constants)
+    elif kind == "Resize":
+        linear = _attribute(node, "mode", b"nearest") == b"linear"
+        count.add_elements(RESIZE, result, BILINEAR_FLOPS if linear else 0)
+    elif kind in BY_RESULT:
+        name, per_element = BY_RESULT[kind]
+        count.add_elements(name, result, per_element)
+    elif kind in BY_INPUT:
+        count.add_elements(REDUCTION, shapes[inputs[0]], 1)
+    elif kind in WINDOWS:
+        count.add_elements(REDUCTION, result, prod(_attribute(node, "kernel_shape", ())))
+    elif kind in FREE:
+        count.add(MOVEMENT)
+    else:
+        raise UnsupportedOperationError(
+            f"{path} contains the operation '{kind}', which bench flops cannot count: leave the "
+            "file out or export it again."
+        )
+
+
+def _add_convolution(count: Count, node: Any, result: Sequence[int], shapes: Shapes) -> None:
+    weight_at, bias_at = CONVOLUTIONS[node.op_type]
+    weight = shapes[node.input[weight_at]]
+    has_bias = bias_at is not None and len(node.input) > bias_at and bool(node.input[bias_at])
+    count.add_convolution(
+        result,
+        window=prod(weight[2:]),
+        inputs=weight[1],
+        groups=_attribute(node, "group", 1),
+        bias=has_bias,
+    )
+    count.parameters += prod(weight) + (weight[0] if has_bias else 0)
+
+
+def _add_product(
+    count: Count, node: Any, result: Sequence[int], shapes: Shapes, constants: Shapes
+) -> None:
+    first = shapes[node.input[0]]
+    inner = first[-2] if _attribute(node, "transA", 0) else first[-1]
+    added = node.op_type == "Gemm" and len(node.input) > 2
+    count.add(PRODUCT, macs=prod(result) * inner, flops=prod(result) if added else 0)
+    count.parameters += sum(prod(constants[name]) for name in node.input if name in constants)
+
+
+def _attribute(node: Any, name: str, default: Any) -> Any:
+    for attribute in node.attribute:
+        if attribute.name == name:
+            if attribute.type == attribute.INT:
+                return attribute.i
+            return attribute.s if attribute.type == attribute.STRING else tuple(attribute.ints)
+    return default

@@ -1,0 +1,161 @@
+"""`bench flops`: what the paper's Table 4 counts, and what each artifact executes.
+
+A results file is one object:
+
+    kind              "ritm-edge flops"
+    format_version    1
+    size              [H, W] in pixels of everything of any size
+    conventions       what "published_flops" and "flops" count, in words
+    models            one per network of Table 4:
+      model, decoder_channels   as in `ModelConfig`
+      all_parameters            trainable values
+      published_flops           by the convention of the paper's figure
+      paper_flops               the paper's figure, or null where it has none
+      parameters, macs, flops, kinds    what PyTorch executes (`Count.as_dict`)
+    artifacts         one per file and signature:
+      file, runtime, signature, model, precision, size, max_clicks
+      parameters, macs, flops, kinds    what the file's graph executes
+    versions          of the packages
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IMAGE, PREV_MASK, IOSpec
+from ritm_edge.model.ritm import ModelConfig
+from ritm_edge.runtimes.base import Runtime, open_runtime
+
+from ..machine import describe_versions
+from ..published import table_4
+from .convention import Count
+from .mlprogram import count_mlprogram
+from .onnx import count_onnx
+from .pytorch import count_model
+from .tflite import count_tflite
+
+KIND = "ritm-edge flops"
+FORMAT_VERSION = 1
+DEFAULT_SIZE = (400, 400)
+CONVENTIONS = {
+    "published_flops": (
+        "Twice a MAC count: convolutions with their biases, matrix products, 2 for each element "
+        "of a batch normalisation, 1 for each input of a global mean. ReLU, resize, additions and "
+        "click maps are not counted. One click of each sign."
+    ),
+    "flops": (
+        "Everything that is executed: 2 for a MAC; 1 for a bias, a sum, a product, a comparison, "
+        "a ReLU or a reduced element; 2 for a clamp or leaky ReLU; 4 for a sigmoid or a batch "
+        "normalisation; 5 for a softmax; 7 for a bilinear resize, each per element. Moving data "
+        "is free."
+    ),
+}
+# ResNet-50 comes twice: the paper's figure belongs to a decoder of 128 channels.
+NETWORKS = (
+    ("hrnet18s", None),
+    ("hrnet18", None),
+    ("hrnet32", None),
+    ("deeplab_r34", None),
+    ("deeplab_r50", 128),
+    ("deeplab_r50", None),
+)
+
+
+def measure_models(size: tuple[int, int] = DEFAULT_SIZE) -> list[dict[str, Any]]:
+    """The networks of Table 4 with one click of each sign, as the module describes."""
+    return [
+        model_row(ModelConfig(name, decoder_channels=channels), size) for name, channels in NETWORKS
+    ]
+
+
+def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
+    """One network with one click of each sign, as the module describes."""
+    counted = count_model(config, size)
+    paper = table_4(config.name, config.decoder_channels) if size == DEFAULT_SIZE else None
+    return {
+        "model": config.name,
+        "decoder_channels": config.decoder_channels,
+        "all_parameters": counted.parameters,
+        "published_flops": counted.published_flops,
+        "paper_flops": None if paper is None else paper["flops"],
+        **counted.count.as_dict(),
+    }
+
+
+def measure_artifact(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> list[dict[str, Any]]:
+    """Count what one file executes.
+
+    Args:
+        path: .onnx, .tflite or .mlpackage; or a checkpoint, which PyTorch executes.
+        size: (height, width) of the input where the file takes any.
+
+    Returns:
+        One row per signature, as the module describes.
+
+    Raises:
+        InputFileError: a missing or broken file.
+        UnsupportedOperationError: an operation without a convention.
+    """
+    runtime = open_runtime(path)
+    spec = runtime.spec
+    size = spec.size or size
+    slots = spec.max_clicks or 1
+    config = getattr(getattr(runtime, "model", None), "config", None)
+    info = runtime.info
+    return [
+        {
+            "file": Path(path).name,
+            "runtime": runtime.name,
+            "signature": signature,
+            "model": config.name if config is not None else info and info.model.get("name"),
+            "precision": "fp32" if info is None else info.precision,
+            "size": list(size),
+            "max_clicks": slots,
+            **count.as_dict(),
+        }
+        for signature, count in _count(runtime, config, spec, size, slots).items()
+    ]
+
+
+def _count(
+    runtime: Runtime, config: ModelConfig | None, spec: IOSpec, size: tuple[int, int], slots: int
+) -> dict[str | None, Count]:
+    if config is not None:
+        return {None: count_model(config, size, max_clicks=slots).count}
+    if runtime.name == "tflite":
+        counts = count_tflite(runtime.path)
+        return {name if len(counts) > 1 else None: count for name, count in counts.items()}
+    if runtime.name == "coreml":
+        return {None: count_mlprogram(runtime.path)}
+    return {None: count_onnx(runtime.path, _empty_inputs(spec, size, slots))}
+
+
+def _empty_inputs(
+    spec: IOSpec, size: tuple[int, int], slots: int
+) -> dict[str, NDArray[np.float32]]:
+    inputs = {
+        IMAGE: np.zeros((1, 3, *size), np.float32),
+        CLICKS: np.full((1, 2 * slots, 3), EMPTY_SLOT, np.float32),
+        PREV_MASK: np.zeros((1, 1, *size), np.float32),
+    }
+    return {name: inputs[name] for name in spec.input_names}
+
+
+def as_document(
+    models: Sequence[dict[str, Any]],
+    artifacts: Sequence[dict[str, Any]],
+    size: tuple[int, int] = DEFAULT_SIZE,
+) -> dict[str, Any]:
+    """Everything a command measured, as the module describes."""
+    return {
+        "kind": KIND,
+        "format_version": FORMAT_VERSION,
+        "size": list(size),
+        "conventions": CONVENTIONS,
+        "models": list(models),
+        "artifacts": list(artifacts),
+        "versions": describe_versions(),
+    }

@@ -1,0 +1,197 @@
+"""Counts the operators of a .tflite file; its shapes are fixed and written in it."""
+
+import struct
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.optional import require
+from ritm_edge.tflite_file import unseal
+
+from .convention import (
+    ACTIVATION,
+    ARITHMETIC,
+    BILINEAR_FLOPS,
+    CLAMP_FLOPS,
+    MOVEMENT,
+    PRODUCT,
+    QUANTISATION,
+    QUANTISE_FLOPS,
+    REDUCTION,
+    RELU_FLOPS,
+    RESIZE,
+    SIGMOID_FLOPS,
+    SOFTMAX,
+    SOFTMAX_FLOPS,
+    Count,
+)
+
+# Operator → kind and FLOPs per element of its result.
+BY_RESULT = {
+    "RELU": (ACTIVATION, RELU_FLOPS),
+    "RELU6": (ACTIVATION, CLAMP_FLOPS),
+    "LEAKY_RELU": (ACTIVATION, CLAMP_FLOPS),
+    "PRELU": (ACTIVATION, CLAMP_FLOPS),
+    "HARD_SWISH": (ACTIVATION, SIGMOID_FLOPS),
+    "LOGISTIC": (ACTIVATION, SIGMOID_FLOPS),
+    "TANH": (ACTIVATION, SIGMOID_FLOPS),
+    "RESIZE_BILINEAR": (RESIZE, BILINEAR_FLOPS),
+    "RESIZE_NEAREST_NEIGHBOR": (RESIZE, 0),
+    "SOFTMAX": (SOFTMAX, SOFTMAX_FLOPS),
+    "QUANTIZE": (QUANTISATION, QUANTISE_FLOPS),
+    "DEQUANTIZE": (QUANTISATION, QUANTISE_FLOPS),
+    **dict.fromkeys(
+        "ABS ADD CEIL DIV EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GREATER GREATER_EQUAL LESS "
+        "LESS_EQUAL LOGICAL_AND LOGICAL_NOT LOGICAL_OR MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW ROUND "
+        "RSQRT SELECT SELECT_V2 SIGN SQRT SQUARE SUB".split(),
+        (ARITHMETIC, 1),
+    ),
+    "SQUARED_DIFFERENCE": (ARITHMETIC, 2),
+}
+BY_INPUT = ("MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "SUM")
+WINDOWS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+FREE = tuple(
+    "BATCH_TO_SPACE_ND BROADCAST_TO CAST CONCATENATION EXPAND_DIMS FILL GATHER GATHER_ND PACK PAD "
+    "PADV2 MIRROR_PAD RANGE RESHAPE REVERSE_V2 SCATTER_ND SHAPE SLICE SPACE_TO_BATCH_ND SPLIT "
+    "SPLIT_V SQUEEZE STRIDED_SLICE TILE TRANSPOSE UNPACK ZEROS_LIKE".split()
+)
+# Names of fused activations (flatbuffer enum ActivationFunctionType) and their FLOPs.
+FUSED = {0: 0, 1: RELU_FLOPS, 2: CLAMP_FLOPS, 3: CLAMP_FLOPS, 4: SIGMOID_FLOPS}
+
+Shape = tuple[int, ...]
+
+
+def count_tflite(path: Path) -> dict[str, Count]:
+    """Count one run of each signature.
+
+    Args:
+        path: of a sealed file.
+
+    Returns:
+        Signature name → count.
+
+    Raises:
+        ArtifactError: damaged, or not made by this project.
+        UnsupportedOperationError: an operator without a convention; the message names it.
+    """
+    schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
+    flatbuffer = unseal(path)
+    codes = {
+        value: name
+        for name, value in vars(schema.BuiltinOperator).items()
+        if not name.startswith("_") and isinstance(value, int)
+    }
+    try:
+        model = schema.Model.GetRootAs(flatbuffer, 0)
+        signatures = {
+            model.SignatureDefs(i).SignatureKey().decode(): model.SignatureDefs(i).SubgraphIndex()
+            for i in range(model.SignatureDefsLength())
+        }
+        return {
+            name: _Graph(schema, codes, model, index, path).count()
+            for name, index in (signatures or {"": 0}).items()
+        }
+    except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ArtifactError(
+            f"{path} holds a malformed flatbuffer ({type(error).__name__}): export it again."
+        ) from error
+
+
+class _Graph:
+    """One subgraph."""
+
+    def __init__(
+        self, schema: Any, codes: Mapping[int, str], model: Any, index: int, path: Path
+    ) -> None:
+        self.schema, self.codes, self.model, self.path = schema, codes, model, path
+        self.graph = model.Subgraphs(index)
+
+    def count(self) -> Count:
+        count = Count()
+        for index in range(self.graph.OperatorsLength()):
+            operator = self.graph.Operators(index)
+            code = self.model.OperatorCodes(operator.OpcodeIndex())
+            # Operators from 127 on are in the newer field only.
+            name = self.codes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            self._add(count, name, operator)
+        return count
+
+    def _add(self, count: Count, name: str, operator: Any) -> None:
+        inputs = [self._shape(operator.Inputs(i)) for i in range(operator.InputsLength())]
+        result = self._shape(operator.Outputs(0))
+        if name in CONVOLUTIONS:
+            self._add_convolution(count, name, inputs, result, operator)
+        elif name == "FULLY_CONNECTED":
+            weight = inputs[1]
+            bias = len(inputs) > 2 and operator.Inputs(2) >= 0
+            fused = self._fused(operator, "FullyConnectedOptions")
+            flops = prod(result) * (int(bias) + fused)
+            count.add(PRODUCT, macs=prod(result) * weight[-1], flops=flops)
+            count.parameters += prod(weight) + (weight[0] if bias else 0)
+        elif name == "BATCH_MATMUL":
+            options = self._options(operator, "BatchMatMulOptions")
+            inner = inputs[0][-2] if options is not None and options.AdjX() else inputs[0][-1]
+            count.add(PRODUCT, macs=prod(result) * inner)
+        elif name in BY_RESULT:
+            kind, per_element = BY_RESULT[name]
+            count.add_elements(kind, result, per_element + self._arithmetic_fused(name, operator))
+        elif name in BY_INPUT:
+            count.add_elements(REDUCTION, inputs[0], 1)
+        elif name in WINDOWS:
+            options = self._options(operator, "Pool2DOptions")
+            window = options.FilterHeight() * options.FilterWidth()
+            count.add_elements(REDUCTION, result, window)
+        elif name in FREE:
+            count.add(MOVEMENT)
+        else:
+            raise UnsupportedOperationError(
+                f"{self.path} contains the operation '{name}', which bench flops cannot count: "
+                "leave the file out or export it again."
+            )
+
+    def _add_convolution(
+        self, count: Count, name: str, inputs: list[Shape], result: Shape, operator: Any
+    ) -> None:
+        depthwise = name == "DEPTHWISE_CONV_2D"
+        weight = inputs[
+            1
+        ]  # [outputs, height, width, inputs]; depthwise [1, height, width, outputs]
+        bias = len(inputs) > 2 and operator.Inputs(2) >= 0
+        count.add_convolution(
+            result,
+            window=weight[1] * weight[2],
+            inputs=1 if depthwise else weight[3],
+            groups=inputs[0][3] if depthwise else inputs[0][3] // weight[3],
+            bias=bias,
+        )
+        count.parameters += prod(weight) + (result[3] if bias else 0)
+        options = "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions"
+        per_element = self._fused(operator, options)
+        if per_element:
+            count.add_elements(ACTIVATION, result, per_element)
+
+    def _arithmetic_fused(self, name: str, operator: Any) -> int:
+        if name not in ("ADD", "SUB", "MUL", "DIV"):
+            return 0
+        return self._fused(operator, f"{name.capitalize()}Options")
+
+    def _fused(self, operator: Any, options: str) -> int:
+        found = self._options(operator, options)
+        return 0 if found is None else FUSED[found.FusedActivationFunction()]
+
+    def _options(self, operator: Any, name: str) -> Any:
+        table = operator.BuiltinOptions()
+        if table is None:
+            return None
+        options = getattr(self.schema, name)()
+        options.Init(table.Bytes, table.Pos)
+        return options
+
+    def _shape(self, index: int) -> Shape:
+        if index < 0:
+            return ()
+        tensor = self.graph.Tensors(index)
+        return tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))

@@ -1,0 +1,74 @@
+"""`ritm-edge bench flops`: how much work a network and an exported graph do."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import OutputFileError
+from .console import print_json, print_notice, print_table, progress_bar
+from .options import parse_size
+
+
+def command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="ARTIFACT|CHECKPOINT…",
+            help="Also count what these files execute.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", help="HEIGHTxWIDTH in pixels where no file fixes it.")
+    ] = "400x400",
+    kinds: Annotated[
+        bool, typer.Option("--kinds", help="Also show every kind of layer, in millions.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the results as JSON here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Count parameters and FLOPs: of the paper's networks (Table 4), and of exported graphs.
+
+    Networks are counted twice: as the paper does, to compare with its figures, and everything
+    that is executed. Artifacts are counted operation by operation from the file itself.
+
+    Example: ritm-edge bench flops hrnet18s.onnx hrnet18s.tflite --kinds
+    """
+    if output is not None and output.is_dir():
+        raise OutputFileError(f"{output} is a folder: name a file in it.")
+    height_width = parse_size(size)
+
+    from ritm_edge.benchmarks.flops import table
+    from ritm_edge.benchmarks.flops.report import as_document, measure_artifact, measure_models
+
+    from ..files import atomic_output
+
+    artifacts = []
+    with progress_bar() as progress:
+        task = progress.add_task("flops", total=1 + len(files or []), status="networks")
+        models = measure_models(height_width)
+        for path in files or []:
+            progress.update(task, advance=1, status=path.name)
+            artifacts += measure_artifact(path, height_width)
+        progress.update(task, advance=1, status="")
+    document = as_document(models, artifacts, height_width)
+    if output is not None:
+        with atomic_output(output) as temporary:
+            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if as_json:
+        print_json(document)
+    else:
+        print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
+        if artifacts:
+            print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
+        if kinds:
+            print_table(
+                ("name", "kind of layer", "layers", "MMACs", "MFLOPs"),
+                table.kind_rows([*models, *artifacts]),
+            )
+    if output is not None:
+        print_notice(f"saved {output}")

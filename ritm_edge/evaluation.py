@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clicks import Click
+from .damaged_mask import damaged_mask
 from .data.base import Sample
 from .errors import UsageError
 from .fit import DEFAULT_FIT, Fit
@@ -34,6 +35,9 @@ class EvaluationSettings:
         threshold: a pixel is selected above this probability.
         click_limit: the network gets only the first so many clicks; None gives it all.
         fit: how crops are shown to a graph of fixed size, see `ritm_edge.fit`.
+        start_iou: start from a mask damaged to this IoU (`damaged_mask`) instead of from nothing.
+            The session then follows the app protocol, since the published one shows the network
+            the external mask at every click and never its own.
 
     Raises:
         UsageError: no clicks to make.
@@ -47,6 +51,7 @@ class EvaluationSettings:
     threshold: float = MASK_THRESHOLD
     click_limit: int | None = None
     fit: Fit = DEFAULT_FIT
+    start_iou: float | None = None
 
     def __post_init__(self) -> None:
         if self.max_clicks < 1:
@@ -98,7 +103,7 @@ def evaluate_sample(
     image, truth = sample.load()
     session = InteractiveSession(
         runtime,
-        protocol="published",
+        protocol="published" if settings.start_iou is None else "app",
         zoom_in=settings.zoom_in,
         flip=settings.flip,
         threshold=settings.threshold,
@@ -106,6 +111,8 @@ def evaluate_sample(
         fit=settings.fit,
     )
     session.set_image(image)
+    if settings.start_iou is not None:
+        session.set_mask(damaged_mask(truth, settings.start_iou, name=sample.name))
     mask = session.mask
     clicked: set[tuple[int, int]] = set()
     ious: list[float] = []

@@ -85,6 +85,13 @@ def command(
             show_default=False,
         ),
     ] = None,
+    start_iou: Annotated[
+        float | None,
+        typer.Option(
+            "--start-iou",
+            help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
     ] = None,
@@ -141,6 +148,7 @@ def command(
         flip=flip,
         threshold=threshold,
         click_limit=click_limit,
+        start_iou=start_iou,
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
     runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]

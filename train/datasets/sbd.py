@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.errors import DatasetError
-from ritm_edge.optional import require
+from ritm_edge.data.instances import read_mat
+from ritm_edge.errors import DatasetError, InputFileError
 
 from ..scene import MAX_LABEL, Scene, from_label_map
 from .base import Entry, find_root, read_names
@@ -34,23 +34,18 @@ class SbdEntry(Entry):
 
 
 def read_instances(path: Path) -> NDArray[np.uint8]:
-    """GTinst.Segmentation of one file: 0 background, 1… instances.
+    """The instance map of one file: 0 background, 1… instances.
 
     Raises:
         DatasetError: missing, damaged, or without an instance map.
     """
-    io = require("scipy.io", extra="train")
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist: download the data set again.")
     try:
-        labels = np.asarray(io.loadmat(str(path))["GTinst"][0]["Segmentation"][0])
-    except Exception as error:  # the reader raises a dozen kinds on damaged files
-        raise DatasetError(
-            f"{path} holds no GTinst.Segmentation that can be read: download it again."
-        ) from error
-    if labels.ndim != 2 or labels.dtype.kind not in "ui" or labels.max(initial=0) > MAX_LABEL:
-        raise DatasetError(f"{path} is not a map of instance ids: download it again.")
-    return labels.astype(np.uint8)
+        labels = read_mat(path)
+    except InputFileError as error:
+        raise DatasetError(str(error)) from error
+    if labels.max(initial=0) > MAX_LABEL:
+        raise DatasetError(f"{path} has more than {MAX_LABEL} instances: download it again.")
+    return labels
 
 
 def find_folder(root: Path) -> Path:

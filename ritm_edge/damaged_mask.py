@@ -50,9 +50,9 @@ def damaged_mask(
     for _ in range(MAX_DISKS):
         row, column = border[generator.integers(len(border))]
         radius = max(1, round(shrink * scale * generator.uniform(SMALLEST, LARGEST)))
-        tried = cv2.circle(
-            mask.copy(), (int(column), int(row)), radius, int(generator.integers(2)), -1
-        )
+        erase_or_add = (float(generator.integers(2)),)
+        tried = mask.copy()
+        cv2.circle(tried, (int(column), int(row)), radius, erase_or_add, cv2.FILLED)
         value = iou(truth, tried.astype(bool))
         if value < target_iou - TOLERANCE and radius > 1:
             shrink *= 0.8  # too big a bite at once: smaller ones from here on

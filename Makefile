@@ -37,25 +37,27 @@ quickstart: setup
 	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
 
 # The numbers of clicks in README and docs, from the embedded weights; about an hour on two cores.
-# A stopped run goes on; after a change of the weights: make noc NOC_FLAGS="--jobs 2 --fresh".
-noc: setup
-	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
-	$(BIN)/ritm-edge export --target tflite --output $(OUT)
-	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite \
+# A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
+noc: $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
 	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
 	$(MAKE) tables
 
-fixed-size: setup
-	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --output $(OUT)
-	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $(DYNAMIC) -o $(RESULTS)/fixed-size.json
-	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx \
-	    --fit context --fit letterbox --fit stretch --jobs $(THREADS) \
-	    --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
+fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
+	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $< -o $(RESULTS)/fixed-size.json
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $^ --fit context --fit letterbox --fit stretch \
+	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
 
+$(DYNAMIC): $(WEIGHTS) | setup
+	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
+
+$(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite: $(OUT)/hrnet18s-400x400.%: $(WEIGHTS) | setup
+	$(BIN)/ritm-edge export --target $* --output $(OUT)
+
 tables:
-	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md $(WEIGHTS:hrnet18s.safetensors=MODEL_CARD.md) docs/fixed-size.md
+	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
+	    docs/fixed-size.md
 
 test: check-style
 	$(BIN)/python -m pytest

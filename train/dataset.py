@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ritm_edge.errors import DatasetError, TrainingError
+from ritm_edge.errors import InputFileError, TrainingError
 
 from .augment import published_crop, random_colour, random_flips
 from .broken import Problem
@@ -69,7 +69,7 @@ class ClickDataset(Dataset[Sample]):
         for _ in range(DRAW_ATTEMPTS):
             try:
                 scene = entry.load(rng)
-            except DatasetError as error:
+            except InputFileError as error:
                 problems.append(Problem(entry.image, str(error)))
             else:
                 problems += [Problem(entry.image, text) for text in scene.problems]

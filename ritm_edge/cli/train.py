@@ -38,6 +38,12 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
     ] = None,
+    as_implemented: Annotated[
+        bool,
+        typer.Option(
+            "--as-implemented", help="Schedule and sampling of the official code, not the paper's."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show settings, data and steps; train nothing.")
     ] = False,
@@ -96,7 +102,9 @@ def command(
         "model.name": model,
     }
     given = [f"{name}={value}" for name, value in shorthands.items() if value is not None]
-    config = override(load_recipe(recipe), [*given, *(changes or [])])
+    config = override(
+        load_recipe(recipe, as_implemented=as_implemented), [*given, *(changes or [])]
+    )
     if dry_run or output is None:
         _print_plan(recipe, config, data, as_json=as_json)
         return

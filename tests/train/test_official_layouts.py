@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ritm_edge.errors import DatasetError
+from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.train.dataset import ClickDataset
 from ritm_edge.train.datasets import dataset_names, find_entries
 from ritm_edge.train.scene import Scene, roots
@@ -47,7 +47,7 @@ def test_a_damaged_mat_file_is_named(tmp_path):
     content = mat.read_bytes()
     for damage in (content[:300], b"", b"MATLAB 5.0 nothing", content[:-40]):
         mat.write_bytes(damage)
-        with pytest.raises(DatasetError, match=r"2008_000001\.mat"):
+        with pytest.raises(InputFileError, match=r"2008_000001\.mat"):
             load("sbd", tmp_path)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ritm_edge.errors import DatasetError
 
 from ..scene import Scene, from_masks
-from .base import Entry, find_root, read_pixels
+from .base import Entry, find_root, read_colours
 
 FOLDERS = ("ADE20K", "ade20k", "ADE20K_2016_07_26", "ADE20K_2021_17_01")
 MAX_OBJECTS = 5000
@@ -35,11 +35,8 @@ class AdeEntry(Entry):
         photo = self.photo()
         level = int(rng.integers(len(self.levels)))
         path = self.levels[level]
-        colours = read_pixels(path, photo.shape)
-        if colours.ndim != 3 or colours.shape[2] < 3:
-            raise DatasetError(f"{path} is not a map in colours: download it again.")
         # Blue numbers the instances of the photo; 0 is unlabelled.
-        instances = colours[..., 2]
+        instances = read_colours(path, photo.shape)[..., 2]
         identities = [int(i) for i in np.unique(instances) if i]
         stuff = self._stuff(level)
         return from_masks(

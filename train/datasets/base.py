@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from ritm_edge.data.base import read_bgr
+from ritm_edge.data.instances import read_label_map
 from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.files import existing_file
 from ritm_edge.images import read_photo
@@ -18,7 +19,6 @@ from ritm_edge.optional import require
 from ..scene import Photo, Scene
 
 IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
-MAX_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,12 @@ class Entry(ABC):
         """Read photo and annotation; `rng` chooses where a photo has several annotations.
 
         Raises:
-            DatasetError: the photo, or the annotation as a whole, cannot be used.
+            InputFileError: the photo, or the annotation as a whole, cannot be used.
         """
 
     def photo(self) -> Photo:
-        """uint8 [H, W, 3], RGB.
-
-        Raises:
-            DatasetError: missing or broken.
-        """
-        try:
-            return read_photo(self.image)
-        except InputFileError as error:
-            raise DatasetError(str(error)) from error
+        """uint8 [H, W, 3], RGB; errors as `read_photo`."""
+        return read_photo(self.image)
 
 
 def read_labels(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -64,34 +57,32 @@ def read_labels(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         uint8 [H, W].
 
     Raises:
-        DatasetError: missing, damaged, of another kind or of another size.
+        InputFileError: missing, damaged or of another kind.
+        DatasetError: of another size.
     """
-    labels = read_pixels(path, shape)
-    if labels.ndim != 2:
+    return same_size(read_label_map(Path(path)), path, shape)
+
+
+def read_colours(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A map whose colours are numbers, uint8 [H, W, 3] (red, green, blue); errors as
+    `read_labels`."""
+    return same_size(read_bgr(Path(path))[..., ::-1], path, shape)
+
+
+def same_size(
+    labels: NDArray[np.uint8], path: str | Path, shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """`labels`, if it has the photo's size.
+
+    Raises:
+        DatasetError: it has not.
+    """
+    if labels.shape[:2] != tuple(shape[:2]):
         raise DatasetError(
-            f"{path} is not an 8-bit grey map of its photo's size {shape[0]}x{shape[1]}: fix or "
-            "remove it."
+            f"{path} is {labels.shape[0]}x{labels.shape[1]}, its photo {shape[0]}x{shape[1]}: "
+            "download both again."
         )
     return labels
-
-
-def read_pixels(path: str | Path, shape: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
-    """Any 8-bit image as its raw values, uint8 [H, W] or [H, W, C]; errors as `read_labels`."""
-    try:
-        with Image.open(existing_file(Path(path)), formats=("PNG", "BMP", "TIFF", "WEBP")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DatasetError(f"{path} has over {MAX_PIXELS} pixels: fix or remove it.")
-            pixels = np.array(image)
-    except InputFileError as error:
-        raise DatasetError(str(error)) from error
-    except Exception as error:  # decoders raise a dozen kinds on damaged files
-        raise DatasetError(f"{path} cannot be decoded: remove or replace it.") from error
-    if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8)
-    if pixels.dtype != np.uint8 or (shape is not None and pixels.shape[:2] != shape[:2]):
-        wanted = "" if shape is None else f" of its photo's size {shape[0]}x{shape[1]}"
-        raise DatasetError(f"{path} is not an 8-bit map{wanted}: fix or remove it.")
-    return pixels
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -133,18 +124,3 @@ def find_root(root: Path, names: Iterable[str], probe: str, *, what: str) -> Pat
         f"no {what} in {root}: {probe} is in none of {', '.join(map(str, tried))}; pass its "
         "folder, or the one above, as --data-root."
     )
-
-
-def read_names(path: Path) -> list[str]:
-    """Lines of a split file such as train.txt, without blanks.
-
-    Raises:
-        DatasetError: missing, no text, or without a name.
-    """
-    try:
-        names = existing_file(path).read_text().split()
-    except (InputFileError, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}): download it again.") from error
-    if not names:
-        raise DatasetError(f"{path} names no photo: download it again.")
-    return names

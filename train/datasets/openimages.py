@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.errors import DatasetError
+from ritm_edge.data.instances import read_label_map
+from ritm_edge.errors import DatasetError, InputFileError
 
 from ..scene import Photo, Scene, from_masks
-from .base import Entry, find_root, read_pixels
+from .base import Entry, find_root
 
 FOLDERS = ("OpenImages", "openimages", "OpenImagesV6", "open-images")
 LIST = "train-annotations-object-segmentation.csv"
@@ -31,7 +32,7 @@ class OpenImagesEntry(Entry):
         for path in self.masks:
             try:
                 mask = _read_mask(path, photo)
-            except DatasetError as error:
+            except InputFileError as error:
                 problems.append(str(error))
                 continue
             if mask.any():
@@ -41,9 +42,7 @@ class OpenImagesEntry(Entry):
 
 def _read_mask(path: str, photo: Photo) -> NDArray[np.bool_]:
     """bool of the photo's size; the masks were drawn on photos of other sizes."""
-    pixels = read_pixels(path)
-    if pixels.ndim == 3:
-        pixels = pixels.max(axis=2)
+    pixels = read_label_map(Path(path))
     height, width = photo.shape[:2]
     if pixels.shape != (height, width):
         scaled = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

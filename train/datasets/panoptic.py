@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ritm_edge.errors import DatasetError
 
 from ..scene import Scene, from_masks
-from .base import Entry, read_json, read_pixels
+from .base import Entry, read_colours, read_json
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,9 @@ def read_segment_ids(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:
     """Ids of a panoptic PNG, red + 256 green + 65536 blue, int32 [H, W].
 
     Raises:
-        DatasetError: missing, damaged, not in colour, or of another size.
+        InputFileError: missing, damaged, or of another size.
     """
-    colours = read_pixels(path, shape)
-    if colours.ndim != 3 or colours.shape[2] < 3:
-        raise DatasetError(f"{path} is not a panoptic map in colours: download it again.")
-    return colours[..., :3].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+    return read_colours(path, shape).astype(np.int32) @ np.array([1, 256, 65536], np.int32)
 
 
 def read_panoptic(folder: Path, split: str) -> list[tuple[str, str, tuple[Segment, ...]]]:

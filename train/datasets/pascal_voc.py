@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from .base import find_root, read_names
+from ritm_edge.data.instances import read_names
+
+from .base import find_root
 from .folder import LabelMapEntry
 
 FOLDERS = ("VOC2012", "VOCdevkit/VOC2012", "PascalVOC", "pascal_voc", "PascalVOC/VOC2012")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ritm_edge.data.instances import read_names
+
 from . import pascal_voc, sbd
-from .base import Entry, read_names
+from .base import Entry
 
 
 def find(root: Path) -> list[Entry]:

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ritm_edge.data.instances import read_mat
-from ritm_edge.errors import DatasetError, InputFileError
+from ritm_edge.data.instances import read_mat, read_names
 
-from ..scene import MAX_LABEL, Scene, from_label_map
-from .base import Entry, find_root, read_names
+from ..scene import Scene, from_label_map
+from .base import Entry, find_root, same_size
 
-FOLDERS = ("SBD", "sbd", "SBD/dataset", "benchmark_RELEASE/dataset", "dataset")
-FOLDERS_OF_RELEASE = ("SBD/benchmark_RELEASE/dataset",)
+RELEASE = "benchmark_RELEASE/dataset"  # where the archive has img and inst
+FOLDERS = ("SBD", "sbd", "SBD/dataset", "dataset", RELEASE, f"SBD/{RELEASE}", f"sbd/{RELEASE}")
 
 
 @dataclass(frozen=True)
@@ -24,33 +22,13 @@ class SbdEntry(Entry):
 
     def load(self, rng: np.random.Generator) -> Scene:
         photo = self.photo()
-        labels = read_instances(Path(self.instances))
-        if labels.shape != photo.shape[:2]:
-            raise DatasetError(
-                f"{self.instances} is {labels.shape[0]}x{labels.shape[1]}, its photo "
-                f"{photo.shape[0]}x{photo.shape[1]}: download both again."
-            )
-        return from_label_map(photo, labels)
-
-
-def read_instances(path: Path) -> NDArray[np.uint8]:
-    """The instance map of one file: 0 background, 1… instances.
-
-    Raises:
-        DatasetError: missing, damaged, or without an instance map.
-    """
-    try:
-        labels = read_mat(path)
-    except InputFileError as error:
-        raise DatasetError(str(error)) from error
-    if labels.max(initial=0) > MAX_LABEL:
-        raise DatasetError(f"{path} has more than {MAX_LABEL} instances: download it again.")
-    return labels
+        labels = read_mat(Path(self.instances))
+        return from_label_map(photo, same_size(labels, self.instances, photo.shape))
 
 
 def find_folder(root: Path) -> Path:
     """Where img/, inst/ and the lists are."""
-    return find_root(root, (*FOLDERS, *FOLDERS_OF_RELEASE), "inst", what="SBD")
+    return find_root(root, FOLDERS, "inst", what="SBD")
 
 
 def find(root: Path, *, splits: tuple[str, ...] = ("train",)) -> list[SbdEntry]:

@@ -1,6 +1,7 @@
 """Named settings: every file NAME.py of this folder holds `recipe() -> TrainConfig`.
 
 A recipe is called by its file's name with dashes; names that start with an underscore are helpers.
+Where the official code differs from the paper, the file also holds `as_implemented()`.
 """
 
 import difflib
@@ -19,11 +20,16 @@ def recipe_names() -> list[str]:
     return sorted(name.replace("_", "-") for name in files if not name.startswith("_"))
 
 
-def load_recipe(name: str) -> TrainConfig:
+def load_recipe(name: str, *, as_implemented: bool = False) -> TrainConfig:
     """The settings of the recipe `name`.
 
+    Args:
+        name: one of `recipe_names()`.
+        as_implemented: those of the official code instead of the paper's.
+
     Raises:
-        UsageError: no recipe has this name; the message tells the nearest one.
+        UsageError: no recipe has this name (the message tells the nearest ones), or the official
+            code is not known to differ from it.
     """
     known = name.replace("_", "-")
     if known not in recipe_names():
@@ -31,7 +37,13 @@ def load_recipe(name: str) -> TrainConfig:
         raise UsageError(
             f"unknown recipe '{name}': the nearest are {', '.join(near)}; see train --list."
         )
-    config = _module(known).recipe()
+    module = _module(known)
+    if as_implemented and not hasattr(module, "as_implemented"):
+        raise UsageError(
+            f"the recipe {known} is not known to differ in the official code: leave "
+            "--as-implemented out."
+        )
+    config = module.as_implemented() if as_implemented else module.recipe()
     assert isinstance(config, TrainConfig), f"recipe {name} returns no TrainConfig"
     return config
 

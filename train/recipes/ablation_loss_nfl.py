@@ -1,0 +1,14 @@
+"""Loss ablation: normalised focal loss; HRNet-18 on SBD, without iterative training."""
+
+from dataclasses import replace
+
+from ..config import LossSettings, TrainConfig
+from ._published import baseline, with_length
+
+
+def recipe() -> TrainConfig:
+    return replace(baseline("hrnet18", "sbd"), loss=LossSettings(kind="nfl"))
+
+
+def as_implemented() -> TrainConfig:
+    return with_length(recipe(), 160, (140, 155))

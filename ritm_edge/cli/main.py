@@ -14,6 +14,7 @@ from . import (
     bench_flops,
     bench_noc,
     data,
+    data_coco_lvis,
     export,
     predict,
     train,
@@ -56,6 +57,7 @@ app.command("predict")(predict.command)
 bench.app.command("noc")(bench_noc.command)
 bench.app.command("fit")(bench_fit.command)
 bench.app.command("flops")(bench_flops.command)
+data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.model.ritm import build_model
 from ritm_edge.train.config import AugmentationSettings, ModelSettings, TrainConfig
+from ritm_edge.train.datasets import dataset_names
 from ritm_edge.train.recipes import load_recipe, recipe_names, recipe_summary
 from ritm_edge.train.schedule import learning_rate_at, run_length
 from ritm_edge.train.settings import as_dict, flatten, override
@@ -119,3 +121,64 @@ def test_epochs_are_counted_in_whole_batches():
     assert run_length(drawn, photos=7).steps == 75
     with pytest.raises(TrainingError, match="less than one batch of 4"):
         run_length(small_config(steps=0, epochs=3, batch_size=4), photos=3)
+
+
+RUNS = [
+    *(f"{model}-cocolvis-iterm" for model in ("hrnet18s", "hrnet18", "hrnet32")),
+    "hrnet18-sbd-iterm",
+    *(
+        f"{model}-{data}-baseline"
+        for model in ("hrnet18", "resnet34")
+        for data in ("ade20k", "openimages", "sbd", "vocsbd", "lvis", "coco", "cocolvis")
+    ),
+    *(f"ablation-loss-{loss}" for loss in ("bce", "soft-iou", "focal", "nfl")),
+    *(f"ablation-iterations-{n}-{mask}" for n in range(1, 7) for mask in ("mask", "nomask")),
+]
+
+
+def test_every_run_of_the_paper_has_a_recipe():
+    assert set(RUNS) <= set(recipe_names())
+    for name in RUNS:
+        config = load_recipe(name)
+        assert config.augmentation.crop == (320, 480)
+        assert config.data.batch_size == 32
+        assert (config.optimizer.lr, config.optimizer.betas) == (5e-4, (0.9, 0.999))
+        assert config.optimizer.backbone_lr_multiplier == 0.1
+        assert set(config.data.datasets) <= set(dataset_names())
+        first, second = (epoch / config.schedule.epochs for epoch in config.schedule.milestones)
+        assert first == pytest.approx(50 / 55, abs=1e-3)
+        assert second == pytest.approx(53 / 55, abs=1e-3)
+        assert config.schedule.gamma == 0.1
+        build_model(**as_dict(config.model))
+
+
+def test_the_recipes_differ_where_the_paper_does():
+    epochs = {"ade20k": 180, "openimages": 5, "sbd": 120, "vocsbd": 120}
+    epochs |= {"lvis": 55, "coco": 40, "cocolvis": 55}
+    for data, count in epochs.items():
+        for model in ("hrnet18", "resnet34"):
+            config = load_recipe(f"{model}-{data}-baseline")
+            assert config.schedule.epochs == count
+            assert config.iterative.max_iterations == 0
+            assert not config.model.prev_mask
+    main = load_recipe("hrnet18s-cocolvis-iterm")
+    assert (main.iterative.max_iterations, main.model.prev_mask) == (3, True)
+    assert main.schedule.milestones == (50.0, 53.0)
+    kinds = {
+        load_recipe(f"ablation-loss-{k}").loss.kind for k in ("bce", "soft-iou", "focal", "nfl")
+    }
+    assert kinds == {"bce", "soft_iou", "focal", "nfl"}
+    for count in range(1, 7):
+        for name, mask in (("mask", True), ("nomask", False)):
+            config = load_recipe(f"ablation-iterations-{count}-{name}")
+            assert config.iterative.max_iterations == count
+            assert config.model.prev_mask is config.iterative.use_prev_mask is mask
+
+
+def test_what_the_official_code_does_otherwise_is_an_option():
+    official = load_recipe("hrnet18-cocolvis-iterm", as_implemented=True)
+    assert official.data.epoch_samples == 30_000
+    assert official.schedule.milestones == (200.0, 220.0)
+    assert run_length(official, photos=99_000).steps_per_epoch == 1071
+    with pytest.raises(UsageError, match="leave --as-implemented out"):
+        load_recipe("hrnet18s-small-crops", as_implemented=True)

@@ -63,10 +63,11 @@ def read_labels(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return same_size(read_label_map(Path(path)), path, shape)
 
 
-def read_colours(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """A map whose colours are numbers, uint8 [H, W, 3] (red, green, blue); errors as
-    `read_labels`."""
-    return same_size(read_bgr(Path(path))[..., ::-1], path, shape)
+def read_colours(path: str | Path, shape: tuple[int, ...] | None) -> NDArray[np.uint8]:
+    """A map whose colours are numbers, uint8 [H, W, 3] (red, green, blue), of any size where
+    `shape` is None; errors as `read_labels`."""
+    colours = read_bgr(Path(path))[..., ::-1]
+    return colours if shape is None else same_size(colours, path, shape)
 
 
 def same_size(

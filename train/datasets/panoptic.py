@@ -48,7 +48,7 @@ class PanopticEntry(Entry):
         )
 
 
-def read_segment_ids(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:
+def read_segment_ids(path: Path, shape: tuple[int, ...] | None) -> NDArray[np.int32]:
     """Ids of a panoptic PNG, red + 256 green + 65536 blue, int32 [H, W].
 
     Raises:

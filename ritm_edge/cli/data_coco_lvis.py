@@ -1,0 +1,86 @@
+"""`ritm-edge data combine-coco-lvis`: the training set of the paper's main models."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..optional import require
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+
+COLUMNS = {
+    "photos": "photos",
+    "objects": "objects",
+    "from_coco": "from COCO",
+    "from_lvis": "from LVIS",
+    "stuff": "stuff",
+    "dropped_coco": "COCO dropped",
+    "dropped_lvis": "LVIS dropped",
+    "broken": "broken",
+}
+PAPER = {"photos": "104k", "objects": "1.6M"}  # section 4.2
+
+
+class RuleName(StrEnum):
+    """Names of the rules; as in `train.coco_lvis.rule`."""
+
+    PAPER = "paper"
+    IMPLEMENTATION = "implementation"
+
+
+def command(
+    data: Annotated[
+        Path, typer.Option("--data-root", help="Folder with COCO 2017 (panoptic) and LVIS v1.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the result; default: coco_lvis below."),
+    ] = None,
+    rule: Annotated[
+        RuleName,
+        typer.Option(help="Limits of the paper (IoU 0.80) or of the official code (0.70)."),
+    ] = RuleName.PAPER,
+    splits: Annotated[
+        list[str] | None, typer.Option("--split", help="train, val; default: both.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 uses this one.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Join the masks of COCO and LVIS: a COCO mask goes where LVIS has a better one.
+
+    Stopped at any moment, the same command goes on. Needs COCO's train2017 and val2017 panoptic
+    annotations and LVIS v1's train and val.
+
+    Example: ritm-edge data combine-coco-lvis --data-root datasets --workers 8
+    """
+    require("pycocotools.mask", extra="train")
+    from ..train.coco_lvis.build import combine, known_splits
+    from ..train.coco_lvis.rule import RULES
+
+    place = output or data / "coco_lvis"
+    counts: dict[str, dict[str, int]] = {}
+    with progress_bar() as bar:
+        for split in known_splits(splits):
+            task = bar.add_task(f"combine {split}", total=None, status="reading annotations …")
+
+            def show(done: int, total: int, task: int = int(task)) -> None:
+                bar.update(task, completed=done, total=total, status="")  # type: ignore[arg-type]
+
+            counts[split] = combine(
+                split,
+                coco=data,
+                lvis=data,
+                output=place,
+                rule=RULES[rule.value],
+                workers=workers,
+                progress=show,
+            )
+    counts["all"] = {name: sum(held[name] for held in counts.values()) for name in COLUMNS}
+    if as_json:
+        print_json({"rule": rule.value, "output": str(place), "counts": counts})
+        return
+    rows = [[split, *(str(held[name]) for name in COLUMNS)] for split, held in counts.items()]
+    rows.append(["paper", *(PAPER.get(name, UNMEASURED) for name in COLUMNS)])
+    print_table(["split", *COLUMNS.values()], rows)
+    print_notice(f"next: ritm-edge train hrnet18s-cocolvis-iterm --data-root {data} --dry-run")

@@ -1,0 +1,210 @@
+"""One SQLite file of run-length masks: small, readable by many processes, safe from kill -9."""
+
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.errors import DatasetError, OutputFileError
+
+VERSION = "1"
+MAX_BYTES = 50_000_000  # of one photo's annotation, unpacked; real ones have about ten thousand
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS photos (name TEXT PRIMARY KEY, annotation BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The masks of one photo.
+
+    Attributes:
+        height, width: pixels.
+        instances: how many of the masks are objects; the rest is stuff.
+        masks: compressed run lengths, text.
+        places: (layer, label) of each mask.
+        parents: of each object, an index or None.
+        counts: what was kept and dropped, by name.
+    """
+
+    height: int
+    width: int
+    instances: int
+    masks: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
+    parents: tuple[int | None, ...]
+    counts: dict[str, int]
+
+    def to_bytes(self) -> bytes:
+        return zlib.compress(json.dumps(vars(self)).encode())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Annotation":
+        """Checked as a file that somebody else made.
+
+        Raises:
+            ValueError: not such an annotation.
+        """
+        values = json.loads(_inflate(data))
+        try:
+            masks = tuple(str(mask) for mask in values["masks"])
+            places = tuple((int(layer), int(label)) for layer, label in values["places"])
+            parents = tuple(None if p is None else int(p) for p in values["parents"])
+            counts = {str(name): int(count) for name, count in values["counts"].items()}
+            size = int(values["height"]), int(values["width"])
+            instances = int(values["instances"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no annotation ({error!r})") from error
+        fits = 0 <= instances == len(parents) <= len(masks) == len(places)
+        if not fits or not all(0 <= a < 256 and 0 < b < 255 for a, b in places):
+            raise ValueError("an annotation whose parts do not fit together")
+        if any(p is not None and not 0 <= p < instances for p in parents):
+            raise ValueError("an annotation with an unknown parent")
+        return cls(*size, instances, masks, places, parents, counts)
+
+
+def _inflate(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(data, MAX_BYTES)
+    except zlib.error as error:
+        raise ValueError("damaged") from error
+    if not inflater.eof:
+        raise ValueError("too large or cut")
+    return content
+
+
+class Writer:
+    """Adds photos; each call of `add` is kept or lost as a whole, whatever happens.
+
+    Args:
+        path: made if it is missing, continued otherwise.
+        facts: what the content depends on; must equal that of an earlier start.
+
+    Raises:
+        OutputFileError: the place cannot be written (also from the methods).
+        DatasetError: `path` is another kind of file, or was begun with other facts.
+    """
+
+    def __init__(self, path: Path, facts: dict[str, str]) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFileError(
+                f"cannot write {path}: {error.strerror}; choose another place with --output."
+            ) from error
+        with self._explained():
+            self._base = sqlite3.connect(path)
+            self._base.executescript(_TABLES)
+            held = dict(self._base.execute("SELECT name, value FROM facts"))
+            wanted = {"version": VERSION, **facts}
+            for name, value in wanted.items():
+                if held.get(name, value) != value:
+                    raise DatasetError(
+                        f"{path} was begun with {name}={held[name]}, now it is {value}: choose "
+                        "another --output, or remove it."
+                    )
+            self._base.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", wanted.items())
+            self._base.commit()
+
+    def names(self) -> set[str]:
+        """Photos that are there already."""
+        with self._explained():
+            return {name for (name,) in self._base.execute("SELECT name FROM photos")}
+
+    def add(self, photos: Iterable[tuple[str, Annotation]]) -> None:
+        """Write some photos."""
+        rows = [(name, annotation.to_bytes()) for name, annotation in photos]
+        with self._explained(), self._base:
+            self._base.executemany("INSERT OR REPLACE INTO photos VALUES (?, ?)", rows)
+
+    def finish(self) -> None:
+        """Mark the file as complete."""
+        with self._explained(), self._base:
+            self._base.execute("INSERT OR REPLACE INTO facts VALUES ('complete', 'yes')")
+
+    def annotations(self) -> Iterator[Annotation]:
+        """All that is there, in no order."""
+        with self._explained():
+            for (data,) in self._base.execute("SELECT annotation FROM photos"):
+                yield _parsed(data, self.path)
+
+    def close(self) -> None:
+        self._base.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:  # a full disk, no permission, locked
+            raise OutputFileError(
+                f"cannot write {self.path}: {error}; make room or choose another --output."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise DatasetError(
+                f"{self.path} is no such file or damaged ({error}): remove it and start again."
+            ) from error
+
+
+def read_names(path: Path) -> list[str]:
+    """Photos of a finished file, sorted.
+
+    Raises:
+        DatasetError: unfinished, damaged or another kind of file.
+    """
+    with _reading(path) as base:
+        facts = dict(base.execute("SELECT name, value FROM facts"))
+        if facts.get("version") != VERSION or facts.get("complete") != "yes":
+            raise DatasetError(
+                f"{path} is not finished or of another version: run ritm-edge data "
+                "combine-coco-lvis again."
+            )
+        return sorted(str(name) for (name,) in base.execute("SELECT name FROM photos"))
+
+
+def read_annotation(path: Path, name: str) -> Annotation:
+    """The masks of one photo.
+
+    Raises:
+        DatasetError: it is not there or damaged.
+    """
+    with _reading(path) as base:
+        row = base.execute("SELECT annotation FROM photos WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise DatasetError(f"{path} has no masks of {name}: run combine-coco-lvis again.")
+    return _parsed(row[0], path)
+
+
+def _parsed(data: Any, path: Path) -> Annotation:
+    try:
+        return Annotation.from_bytes(bytes(data))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DatasetError(
+            f"{path} holds a damaged annotation ({error}): remove it and run combine-coco-lvis "
+            "again."
+        ) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    # A connection per photo: SQLite's must not cross a fork, and opening one costs little.
+    uri = f"file:{_quoted(path)}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as base:
+            yield base
+    except sqlite3.Error as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error}): run ritm-edge data combine-coco-lvis again."
+        ) from error
+
+
+def _quoted(path: Path) -> str:
+    text = os.path.abspath(path)
+    return text.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from ritm_edge.acceptance import TaskReport, accept
 from ritm_edge.artifact import ArtifactInfo, tool_versions
 from ritm_edge.errors import UsageError
 from ritm_edge.files import atomic_output, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
+from ritm_edge.labelled_photos import sample_objects
 from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.parity import ParityReport, compare, parity_cases
@@ -19,7 +22,10 @@ from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 
-from .target import Target
+from .calibration import Calibration, record_calibration
+from .precision import FP32, Demand, Numerics, ReducedPrecision
+from .registry import find_precision
+from .target import Convert, Target
 
 Stage = Callable[[str], None]
 
@@ -33,7 +39,8 @@ class Exported:
         path: the file or folder.
         megabytes: size on disk, 10⁶ bytes.
         seconds: conversion time, without verification.
-        parity: the verification it passed.
+        parity: differences from PyTorch; fp32 passed it, other precisions only report them.
+        task: what decided about a precision below fp32; None for fp32.
     """
 
     target: str
@@ -41,12 +48,13 @@ class Exported:
     megabytes: float
     seconds: float
     parity: ParityReport
+    task: TaskReport | None = None
 
 
-def artifact_name(model: str, spec: IOSpec, target: Target) -> str:
-    """File name that tells artifacts of different sizes apart."""
+def artifact_name(model: str, spec: IOSpec, target: Target, precision: str = FP32) -> str:
+    """File name that tells artifacts of different sizes and precisions apart."""
     size = "dynamic" if spec.size is None else f"{spec.height}x{spec.width}"
-    return f"{model}-{size}{target.suffix}"
+    return "-".join((model, size, *([] if precision == FP32 else [precision]))) + target.suffix
 
 
 def export_checkpoint(
@@ -56,6 +64,8 @@ def export_checkpoint(
     spec: IOSpec,
     output: Path,
     model: str | None = None,
+    precision: str = FP32,
+    demand: Demand | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
 ) -> Exported:
@@ -68,12 +78,14 @@ def export_checkpoint(
             makes an artifact for any height and width, where the target can.
         output: folder for the artifact; an older one of the same name is replaced at the end.
         model: expected model name; None accepts any.
+        precision: "fp32" or one of `target.precisions`.
+        demand: how to reach and judge a precision below fp32; None takes the defaults.
         photos: uint8 RGB photos to verify on, beside the synthetic cases.
         stage: told what is being done.
 
     Raises:
-        ParityError: the artifact disagrees with PyTorch; nothing is left behind.
-        UsageError: a dynamic size for a target without it.
+        ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
+        UsageError: a dynamic size or a precision for a target without it.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
     reference = open_checkpoint(checkpoint)
@@ -84,16 +96,16 @@ def export_checkpoint(
             "checkpoint of that model."
         )
     spec = replace(spec, prev_mask=config.prev_mask)
-    path = output / artifact_name(config.name, spec, target)
+    path = output / artifact_name(config.name, spec, target, precision)
     info = ArtifactInfo(
         model=config.as_dict(),
         io=spec,
         target=target.name,
-        precision=target.precision,
+        precision=precision,
         checkpoint_sha256=checkpoint_hash(checkpoint),
         tool_versions=tool_versions(*target.packages),
     )
-    return export_model(reference, info, target, path, photos=photos, stage=stage)
+    return export_model(reference, info, target, path, demand=demand, photos=photos, stage=stage)
 
 
 def export_model(
@@ -102,6 +114,7 @@ def export_model(
     target: Target,
     path: Path,
     *,
+    demand: Demand | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
 ) -> Exported:
@@ -109,23 +122,79 @@ def export_model(
 
     Args and errors: as `export_checkpoint`.
     """
-    spec = info.io
-    convert = target.convert if spec.size else target.convert_dynamic
-    if convert is None:
-        raise UsageError(
-            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
-        )
+    demand = demand or Demand()
+    reduced = find_precision(target, info.precision)
+    _require_size(info.io, target, reduced)
     with atomic_output(path) as temporary:
+        convert, info = _converter(target, info, reduced, demand, reference, stage)
         stage("converting")
         started = time.monotonic()
-        convert(InferenceGraph(reference.model), example_inputs(spec), (MASK,), temporary)
+        convert(InferenceGraph(reference.model), example_inputs(info.io), (MASK,), temporary)
         target.stamp(temporary, info.to_json())
         seconds = time.monotonic() - started
         stage("verifying")
+        artifact = open_runtime(temporary)
         report = compare(
-            open_runtime(temporary), reference, parity_cases(spec, photos=photos), target.tolerance
+            artifact, reference, parity_cases(info.io, photos=photos), target.tolerance
         )
         report = replace(report, artifact=path.name)
-        report.require_passed()
-        target.stamp(temporary, replace(info, parity=report.summary()).to_json())
-    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, report)
+        task = None
+        if reduced is None:
+            report.require_passed()
+        else:
+            task = accept(
+                artifact,
+                reference,
+                demand.samples or sample_objects(),
+                reduced.tolerance,
+                benchmark=demand.benchmark,
+                progress=stage,
+            )
+            task = replace(task, artifact=path.name)
+            if not demand.accept_loss:
+                task.require_passed()
+        # The task decides where there is one: its "passed" replaces that of the differences.
+        summary = {**report.summary(), **({} if task is None else task.summary())}
+        target.stamp(temporary, replace(info, parity=summary).to_json())
+    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, report, task)
+
+
+def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None) -> None:
+    any_size = reduced.any_size if reduced else target.convert_dynamic is not None
+    if spec.size is None and not any_size:
+        raise UsageError(
+            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
+        )
+
+
+def _converter(
+    target: Target,
+    info: ArtifactInfo,
+    reduced: ReducedPrecision | None,
+    demand: Demand,
+    reference: PytorchRuntime,
+    stage: Stage,
+) -> tuple[Convert, ArtifactInfo]:
+    """What converts, and the self-description completed with how numbers were reduced."""
+    if reduced is None:
+        convert = target.convert if info.io.size else target.convert_dynamic
+        assert convert is not None  # _require_size came before
+        return convert, info
+    keep_float = reduced.keep_float if demand.keep_float is None else demand.keep_float
+    calibration = Calibration((), "none")
+    if reduced.calibrated:
+        stage("calibrating")
+        calibration = record_calibration(reference, info.io, demand.calibration)
+    numerics = Numerics(calibration.inputs, keep_float, any_size=info.io.size is None)
+    reduction = {
+        "calibration": calibration.source,
+        "calibration_inputs": len(calibration.inputs),
+        "kept_float": list(keep_float),
+    }
+
+    def convert_reduced(
+        graph: nn.Module, example: dict[str, Tensor], names: tuple[str, ...], path: Path
+    ) -> None:
+        reduced.convert(graph, example, names, path, numerics)
+
+    return convert_reduced, replace(info, reduction=reduction)

@@ -7,6 +7,7 @@ from ritm_edge.artifact import ArtifactInfo
 from ritm_edge.errors import UsageError
 
 from . import targets
+from .precision import FP32, PRECISIONS, ReducedPrecision
 from .target import Target
 
 
@@ -37,3 +38,21 @@ def target_of(info: ArtifactInfo) -> Target:
         UsageError: this version has no such target.
     """
     return find_target(info.target)
+
+
+def find_precision(target: Target, name: str) -> ReducedPrecision | None:
+    """A target's precision by name; None for fp32, which every target has.
+
+    Raises:
+        UsageError: the target does not have it, or nothing is called that.
+    """
+    if name == FP32:
+        return None
+    if name not in PRECISIONS:
+        raise UsageError(f"unknown precision '{name}': choose from {', '.join(PRECISIONS)}.")
+    if name not in target.precisions:
+        raise UsageError(
+            f"the target {target.name} has no precision {name}: choose from "
+            f"{', '.join((FP32, *target.precisions))}."
+        )
+    return target.precisions[name]

@@ -1,12 +1,14 @@
 """What an export target declares."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from ritm_edge.parity import Tolerance
+
+from .precision import ReducedPrecision
 
 # (graph in eval mode, example inputs by name, output names, path to write)
 Convert = Callable[[nn.Module, dict[str, Tensor], tuple[str, ...], Path], None]
@@ -20,20 +22,20 @@ class Target:
         name: what `--target` takes.
         suffix: of the file, with the dot; also selects the runtime.
         extra: pip extra that brings the converter and the runtime.
-        precision: of weights and activations.
-        tolerance: how far it may be from PyTorch, and why.
+        tolerance: how far float32 may be from PyTorch, and why.
         packages: whose versions are written into the artifact.
-        convert: writes the artifact for fixed shapes.
+        convert: writes the float32 artifact for fixed shapes.
         stamp: writes the self-description into an existing artifact.
         convert_dynamic: as `convert`, for any height and width; None where the format cannot.
+        precisions: those below float32, by name.
     """
 
     name: str
     suffix: str
     extra: str
-    precision: str
     tolerance: Tolerance
     packages: tuple[str, ...]
     convert: Convert
     stamp: Callable[[Path, str], None]
     convert_dynamic: Convert | None = None
+    precisions: Mapping[str, ReducedPrecision] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from ritm_edge.errors import ConversionError
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.optional import require
 
+from .click_subgraph import find_click_subgraph
+
 CLICK_MAPS = "click_maps"
-# Where click maps stop being geometry and start being features.
-FEATURE_OPERATIONS = ("Conv",)
 
 
 def split_at_click_maps(source: Path) -> list[Path]:
@@ -37,7 +37,7 @@ def split_at_click_maps(source: Path) -> list[Path]:
     if all(value.name != CLICKS for value in model.graph.input):
         return [source]
     outputs = [value.name for value in model.graph.output]
-    maps = _click_maps(model.graph)
+    maps = find_click_subgraph(model.graph).maps
     if len(maps) > 1:
         raise ConversionError(
             f"the clicks leave their encoding through {', '.join(sorted(maps))}: export with the "
@@ -53,22 +53,6 @@ def split_at_click_maps(source: Path) -> list[Path]:
     onnx.save(extractor.extract_model([CLICKS], [CLICK_MAPS]), paths[0])
     onnx.save(extractor.extract_model([*images, CLICK_MAPS], outputs), paths[1])
     return paths
-
-
-def _click_maps(graph: Any) -> set[str]:
-    """Tensors that depend on the clicks alone and are used by something that does not."""
-    constant = {tensor.name for tensor in graph.initializer} | {""}
-    from_clicks = {CLICKS}
-    used_outside: set[str] = set()
-    for node in graph.node:
-        variable = set(node.input) - constant
-        if not variable:
-            constant |= set(node.output)
-        elif variable <= from_clicks and node.op_type not in FEATURE_OPERATIONS:
-            from_clicks |= set(node.output)
-        else:
-            used_outside |= variable & from_clicks
-    return used_outside
 
 
 def _refuse_ambiguity(graph: Any, maps: set[str]) -> None:

@@ -24,11 +24,13 @@ class ArtifactInfo:
         model: `ModelConfig.as_dict()`.
         io: shapes the graph accepts.
         target: export target that made it ("onnx", "tflite", "coreml").
-        precision: "fp32".
+        precision: "fp32", "fp16", "int8" or "int8-dynamic".
         checkpoint_sha256: hash of the checkpoint file it was made from.
         tool_versions: package name → version at export time.
         parity: summary of the verification ("passed", "max_abs", "min_mask_iou", …); None until
             verified.
+        reduction: how a precision below fp32 was reached ("calibration", "kept_float"); None for
+            fp32.
     """
 
     model: Mapping[str, Any]
@@ -38,6 +40,7 @@ class ArtifactInfo:
     checkpoint_sha256: str
     tool_versions: Mapping[str, str] = field(default_factory=dict)
     parity: Mapping[str, Any] | None = None
+    reduction: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, sort_keys=True)

@@ -147,7 +147,6 @@ TARGETS = (
         name="coreml",
         suffix=".mlpackage",
         extra="coreml",
-        precision="fp32",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "coremltools"),
         convert=convert,

@@ -8,7 +8,16 @@ from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 
 from ..onnx_graph import export_onnx
+from ..onnx_precision import convert_fp16, convert_int8, convert_int8_dynamic
+from ..precision import FP16, FP16_TASK, INT8, INT8_DYNAMIC, INT8_TASK, ReducedPrecision
 from ..target import Target
+
+# One vector per image and one output channel: next to nothing to compute, and the first three of
+# the measured list of sensitive layers.
+KEEP_FLOAT = (
+    "feature_extractor.ocr_distri_head.object_context_block",
+    "feature_extractor.cls_head",
+)
 
 
 def stamp(path: Path, text: str) -> None:
@@ -29,11 +38,19 @@ TARGETS = (
         name="onnx",
         suffix=".onnx",
         extra="onnx",
-        precision="fp32",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnxscript", "onnxsim"),
         convert=export_onnx,
         stamp=stamp,
         convert_dynamic=lambda *args: export_onnx(*args, dynamic=True),
+        precisions={
+            FP16: ReducedPrecision(convert_fp16, FP16_TASK, any_size=True),
+            INT8: ReducedPrecision(
+                convert_int8, INT8_TASK, calibrated=True, keep_float=KEEP_FLOAT, any_size=True
+            ),
+            INT8_DYNAMIC: ReducedPrecision(
+                convert_int8_dynamic, INT8_TASK, keep_float=KEEP_FLOAT, any_size=True
+            ),
+        },
     ),
 )

@@ -109,7 +109,6 @@ TARGETS = (
         name="tflite",
         suffix=".tflite",
         extra="tflite",
-        precision="fp32",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert"),
         convert=convert,

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import parse_size
+from .sensitivity import list_sensitivity
+from .task_table import print_task_report
 
 if TYPE_CHECKING:
     from ritm_edge.export.pipeline import Exported
@@ -34,6 +37,48 @@ def command(
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Any height and width (ONNX only).")
     ] = False,
+    precision: Annotated[
+        str,
+        typer.Option("--precision", "-p", help="fp32, fp16, int8 or int8-dynamic."),
+    ] = "fp32",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration",
+            help="For int8: folder with images/ and masks/ (object ids); default: the sample "
+            "photo, augmented. A simulated user clicks on its objects.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_float: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep-float",
+            metavar="LAYER",
+            help="For int8: beginning of a layer's name to keep in float32, instead of the "
+            "target's own list; repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=DIR",
+            help="Judge a reduced precision by its clicks on this benchmark, not by masks of the "
+            "sample photo.",
+            show_default=False,
+        ),
+    ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Keep an artifact that loses too much.")
+    ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity", help="Only list how much int8 in each layer changes masks (ONNX)."
+        ),
+    ] = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
     ] = Path("artifacts"),
@@ -41,7 +86,8 @@ def command(
 ) -> None:
     """Export weights to artifacts and prove each one equal to PyTorch.
 
-    An artifact that disagrees with PyTorch is not kept, and the exit code is 3.
+    An artifact that disagrees with PyTorch is not kept, and the exit code is 3. One of a lower
+    precision is kept when its masks, or its clicks on --data, stay close to those of float32.
 
     Example: ritm-edge export --target onnx --target tflite --target coreml --output artifacts
     """
@@ -49,8 +95,10 @@ def command(
         raise UsageError("--dynamic and --size exclude each other: pass one of them.")
 
     from ritm_edge.export.pipeline import export_checkpoint
-    from ritm_edge.export.registry import find_target
+    from ritm_edge.export.precision import Demand
+    from ritm_edge.export.registry import find_precision, find_target
 
+    from ..data import open_benchmark
     from ..images import read_photo
     from ..io_spec import DEFAULT_SIZE, IOSpec
     from ..samples import sample_photo
@@ -63,6 +111,17 @@ def command(
     if dynamic and any(t.convert_dynamic is None for t in targets):
         names = ", ".join(t.name for t in targets if t.convert_dynamic is None)
         raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
+    for each in targets:
+        find_precision(each, precision)
+    if sensitivity:
+        list_sensitivity(checkpoint, spec, calibration, as_json=as_json)
+        return
+    demand = Demand(
+        calibration=calibration,
+        keep_float=None if keep_float is None else tuple(keep_float),
+        benchmark=None if data is None else open_benchmark(*parse_data(data)),
+        accept_loss=accept_loss,
+    )
     photos = [read_photo(sample_photo())]
     done: list[Exported] = []
     with progress_bar() as progress:
@@ -75,6 +134,8 @@ def command(
                     spec=spec,
                     output=output,
                     model=model,
+                    precision=precision,
+                    demand=demand,
                     photos=photos,
                     stage=lambda text, name=each.name: progress.update(
                         task, status=f"{text} {name}"
@@ -89,6 +150,9 @@ def command(
         ("artifact", "MB", "convert s", "max error", "mean error", "mask IoU", "parity"),
         [_row(item) for item in done],
     )
+    for item in done:
+        if item.task is not None:
+            print_task_report(item.task)
     print_notice(f"next: ritm-edge bench latency {' '.join(str(item.path) for item in done)}")
 
 
@@ -100,8 +164,14 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.max_abs:.1e}",
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
-        "passed",
+        _verdict(item),
     )
+
+
+def _verdict(item: "Exported") -> str:
+    if item.task is None:
+        return "passed"
+    return "task passed" if item.task.passed else "LOSS ACCEPTED"
 
 
 def _as_dict(item: "Exported") -> dict[str, object]:
@@ -111,4 +181,5 @@ def _as_dict(item: "Exported") -> dict[str, object]:
         "megabytes": item.megabytes,
         "convert_seconds": item.seconds,
         "parity": item.parity.as_dict(),
+        "task": None if item.task is None else item.task.as_dict(),
     }

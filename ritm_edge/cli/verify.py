@@ -1,11 +1,19 @@
 """`ritm-edge verify`: is this artifact the same function as that checkpoint?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import print_json, print_notice, print_table
+from .bench_noc import parse_data
+from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .task_table import print_task_report
+
+if TYPE_CHECKING:
+    from ..acceptance import TaskReport
+    from ..parity import CaseResult, ParityReport
+
+OBJECTS = 20  # of --objects
 
 
 def command(
@@ -18,18 +26,40 @@ def command(
         list[Path] | None,
         typer.Option("--photo", help="Also compare on this photo; repeat for several."),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=DIR",
+            help="Below fp32: also count clicks on this benchmark, and judge by them.",
+            show_default=False,
+        ),
+    ] = None,
+    objects: Annotated[
+        Path | None,
+        typer.Option(
+            "--objects",
+            help="Below fp32: compare masks on photos of this folder (images/, masks/) instead of "
+            "the sample photo.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the random inputs.")] = 1,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compare an artifact with PyTorch over fresh inputs, case by case.
 
-    The tolerance belongs to the artifact's target. The exit code is 3 where it is exceeded.
+    The tolerance belongs to the artifact's target and precision; the exit code is 3 where it is
+    exceeded. Below fp32 the task decides: masks after 1, 3 and 5 clicks, or clicks on --data.
 
     Example: ritm-edge verify artifacts/hrnet18s-400x400.tflite --checkpoint model.pth
     """
-    from ..errors import ArtifactError
+    from ..acceptance import accept
+    from ..data import open_benchmark
+    from ..errors import ArtifactError, UsageError
     from ..images import read_photo
+    from ..labelled_photos import folder_objects, sample_objects
     from ..model.checkpoint import checkpoint_hash
     from ..parity import compare, parity_cases
     from ..runtimes.base import open_runtime
@@ -43,32 +73,65 @@ def command(
     checkpoint = checkpoint or embedded_checkpoint()
     reference = open_file(checkpoint, threads=threads)
 
-    from ritm_edge.export.registry import target_of
+    from ritm_edge.export.registry import find_precision, target_of
 
-    tolerance = target_of(runtime.info).tolerance
+    target = target_of(runtime.info)
+    reduced = find_precision(target, runtime.info.precision)
+    if reduced is None and (data or objects):
+        raise UsageError(f"{artifact} is fp32 and judged by its numbers: leave the option out.")
     photos = [read_photo(path) for path in (photo or [sample_photo()])]
     cases = parity_cases(runtime.spec, photos=photos, seed=seed)
-    report = compare(runtime, reference, cases, tolerance)
+    report = compare(runtime, reference, cases, target.tolerance)
+    task = None
+    if reduced is not None:
+        with progress_bar() as progress:
+            bar = progress.add_task("task", total=None, status="")
+            task = accept(
+                runtime,
+                reference,
+                folder_objects(objects, count=OBJECTS) if objects else sample_objects(),
+                reduced.tolerance,
+                benchmark=open_benchmark(*parse_data(data)) if data else None,
+                progress=lambda text: progress.update(bar, status=text),
+            )
     if as_json:
-        print_json(report.as_dict())
+        print_json({**report.as_dict(), **({} if task is None else {"task": task.as_dict()})})
     else:
-        print_table(
-            ("case", "max error", "mean error", "mask IoU", "result"),
-            [
-                (
-                    case.name,
-                    f"{case.max_abs:.1e}",
-                    f"{case.mean_abs:.1e}",
-                    f"{case.mask_iou:.4f}",
-                    "ok" if case.within(tolerance) else "FAILED",
-                )
-                for case in report.cases
-            ],
-        )
+        _print(report, judged=task is None)
+        if task is not None:
+            print_task_report(task)
     if checkpoint_hash(checkpoint) != runtime.info.checkpoint_sha256:
         print_notice(f"{artifact} was made from another file than {checkpoint}.")
-    report.require_passed()
+    (report if task is None else task).require_passed()
     if not as_json:
-        print_notice(
-            f"{artifact} equals {checkpoint} within {tolerance.atol:.0e} ({tolerance.reason})."
-        )
+        print_notice(_verdict(artifact, checkpoint, report, task))
+
+
+def _print(report: "ParityReport", *, judged: bool) -> None:
+    def result(case: "CaseResult") -> str:
+        if not judged:
+            return UNMEASURED
+        return "ok" if case.within(report.tolerance) else "FAILED"
+
+    print_table(
+        ("case", "max error", "mean error", "mask IoU", "result"),
+        [
+            (
+                case.name,
+                f"{case.max_abs:.1e}",
+                f"{case.mean_abs:.1e}",
+                f"{case.mask_iou:.4f}",
+                result(case),
+            )
+            for case in report.cases
+        ],
+    )
+
+
+def _verdict(
+    artifact: Path, checkpoint: Path, report: "ParityReport", task: "TaskReport | None"
+) -> str:
+    if task is None:
+        limits = report.tolerance
+        return f"{artifact} equals {checkpoint} within {limits.atol:.0e} ({limits.reason})."
+    return f"{artifact} does the task of {checkpoint} ({task.tolerance.reason})."

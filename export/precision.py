@@ -1,0 +1,88 @@
+"""Precisions below float32: what a target offers, and what a user asks for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ritm_edge.acceptance import TaskTolerance
+from ritm_edge.data import Benchmark
+from ritm_edge.data.base import Sample
+
+from .calibration import Inputs
+
+FP32 = "fp32"
+FP16 = "fp16"
+INT8 = "int8"
+INT8_DYNAMIC = "int8-dynamic"
+PRECISIONS = (FP32, FP16, INT8, INT8_DYNAMIC)
+
+FP16_TASK = TaskTolerance(
+    max_noc_increase=0.02,
+    min_mask_iou=0.99,
+    reason="weights keep 11 bits, and half of the last one moves only pixels at the threshold",
+)
+INT8_TASK = TaskTolerance(
+    max_noc_increase=0.15,
+    min_mask_iou=0.90,
+    reason="8 bits move the border of an unsure mask, and each click is answered from the last",
+)
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What a converter needs to know to leave float32.
+
+    Attributes:
+        calibration: inputs to measure the ranges of activations on; empty where not needed.
+        keep_float: layers that stay in float32, by the beginnings of their parameters' names.
+        any_size: whether height and width are open.
+    """
+
+    calibration: Sequence[Inputs] = ()
+    keep_float: tuple[str, ...] = ()
+    any_size: bool = False
+
+
+# (graph in eval mode, example inputs by name, output names, path to write, how)
+ConvertReduced = Callable[[nn.Module, dict[str, Tensor], tuple[str, ...], Path, Numerics], None]
+
+
+@dataclass(frozen=True)
+class ReducedPrecision:
+    """One precision of one target.
+
+    Attributes:
+        convert: writes the artifact.
+        tolerance: how much worse than float32 at the task it may be, and why.
+        calibrated: whether `convert` needs recorded inputs.
+        keep_float: layers that stay in float32 by default: cheap to run, and measured to be
+            the sensitive ones.
+        any_size: whether `convert` can leave height and width open.
+    """
+
+    convert: ConvertReduced
+    tolerance: TaskTolerance
+    calibrated: bool = False
+    keep_float: tuple[str, ...] = ()
+    any_size: bool = False
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a user asks of a reduced precision.
+
+    Attributes:
+        calibration: folder of photos and label maps; None is the embedded sample photo.
+        keep_float: instead of the precision's own list; None keeps that.
+        samples: photos with known objects to judge masks on; empty is the embedded sample photo.
+        benchmark: to count clicks on.
+        accept_loss: keep an artifact that misses its tolerance.
+    """
+
+    calibration: Path | None = None
+    keep_float: tuple[str, ...] | None = None
+    samples: Sequence[Sample] = ()
+    benchmark: Benchmark | None = None
+    accept_loss: bool = False

@@ -1,0 +1,104 @@
+"""Which layers suffer from 8-bit integers: each one is quantised alone and the masks compared."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.io_spec import MASK, IOSpec
+from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.optional import require
+from ritm_edge.parity import MASK_THRESHOLD
+from ritm_edge.runtimes.pytorch import PytorchRuntime
+
+from .calibration import Inputs, record_calibration
+from .onnx_graph import export_onnx
+from .onnx_precision import layer_of, load_named, measure_ranges, quantize, quantizing
+
+# One in so many recorded inputs is compared: a click each, over all objects.
+EVERY = 5
+# How many parts of a name make a layer: a block of a stage, a module of a head.
+DEPTH = 4
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LayerLoss:
+    """What integers in one layer alone do to the result.
+
+    Attributes:
+        layer: beginning of its parameters' names; `--keep-float` takes it.
+        mean_abs: mean absolute difference of a probability.
+        mask_iou: mean IoU with the float32 mask.
+    """
+
+    layer: str
+    mean_abs: float
+    mask_iou: float
+
+
+def measure_sensitivity(
+    reference: PytorchRuntime,
+    spec: IOSpec,
+    folder: Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[LayerLoss]:
+    """All layers, the most sensitive first.
+
+    Args:
+        reference: the float32 model.
+        spec: of a fixed size.
+        folder: of photos to calibrate and compare on; see `calibration.record_calibration`.
+        progress: told of every finished layer.
+
+    Raises:
+        ConversionError: a converter failed.
+        InputFileError, ImageError: the folder has no usable photos.
+    """
+    inputs = record_calibration(reference, spec, folder).inputs
+    compared = inputs[::EVERY]
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
+        source = Path(scratch, "graph.onnx")
+        export_onnx(InferenceGraph(reference.model), example_inputs(spec), (MASK,), source)
+        model = load_named(source)
+        with quantizing():
+            ranges = measure_ranges(model, inputs, Path(scratch))
+            expected = _run(model, compared)
+            members: dict[str, list[str]] = {}
+            for name, parameter in layer_of(model).items():
+                members.setdefault(".".join(parameter.split(".")[:DEPTH]), []).append(name)
+            found = []
+            for number, (layer, operations) in enumerate(members.items(), 1):
+                masks = _run(quantize(model, ranges, only=operations), compared)
+                found.append(_loss(layer, masks, expected))
+                if progress is not None:
+                    progress(number, len(members))
+    return sorted(found, key=lambda loss: loss.mean_abs, reverse=True)
+
+
+def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
+    ort = require("onnxruntime", extra="onnx")
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return [session.run([MASK], each)[0] for each in inputs]
+
+
+def _loss(
+    layer: str, masks: list[NDArray[np.float32]], expected: list[NDArray[np.float32]]
+) -> LayerLoss:
+    differences, ious = [], []
+    for mask, other in zip(masks, expected, strict=True):
+        differences.append(float(np.abs(mask - other).mean()))
+        first, second = mask > MASK_THRESHOLD, other > MASK_THRESHOLD
+        union = np.count_nonzero(first | second)
+        ious.append(np.count_nonzero(first & second) / union if union else 1.0)
+    return LayerLoss(layer, float(np.mean(differences)), float(np.mean(ious)))

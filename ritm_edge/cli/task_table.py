@@ -1,0 +1,39 @@
+"""Shows how good an artifact of reduced precision is at the task."""
+
+from typing import TYPE_CHECKING
+
+from .console import UNMEASURED, print_table
+
+if TYPE_CHECKING:
+    from ..acceptance import TaskReport
+
+
+def print_task_report(report: "TaskReport") -> None:
+    """Mask IoU with float32 after some clicks, number of clicks on a benchmark, and the limit."""
+    limits = report.tolerance
+    decides = f"mean ≥ {limits.min_mask_iou}"
+    clicks = UNMEASURED
+    if report.noc is not None:
+        noc = report.noc
+        clicks = f"{noc.artifact:.2f} − {noc.reference:.2f} = {noc.increase:+.2f}"
+        decides = f"NoC ≤ +{limits.max_noc_increase}"
+    print_table(
+        (
+            "task",
+            *(f"IoU with fp32 @{n}" for n in report.mask_iou),
+            "lowest",
+            f"NoC20@90 {'' if report.noc is None else report.noc.benchmark}".strip(),
+            "limit",
+            "result",
+        ),
+        [
+            (
+                report.artifact,
+                *(f"{value:.4f}" for value in report.mask_iou.values()),
+                f"{report.lowest_iou:.4f}",
+                clicks,
+                decides,
+                "ok" if report.passed else "FAILED",
+            )
+        ],
+    )

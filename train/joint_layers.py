@@ -97,8 +97,8 @@ class JointDropout(nn.Module):
         batch = x.shape[0]
         shape = (x.shape[1], 1, 1) if self.channelwise else x.shape[1:]
         kept = torch.empty((batch * self.size, *shape)).bernoulli_(1 - self.p)
-        own = kept[self.rank * batch : (self.rank + 1) * batch].div_(1 - self.p)
-        return x * own.to(x)
+        own = kept[self.rank * batch : (self.rank + 1) * batch]
+        return x * own.to(x).div_(1 - self.p)
 
 
 class _Sum(torch.autograd.Function):

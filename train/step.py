@@ -91,7 +91,7 @@ class Trainer:
             ids = [team.device] if team.device.type == "cuda" else None
             # Joint batch norms keep the buffers equal on all processes.
             self._joint = DistributedDataParallel(
-                self._network, device_ids=ids, broadcast_buffers=False
+                self._network, device_ids=ids, forward_sync_buffers=False
             )
 
     @property

@@ -22,7 +22,7 @@ def run_team(function: Callable[..., Any], *arguments: Any, size: int = 2) -> li
     with that process's traceback.
     """
     context = multiprocessing.get_context("spawn")
-    results: multiprocessing.SimpleQueue = context.SimpleQueue()
+    results: Any = context.Queue()
     port = _free_port()
     processes = [
         context.Process(target=_member, args=(rank, size, port, results, function, arguments))
@@ -33,7 +33,7 @@ def run_team(function: Callable[..., Any], *arguments: Any, size: int = 2) -> li
     answers: dict[int, Any] = {}
     try:
         for _ in processes:
-            rank, fine, answer = results.get()
+            rank, fine, answer = results.get(timeout=SECONDS)
             assert fine, answer
             answers[rank] = pickle.loads(answer)
     finally:

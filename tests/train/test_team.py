@@ -1,0 +1,169 @@
+"""Two processes over gloo do what one does with the joint batch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ritm_edge.data.base import Benchmark, Sample
+from ritm_edge.errors import UsageError
+from ritm_edge.model.ritm import HRNETS, build_model
+from ritm_edge.train.dataset import ClickDataset, find_annotations
+from ritm_edge.train.distributed import Team
+from ritm_edge.train.loader import batches
+from ritm_edge.train.loop import train
+from ritm_edge.train.start import initialise
+from ritm_edge.train.state import LAST_CHECKPOINT
+from ritm_edge.train.step import Trainer
+from ritm_edge.train.validation import validate
+
+from ..models import TINY, tiny_model
+from ..paths import ROOT
+from .photos import shapes, small_config
+from .processes import SECONDS, run_team
+
+ALONE = Team(0, 1, torch.device("cpu"))
+# A low rate: Adam turns rounding into whole steps where a gradient is nearly 0.
+CONFIG = small_config(batch_size=4, crop=(64, 64), max_iterations=2, lr=1e-5)
+
+
+def own_batches(team: Team, photos: Path, steps: int) -> list[dict[str, torch.Tensor]]:
+    samples = ClickDataset(find_annotations(photos), CONFIG, start=0)
+    share = team.share(CONFIG.data.batch_size)
+    stream = batches(samples, batch_size=share, workers=0, rank=team.rank, processes=team.size)
+    return [next(stream) for _ in range(steps)]
+
+
+def gradients_of_one_step(team: Team, photos: Path) -> dict[str, torch.Tensor]:
+    """Everything one step leaves behind, in double precision: equal has to mean equal."""
+    HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
+    torch.manual_seed(0)
+    model = build_model("hrnet18s")
+    initialise(model)
+    trainer = Trainer(model.double(), CONFIG, team)
+    batch = {name: value.double() for name, value in own_batches(team, photos, 3)[2].items()}
+    # The third step has two corrections, whose clicks are drawn at random.
+    result = trainer.step(batch, step=2, rate=1e-3)
+    found = {"loss": torch.tensor(result.loss), "iou": torch.tensor(result.iou)}
+    found |= {"norm": torch.tensor(result.gradient_norm)}
+    found |= {f"gradient {name}": p.grad for name, p in trainer.model.named_parameters()}
+    found |= {f"state {name}": v.double() for name, v in trainer.model.state_dict().items()}
+    return found | {"clicks": result.clicks}
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_one_step_on_two_processes_equals_one_on_the_joint_batch(photos):
+    two = run_team(gradients_of_one_step, photos)
+    one = gradients_of_one_step(ALONE, photos)
+    assert (one["clicks"][:, :, 2] == 2).any(), "the step must have corrections"
+    clicks = torch.cat([each.pop("clicks") for each in two])
+    assert torch.equal(clicks, one.pop("clicks"))
+    assert one["gradient feature_extractor.conv1.weight"].abs().max() > 1e-3
+    for each in two:
+        assert each.keys() == one.keys()
+        for name, expected in one.items():
+            torch.testing.assert_close(each[name], expected, rtol=1e-8, atol=1e-10, msg=name)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from tests.train.test_team import run_in_this_process
+if __name__ == "__main__":
+    run_in_this_process(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def run_in_this_process(photos: Path, output: Path) -> None:
+    """Train, and write the losses that were reported beside the run."""
+    HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
+    torch.set_num_threads(1)
+    losses: list[float] = []
+    train(
+        CONFIG,
+        data=photos,
+        output=output,
+        workers=0,
+        tensorboard=False,
+        device="cpu",
+        progress=lambda *, loss, **_: losses.append(loss),
+    )
+    name = f"{output.name}-{os.environ.get('RANK', '0')}.json"
+    output.with_name(name).write_text(json.dumps(losses))
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_torchrun_repeats_the_run_of_a_single_process(photos, tmp_path):
+    """Also: only the leading process reports."""
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    launcher += ["--standalone", str(script), str(photos), str(tmp_path / "two")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        launcher, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    run_in_this_process(photos, tmp_path / "one")
+
+    two, silent, one = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("two-0", "two-1", "one-0")
+    )
+    assert silent == []
+    assert two == pytest.approx(one, rel=1e-3)
+    assert len(set(one)) == len(one) == CONFIG.schedule.steps
+    states = [
+        torch.load(tmp_path / name / LAST_CHECKPOINT, weights_only=True)["state_dict"]
+        for name in ("one", "two")
+    ]
+    for name, value in states[0].items():
+        if name.endswith("running_mean"):
+            torch.testing.assert_close(value, states[1][name], rtol=1e-3, atol=1e-3, msg=name)
+
+
+class DrawnSample(Sample):
+    """A benchmark sample without files."""
+
+    def load(self):
+        photo, labels = shapes(int(self.name), (80, 96))
+        return photo, (labels == 1).astype(np.int32)
+
+
+BENCHMARK = Benchmark("Drawn", tuple(DrawnSample(str(i), Path(), None) for i in range(5)), 64)
+
+
+def validation(team: Team) -> tuple[dict, list[int]]:
+    seen: list[int] = []
+    model = tiny_model().train()
+    result = validate(
+        model, [BENCHMARK], team, max_clicks=3, progress=lambda done, _: seen.append(done)
+    )
+    assert model.training
+    return result.benchmarks, seen
+
+
+def test_a_validation_is_divided_and_every_process_gets_all_of_it():
+    (first, seen_first), (second, seen_second) = run_team(validation)
+    assert (seen_first, seen_second) == ([1, 2, 3], [1, 2])
+    alone, _ = validation(ALONE)
+    assert first == second == alone
+    assert first["Drawn"].keys() == {"noc@80", "noc@85", "noc@90", "failed@90"}
+
+
+def test_a_batch_that_cannot_be_divided_is_refused():
+    with pytest.raises(UsageError, match="batch of 5 cannot be divided among 2 processes"):
+        Team(0, 2, torch.device("cpu")).share(5)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_the_parts_of_the_processes_are_the_joint_batches_in_order(photos, processes):
+    whole = own_batches(ALONE, photos, 2)
+    parts = [own_batches(Team(r, processes, ALONE.device), photos, 2) for r in range(processes)]
+    for index, joint in enumerate(whole):
+        joined = torch.cat([part[index]["image"] for part in parts])
+        assert torch.equal(joined, joint["image"])

@@ -1,6 +1,7 @@
 """What a run tells: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ class RunLog:
     """Appends rows {step, loss, iou, gradient_norm, learning_rate, samples_per_second, data_wait}
     and, after a validation, {step, validation: {benchmark: {noc@80, …}}}.
 
-    Values are means over the steps since the row before; `data_wait` is the share of the time in
+    Values are means over the steps since the row before (a gradient that overflowed float16 is
+    left out); `data_wait` is the share of the time in
     which the step had to wait for data.
 
     Args:
@@ -70,14 +72,17 @@ class RunLog:
         self._pending.append({**values, "seconds": seconds, "waiting": waiting})
         if step % STEPS_PER_ROW and not last:
             return
-        count = len(self._pending)
-        sums = {name: sum(each[name] for each in self._pending) for name in self._pending[0]}
-        self._pending.clear()
-        elapsed = max(sums["seconds"], 1e-9)
-        row = {name: float(f"{sums[name] / count:.6g}") for name in values}
+        elapsed = max(sum(each["seconds"] for each in self._pending), 1e-9)
+        waited = sum(each["waiting"] for each in self._pending)
+        row = {
+            name: mean
+            for name in values
+            if (mean := _finite_mean([each[name] for each in self._pending])) is not None
+        }
         row["learning_rate"] = learning_rate
-        row["samples_per_second"] = round(count * samples / elapsed, 3)
-        row["data_wait"] = round(sums["waiting"] / elapsed, 4)
+        row["samples_per_second"] = round(len(self._pending) * samples / elapsed, 3)
+        row["data_wait"] = round(waited / elapsed, 4)
+        self._pending.clear()
         self._append({"step": step, **row})
         if self.board is not None:
             self.board.scalars({f"train/{name}": value for name, value in row.items()}, step=step)
@@ -104,6 +109,12 @@ class RunLog:
                 f"cannot write {self.path}: {error.strerror or os.strerror(error.errno or 5)}; "
                 "make room and continue with --resume."
             ) from error
+
+
+def _finite_mean(values: list[float]) -> float | None:
+    """Mean to 6 digits without the gradients that overflowed float16; None if all did."""
+    finite = [value for value in values if math.isfinite(value)]
+    return float(f"{sum(finite) / len(finite):.6g}") if finite else None
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ import torch
 from ritm_edge.data.base import Benchmark, Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.model.ritm import HRNETS, build_model
-from ritm_edge.train.dataset import ClickDataset, find_annotations
+from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles
+from ritm_edge.train.dataset import ClickDataset
+from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.distributed import Team
 from ritm_edge.train.loader import batches
 from ritm_edge.train.loop import train
@@ -33,9 +35,15 @@ CONFIG = small_config(batch_size=4, crop=(64, 64), max_iterations=2, lr=1e-5)
 
 
 def own_batches(team: Team, photos: Path, steps: int) -> list[dict[str, torch.Tensor]]:
-    samples = ClickDataset(find_annotations(photos), CONFIG, start=0)
-    share = team.share(CONFIG.data.batch_size)
-    stream = batches(samples, batch_size=share, workers=0, rank=team.rank, processes=team.size)
+    samples = ClickDataset(find_entries(("folder",), photos), CONFIG, start=0)
+    stream = batches(
+        samples,
+        batch_size=team.share(CONFIG.data.batch_size),
+        workers=0,
+        broken=BrokenFiles(photos / BROKEN_LOG, photos=4),
+        rank=team.rank,
+        processes=team.size,
+    )
     return [next(stream) for _ in range(steps)]
 
 

@@ -13,6 +13,7 @@ from . import (
     bench_fit,
     bench_flops,
     bench_noc,
+    bench_paper,
     data,
     data_coco_lvis,
     export,
@@ -57,6 +58,7 @@ app.command("predict")(predict.command)
 bench.app.command("noc")(bench_noc.command)
 bench.app.command("fit")(bench_fit.command)
 bench.app.command("flops")(bench_flops.command)
+bench.app.command("paper")(bench_paper.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,90 @@
+"""Mean IoU after each click, as in the paper's Figures 4 and 6."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ritm_edge.metrics import mean_iou_at
+from ritm_edge.optional import require
+
+from ..results import NocResults, NocRun, Results
+
+PANEL_INCHES = (4.2, 3.4)
+PANELS_PER_ROW = 3
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One file on one benchmark.
+
+    Attributes:
+        benchmark: its name.
+        label: the file.
+        means: mean IoU over the objects after 1, 2, … clicks; an object that stopped at the
+            target keeps its last IoU.
+        stopped: the first number of clicks that not every object got; None if all got all.
+    """
+
+    benchmark: str
+    label: str
+    means: tuple[float, ...]
+    stopped: int | None
+
+
+def curve_of(run: NocRun) -> Curve:
+    """The curve of one run."""
+    ious = [
+        np.array([np.nan if iou is None else iou for iou in each.ious]) for each in run.per_object
+    ]
+    clicks = max((len(each) for each in ious), default=0)
+    shortest = min((len(each) for each in ious), default=0)
+    means = tuple(mean_iou_at(ious, k) for k in range(1, clicks + 1))
+    return Curve(run.benchmark, run.file, means, shortest + 1 if shortest < clicks else None)
+
+
+def curves_of(results: Sequence[Results]) -> list[Curve]:
+    """Every measured curve, in the order of the files."""
+    return [
+        curve_of(run)
+        for result in results
+        if isinstance(result, NocResults)
+        for run in result.reports
+    ]
+
+
+def draw_curves(curves: Sequence[Curve], path: Path) -> None:
+    """One panel per benchmark, one line per file; the format goes by the suffix of `path`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    require("matplotlib", extra="report")
+    from matplotlib.figure import Figure
+
+    benchmarks = list(dict.fromkeys(curve.benchmark for curve in curves))
+    columns = min(PANELS_PER_ROW, len(benchmarks))
+    lines = -(-len(benchmarks) // columns)
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(columns * width, lines * height), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for panel, benchmark in zip(panels, benchmarks, strict=False):
+        for curve in curves:
+            if curve.benchmark == benchmark:
+                clicks = np.arange(1, len(curve.means) + 1)
+                panel.plot(
+                    clicks, np.multiply(curve.means, 100), marker=".", label=_plain(curve.label)
+                )
+        panel.set(title=_plain(benchmark), xlabel="clicks", ylabel="mean IoU, %")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize="small", loc="lower right")
+    for panel in panels[len(benchmarks) :]:
+        panel.set_axis_off()
+    figure.savefig(path, dpi=150)
+
+
+def _plain(text: str) -> str:
+    """Not as mathematics, which a stray $ would start (and a broken formula would end the run)."""
+    return text[:60].replace("$", r"\$")

@@ -1,0 +1,137 @@
+"""Pictures of a session click by click, as in the paper's Figures 1 and 5."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.clicks import Click
+from ritm_edge.metrics import iou
+from ritm_edge.optional import require
+from ritm_edge.overlay import overlay
+from ritm_edge.runtimes.base import Runtime
+from ritm_edge.session import InteractiveSession
+from ritm_edge.simulator import next_click
+
+PICTURE_INCHES = 2.4
+DAMAGE = 0.35  # share of the object's height that a damaged mask loses
+
+
+@dataclass(frozen=True)
+class Step:
+    """One picture: RGB uint8 [H, W, 3] and the words below it."""
+
+    picture: NDArray[np.uint8]
+    caption: str
+
+
+def simulated_steps(
+    runtime: Runtime,
+    image: NDArray[np.uint8],
+    truth: NDArray[np.integer],
+    *,
+    clicks: int,
+    start: NDArray[np.bool_] | None = None,
+) -> list[Step]:
+    """A session of the simulated user (published protocol), with the IoU after each click.
+
+    Args:
+        runtime: any.
+        image: uint8 [H, W, 3], RGB.
+        truth: integers [H, W]: 1 object, −1 ignored.
+        clicks: how many.
+        start: an external mask to correct, bool [H, W]; None starts from nothing.
+
+    Returns:
+        The photo with the true outline (or with the external mask), then one step per click.
+    """
+    session = InteractiveSession(runtime, protocol="published")
+    session.set_image(image)
+    if start is None:
+        steps = [Step(overlay(image, truth == 1), "true object")]
+    else:
+        session.set_mask(start.astype(np.float32))
+        steps = [Step(overlay(image, start), f"external mask: {iou(truth, start):.1%}")]
+    mask = session.mask
+    clicked: set[tuple[int, int]] = set()
+    for order in range(clicks):
+        click = next_click(truth, mask, clicked, order=order)
+        clicked.add((int(click.row), int(click.column)))
+        mask = session.click(click.row, click.column, positive=click.positive)
+        caption = f"{order + 1}: {iou(truth, mask):.1%}"
+        steps.append(Step(overlay(image, mask, session.clicks), caption))
+    return steps
+
+
+def scripted_steps(
+    runtime: Runtime,
+    image: NDArray[np.uint8],
+    clicks: Sequence[Click],
+    *,
+    start: NDArray[np.bool_] | None = None,
+) -> list[Step]:
+    """A session (of the app's protocol) of given clicks on a photo without a true mask.
+
+    Args: as `simulated_steps`.
+    """
+    session = InteractiveSession(runtime)
+    session.set_image(image)
+    steps = [Step(image, "photo")]
+    if start is not None:
+        session.set_mask(start.astype(np.float32))
+        steps = [Step(overlay(image, start), "external mask")]
+    for number, click in enumerate(clicks, start=1):
+        session.click(click.row, click.column, positive=click.positive)
+        steps.append(Step(overlay(image, session.mask, session.clicks), str(number)))
+    return steps
+
+
+def damaged(truth: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """A plausible bad mask: the object's lower end is missing, a disk at its right is too much.
+
+    Args:
+        truth: integers [H, W]: 1 object.
+
+    Returns:
+        bool [H, W]; empty where there is no object.
+    """
+    mask = truth == 1
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return mask
+    top, bottom = int(rows[0]), int(rows[-1])
+    damaged_mask = mask.copy()
+    damaged_mask[bottom - round(DAMAGE * (bottom - top)) :] = False
+    columns = np.flatnonzero(mask.any(axis=0))
+    radius = max(3, (int(columns[-1]) - int(columns[0])) // 6)
+    disk = np.zeros(mask.shape, np.uint8)
+    cv2.circle(disk, (int(columns[-1]), top + radius), radius, (1,), cv2.FILLED)
+    return damaged_mask | disk.astype(bool)
+
+
+def draw_gallery(rows: Sequence[Sequence[Step]], path: Path) -> None:
+    """One row of pictures per session; the format goes by the suffix of `path`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    require("matplotlib", extra="report")
+    from matplotlib.figure import Figure
+
+    columns = max(len(row) for row in rows)
+    heights = [max(s.picture.shape[0] / s.picture.shape[1] for s in row) for row in rows]
+    figure = Figure(
+        figsize=(columns * PICTURE_INCHES, sum(h * PICTURE_INCHES + 0.3 for h in heights)),
+        layout="constrained",
+    )
+    panels = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
+    for line, row in zip(panels, rows, strict=True):
+        for panel in line:
+            panel.set_axis_off()
+        for panel, step in zip(line, row, strict=False):
+            panel.imshow(step.picture)
+            panel.set_title(step.caption, fontsize="medium")
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,196 @@
+"""The paper's Tables 1 to 7: what was measured beside what was published.
+
+A measured file stands in a row when its label is the row's name: that of a published checkpoint
+("coco_lvis_h18s_itermask.pth") or of a training recipe ("ablation-loss-bce"), with any suffix.
+Table 7 also lists every other file that was measured.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..published import published
+from ..results import FlopsResults, NocResults, NocRun, Results
+
+UNMEASURED = "—"
+RUNTIME_ORDER = ("pytorch", "onnx", "tflite", "coreml")
+NO_FIGURES = "Measured; the published figures of this table are not in the data file."
+DEFAULT_COLUMNS = (
+    ("GrabCut", "NoC20@85"),
+    ("GrabCut", "NoC20@90"),
+    ("Berkeley", "NoC20@90"),
+    ("SBD", "NoC20@85"),
+    ("SBD", "NoC20@90"),
+    ("DAVIS", "NoC20@85"),
+    ("DAVIS", "NoC20@90"),
+    ("PascalVOC", "NoC20@85"),
+    ("COCO_MVal", "NoC20@90"),
+)
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """One table.
+
+    Attributes:
+        number: in the paper.
+        title: its subject.
+        header: column names.
+        rows: cells as text; "—" where nothing was measured or is known.
+        note: one sentence about sources; may be empty.
+    """
+
+    number: int
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in it was measured or is known."""
+        return all(cell == UNMEASURED for row in self.rows for cell in row[2:])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "table": self.number,
+            "title": self.title,
+            "header": list(self.header),
+            "rows": [list(row) for row in self.rows],
+            "note": self.note,
+        }
+
+
+def paper_tables(results: Sequence[Results], rows: Mapping[str, str]) -> list[PaperTable]:
+    """Tables 1 to 7.
+
+    Args:
+        results: of `bench noc` and `bench flops`; others are not used.
+        rows: name of a row → label of the measured file that belongs there, beyond the rule of
+            the module.
+    """
+    runs = _Runs(results, rows)
+    tables = [_ablation(each, runs) for each in published()["ablations"]]
+    tables += [_table_4(results), _table_7(runs)]
+    return sorted(tables, key=lambda table: table.number)
+
+
+class _Runs:
+    """Measured files by normalised label and benchmark."""
+
+    def __init__(self, results: Sequence[Results], rows: Mapping[str, str]) -> None:
+        self.by_label: dict[str, list[NocRun]] = {}
+        for result in results:
+            if isinstance(result, NocResults):
+                for run in result.reports:
+                    self.by_label.setdefault(run.file, []).append(run)
+        self.rows = {row_name(name): label for name, label in rows.items()}
+
+    def label_of(self, row: str) -> str | None:
+        """Of the file that belongs in a row; of several runtimes the first in `RUNTIME_ORDER`."""
+        if row in self.rows:
+            return self.rows[row] if self.rows[row] in self.by_label else None
+        labels = [label for label in self.by_label if row_name(label) == row]
+        return min(labels, key=self._rank, default=None)
+
+    def _rank(self, label: str) -> tuple[int, str]:
+        runtime = self.by_label[label][0].runtime
+        order = RUNTIME_ORDER.index(runtime) if runtime in RUNTIME_ORDER else len(RUNTIME_ORDER)
+        return order, label
+
+    def measured(self, label: str | None, benchmark: str, noc: str) -> float | None:
+        for run in self.by_label.get(label or "", []):
+            if run.benchmark == benchmark and run.objects == run.objects_in_benchmark:
+                for entry in run.noc:
+                    if entry.name == noc:
+                        return entry.mean
+        return None
+
+
+def row_name(label: str) -> str:
+    """ "Ablation-Loss-BCE-dynamic.onnx" → "ablation_loss_bce"."""
+    name = label.rsplit("/", 1)[-1]
+    for suffix in (".pth", ".safetensors", ".onnx", ".tflite", ".mlpackage"):
+        name = name.removesuffix(suffix)
+    name = name.removesuffix("-dynamic")
+    return name.lower().replace("-", "_")
+
+
+def _ablation(table: dict[str, Any], runs: _Runs) -> PaperTable:
+    rows = []
+    for row in table["rows"]:
+        label = runs.label_of(row["recipe"])
+        cells = [_number(runs.measured(label, *column)) for column in DEFAULT_COLUMNS]
+        rows.append((row["name"], row["recipe"], *cells))
+    header = ("row", "recipe or label", *(f"{b} {n}" for b, n in DEFAULT_COLUMNS))
+    return PaperTable(table["table"], table["title"], header, tuple(rows), NO_FIGURES)
+
+
+def _table_4(results: Sequence[Results]) -> PaperTable:
+    measured = {
+        (model.model, model.decoder_channels): model
+        for result in results
+        if isinstance(result, FlopsResults) and result.size == published()["flops"]["size"]
+        for model in result.models
+    }
+    rows = []
+    for row in published()["flops"]["rows"]:
+        model = measured.get((row["model"], row["decoder_channels"]))
+        rows.append(
+            (
+                row["model"],
+                UNMEASURED if model is None else f"{model.all_parameters / 1e6:.2f} M",
+                UNMEASURED if model is None else f"{model.published_flops / 1e9:.2f}",
+                f"{row['flops'] / 1e9:.2f}",
+            )
+        )
+    header = ("network", "parameters", "GFLOPs at 400×400", "published")
+    return PaperTable(4, "Parameters and FLOPs", header, tuple(rows), _source("flops"))
+
+
+def _table_7(runs: _Runs) -> PaperTable:
+    noc = published()["noc"]
+    columns = [tuple(column.split(" ")) for column in noc["columns"]]
+    rows = []
+    used = set()
+    for row in noc["rows"]:
+        label = runs.label_of(row["checkpoint"])
+        used.add(label)
+        cells = [
+            f"{_number(runs.measured(label, *column))} / {value:.2f}"
+            for column, value in zip(columns, row["values"], strict=True)
+        ]
+        rows.append((row["checkpoint"], row["training"], *cells))
+    for label in runs.by_label:
+        if label not in used:
+            cells = [
+                f"{_number(runs.measured(label, *column))} / {UNMEASURED}" for column in columns
+            ]
+            rows.append((label, UNMEASURED, *cells))
+    header = ("model", "trained on", *noc["columns"])
+    note = f"Measured / published. {_source('noc')}"
+    return PaperTable(7, "Comparison on all benchmarks", header, tuple(rows), note)
+
+
+def _source(part: str) -> str:
+    values = published()
+    return f"Published: {values['sources'][values[part]['source']]}."
+
+
+def _number(value: float | None) -> str:
+    return UNMEASURED if value is None else f"{value:.2f}"
+
+
+def as_markdown(tables: Sequence[PaperTable]) -> str:
+    """All tables as one Markdown text."""
+    parts = ["# The paper's tables, measured again\n"]
+    for table in tables:
+        lines = [table.header, tuple("---" for _ in table.header), *table.rows]
+        text = "".join(f"| {' | '.join(map(_escape, cells))} |\n" for cells in lines)
+        parts.append(f"## Table {table.number}: {table.title}\n\n{text}\n{table.note}\n")
+    return "\n".join([*parts, f"{published()['ablations_note']}\n"])
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -1,0 +1,267 @@
+"""Results files of the bench commands, read back and checked: they may come from anybody.
+
+Only what the readers here declare is taken over; a file with anything missing or of another type
+is refused as a whole, so that no page or table has to guess.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ritm_edge.errors import InputFileError
+from ritm_edge.files import existing_file
+from ritm_edge.untrusted_json import parse_long_json
+
+MAX_BYTES = 1 << 28
+KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Time = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Machine(_Values):
+    """See `machine.describe_machine`."""
+
+    cpu: str | None = None
+    usable_cores: Count | None = None
+    memory_bytes: Count | None = None
+    os: str | None = None
+
+
+class _Measured(_Values):
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+
+
+class Difference(_Values):
+    """Against the first file on the same benchmark."""
+
+    to: str
+    mean: float
+    interval: list[float] = Field(min_length=2, max_length=2)
+
+
+class Noc(_Values):
+    """One threshold; see `noc_report`."""
+
+    name: str
+    iou: float
+    max_clicks: Annotated[int, Field(ge=1)]
+    mean: float
+    interval: list[float] = Field(min_length=2, max_length=2)
+    at_limit_published: Count
+    never_reached: Count
+    difference: Difference | None = None
+
+
+class ZoomInSettings(_Values):
+    """As `ritm_edge.zoom_in.ZoomIn`."""
+
+    target_size: Side | list[Side]
+    skip_clicks: int
+    expansion: float
+    min_crop: float
+    recompute_iou: float
+    threshold: float
+
+
+class NocSettings(_Values):
+    """As `ritm_edge.evaluation.EvaluationSettings`."""
+
+    max_clicks: Annotated[int, Field(ge=1, le=10_000)]
+    target_iou: float
+    flip: bool
+    threshold: float
+    zoom_in: ZoomInSettings | None
+    fit: str | None = None
+    click_limit: Annotated[int, Field(ge=1)] | None = None
+
+
+class ObjectResult(_Values):
+    """One object: IoU after each click (None without any), and (row, column, positive)."""
+
+    name: str
+    ious: list[Share | None] = Field(min_length=1)
+    clicks: list[list[float | bool]]
+
+
+class NocRun(_Values):
+    """One file on one benchmark; see `noc_report`."""
+
+    benchmark: str
+    objects: Count
+    objects_in_benchmark: Count
+    file: str
+    runtime: str
+    engine: str | None
+    model: str | None
+    precision: str
+    size: list[Side] | None
+    sha256: str
+    settings: NocSettings
+    noc: list[Noc] = Field(min_length=1)
+    seconds_per_click: Time
+    per_object: list[ObjectResult]
+
+
+class NocResults(_Measured):
+    kind: Literal["ritm-edge noc"]
+    reports: list[NocRun] = Field(min_length=1)
+
+
+class Parity(_Values):
+    """What the export measured against PyTorch."""
+
+    atol: float
+    cases: Count
+    max_abs: float
+    mean_abs: float
+    min_mask_iou: float
+    passed: bool
+
+
+class LatencyRow(_Values):
+    """One file; see `latency.LatencyRow`."""
+
+    path: str
+    runtime: str
+    engine: str | None
+    baseline: bool
+    median_ms: Time
+    p90_ms: Time
+    ratio_to_pytorch: float | None
+    cold_start_ms: Time
+    peak_memory_bytes: Count
+    file_bytes: Count
+    is_device_time: bool
+    parity: Parity | None
+
+
+class LatencySettings(_Values):
+    runs: Count
+    threads: Count | None
+
+
+class LatencyResults(_Measured):
+    size: list[Side] = Field(min_length=2, max_length=2)
+    settings: LatencySettings
+    rows: list[LatencyRow] = Field(min_length=1)
+
+
+class LayerWork(_Values):
+    layers: Count
+    macs: Count
+    flops: Count
+
+
+class FlopsModel(_Values):
+    """One network; see `flops.report`."""
+
+    model: str
+    decoder_channels: Count | None
+    all_parameters: Count
+    published_flops: Count
+    paper_flops: float | None
+    flops: Count
+    kinds: dict[str, LayerWork]
+
+
+class FlopsArtifact(_Values):
+    """One exported graph; see `flops.report`."""
+
+    file: str
+    runtime: str
+    signature: str | None
+    parameters: Count
+    macs: Count
+    flops: Count
+    kinds: dict[str, LayerWork]
+
+
+class FlopsResults(_Measured):
+    kind: Literal["ritm-edge flops"]
+    size: list[Side] = Field(min_length=2, max_length=2)
+    models: list[FlopsModel]
+    artifacts: list[FlopsArtifact]
+
+
+class FitDifference(_Values):
+    mean: float
+    interval: list[float] = Field(min_length=2, max_length=2)
+
+
+class FitAlternative(_Values):
+    """One way to show a crop to a graph of fixed size; see `fit`."""
+
+    name: str
+    agreement: float
+    difference: dict[str, FitDifference | None]
+
+
+class FitResults(_Measured):
+    kind: Literal["ritm-edge fit"]
+    file: str
+    benchmark: str
+    objects: Count
+    alternatives: list[FitAlternative]
+
+
+class ParityResults(Parity):
+    """What `verify --json` prints."""
+
+    artifact: str
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+
+
+Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+
+
+def read_results(path: Path) -> Results:
+    """Read one results file.
+
+    Raises:
+        InputFileError: missing, no JSON, of another kind, or with values of another type.
+    """
+    path = existing_file(path)
+    if path.is_dir() or path.stat().st_size > MAX_BYTES:
+        raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")
+    try:
+        values = parse_long_json(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} is no JSON ({str(error)[:80]}): pass what {KINDS} saved."
+        ) from error
+    try:
+        return _kind_of(values, path).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputFileError(
+            f"{path} does not hold what its kind should ({place[:120]}: {first['msg'][:120]}): "
+            "measure again."
+        ) from error
+
+
+def _kind_of(values: Any, path: Path) -> type[Results]:
+    if isinstance(values, dict):
+        kinds: dict[Any, type[Results]] = {
+            "ritm-edge noc": NocResults,
+            "ritm-edge flops": FlopsResults,
+            "ritm-edge fit": FitResults,
+        }
+        kind = values.get("kind")
+        if isinstance(kind, str) and kind in kinds:
+            return kinds[kind]
+        if kind is None and "rows" in values:
+            return LatencyResults
+        if kind is None and "artifact" in values and "cases" in values:
+            return ParityResults
+    raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")

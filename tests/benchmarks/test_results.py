@@ -1,0 +1,74 @@
+"""Results files are read back as they were written, and hostile ones are refused in a sentence."""
+
+import copy
+import json
+
+import pytest
+
+from ritm_edge.benchmarks.results import FlopsResults, LatencyResults, NocResults, read_results
+from ritm_edge.errors import InputFileError
+
+from ..paths import ROOT
+from .results_files import noc_document, save
+
+
+def test_the_committed_measurements_are_read():
+    folder = ROOT / "docs/results"
+    kinds = {path.stem: type(read_results(path)) for path in folder.glob("*.json")}
+    assert kinds["noc"] is NocResults
+    assert kinds["latency"] is LatencyResults
+    assert kinds["flops"] is FlopsResults
+
+
+def test_values_come_back(tmp_path):
+    results = read_results(save(tmp_path / "noc.json", noc_document()))
+    (run,) = results.reports
+    assert (run.file, run.noc[2].mean, run.settings.flip) == ("model.onnx", 8.15, True)
+    assert run.per_object[1].ious == [0.2, 0.3, None]
+    assert results.machine.cpu == "Test CPU"
+
+
+def wrong(change):
+    document = copy.deepcopy(noc_document())
+    change(document)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        "{}",
+        '{"kind": ["a"]}',
+        '{"kind": "ritm-edge noc"}',
+        '{"rows": 3}',
+        "[" * 10**6,
+        "\x00\xff",
+        wrong(lambda d: d.pop("reports")),
+        wrong(lambda d: d["reports"][0].update(file={"a": 1})),
+        wrong(lambda d: d["reports"][0].update(seconds_per_click="1")),
+        wrong(lambda d: d["reports"][0]["noc"][0].update(mean=float("nan"))),
+        wrong(lambda d: d["reports"][0]["noc"][0].update(interval=[1.0])),
+        wrong(lambda d: d["reports"][0]["per_object"][0].update(ious=[2.0])),
+        wrong(lambda d: d["reports"][0]["settings"].update(max_clicks=10**9)),
+        wrong(lambda d: d["versions"].update(python=3)),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence(tmp_path, text):
+    path = tmp_path / "odd.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputFileError) as caught:
+        read_results(path)
+    assert "odd.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(InputFileError, match="does not exist"):
+        read_results(tmp_path / "none.json")
+    with pytest.raises(InputFileError, match="no results file"):
+        read_results(tmp_path)

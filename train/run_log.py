@@ -22,8 +22,7 @@ class RunLog:
     and, after a validation, {step, validation: {benchmark: {noc@80, …}}}.
 
     Values are means over the steps since the row before (a gradient that overflowed float16 is
-    left out); `data_wait` is the share of the time in
-    which the step had to wait for data.
+    left out); `data_wait` is the share of the time in which the step had to wait for data.
 
     Args:
         path: the file; rows beyond `done` (steps that a resumed run repeats) and a half-written

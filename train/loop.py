@@ -47,6 +47,7 @@ def train(
     validation_progress: ValidationProgress | None = None,
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train as long as `config.schedule` says, alone or in the team that `torchrun` started.
 
@@ -66,8 +67,8 @@ def train(
         config: what to train.
         data: folder with the data sets.
         output: folder, made if it is missing.
-        init: checkpoint whose weights are the start; None starts from scratch. Not read where a
-            run is resumed.
+        init: checkpoint whose weights are the start, or ImageNet weights of the backbone; None
+            starts from scratch. Not read where a run is resumed.
         resume: continue `output/last.pth` if it is there.
         workers: data-loading processes of each process; 0 loads in this one.
         save_every: steps.
@@ -77,6 +78,7 @@ def train(
         validation_progress: likewise, while validating.
         device: torch device; None takes CUDA where there is one.
         stop: asked after every step; True saves a checkpoint and returns early.
+        notice: told, in the leading process, where the weights of a new run are from.
 
     Returns:
         Path of the last checkpoint.
@@ -104,7 +106,7 @@ def train(
 
     with joined_team(device) as team:
         share = team.share(config.data.batch_size)
-        trainer, step, best = _start(config, team, init, last)
+        trainer, step, best = _start(config, team, init, last, notice)
         # Opened now: an output that cannot be written is found before hours of work, not after.
         run = Run(
             config,
@@ -159,12 +161,19 @@ def train(
 
 
 def _start(
-    config: TrainConfig, team: Team, init: Path | None, last: Path
+    config: TrainConfig,
+    team: Team,
+    init: Path | None,
+    last: Path,
+    notice: Callable[[str], None],
 ) -> tuple[Trainer, int, Best | None]:
     """The trainer where the run begins or goes on, its steps so far and its best validation."""
     torch.manual_seed(config.run.seed)
     if not last.exists():
-        return Trainer(new_model(config, init), config, team), 0, None
+        model, origin = new_model(config, init)
+        if team.leads:
+            notice(origin)
+        return Trainer(model, config, team), 0, None
     model, training = restore_model(last, config)
     trainer = Trainer(model, config, team)
     best = restore_trainer(trainer, training, last)

@@ -1,4 +1,4 @@
-"""Where a run starts: random weights, or those of a checkpoint."""
+"""Where a run starts: random weights, a backbone from ImageNet, or a checkpoint."""
 
 import math
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 from torch import nn
 
 from ritm_edge.errors import CheckpointError
-from ritm_edge.model.checkpoint import load_checkpoint
+from ritm_edge.model.checkpoint import is_checkpoint, load_checkpoint, read_content
 from ritm_edge.model.ritm import RitmModel, build_model
 
 from .config import TrainConfig
+from .pretrained import load_backbone
 from .settings import as_dict
 
 
@@ -23,28 +24,41 @@ def initialise(model: RitmModel) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def new_model(config: TrainConfig, init: Path | None) -> RitmModel:
-    """The model of a new run.
+SCRATCH = (
+    "no --init: all weights are random, the run starts from scratch; the published models start "
+    "from ImageNet weights of their backbone"
+)
+
+
+def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
+    """The model of a new run, and in one line where its weights are from.
 
     Args:
         config: which model.
-        init: checkpoint whose weights are the start; None draws them at random.
+        init: a checkpoint of this model, or the ImageNet weights of its backbone; None draws all
+            weights at random.
 
     Raises:
         CheckpointError: `init` cannot be used, or holds another model.
         InputFileError: `init` does not exist.
     """
     wanted = as_dict(config.model)
-    if init is None:
-        model = build_model(**wanted)
-        initialise(model)
-        return model
-    model = load_checkpoint(init, model=config.model.name)
+    if init is not None:
+        content = read_content(init)
+        if is_checkpoint(content):
+            return _whole(init, config), f"{init}: all weights loaded"
+    model = build_model(**wanted)
+    initialise(model)
+    return model, SCRATCH if init is None else load_backbone(model, content, init)
+
+
+def _whole(path: Path, config: TrainConfig) -> RitmModel:
+    model = load_checkpoint(path, model=config.model.name)
     held = model.config.as_dict()
-    for name, value in wanted.items():
+    for name, value in as_dict(config.model).items():
         if held[name] != value:
             raise CheckpointError(
-                f"{init} was trained with {name}={held[name]}, the recipe says {value}: pass "
+                f"{path} was trained with {name}={held[name]}, the recipe says {value}: pass "
                 f"--set model.{name}={held[name]} or another --init."
             )
     return model

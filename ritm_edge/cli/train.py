@@ -55,7 +55,8 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Decides data, augmentation, clicks.")] = None,
     model: Annotated[str | None, typer.Option(help="As hrnet18s or deeplab_r34.")] = None,
     init: Annotated[
-        Path | None, typer.Option(help="Checkpoint whose weights are the start.")
+        Path | None,
+        typer.Option(help="Start from this checkpoint, or from ImageNet weights of the backbone."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --output, if there is one.")
@@ -106,7 +107,7 @@ def command(
         load_recipe(recipe, as_implemented=as_implemented), [*given, *(changes or [])]
     )
     if dry_run or output is None:
-        _print_plan(recipe, config, data, as_json=as_json)
+        _print_plan(recipe, config, data, init, as_json=as_json)
         return
     from ..data import open_benchmark
     from ..train.loop import train
@@ -129,6 +130,7 @@ def command(
             progress=progress,
             validation_progress=progress.validation,
             stop=stopped,
+            notice=print_notice,
         )
     if os.environ.get("RANK", "0") != "0":
         return  # the leading process speaks for all
@@ -170,14 +172,16 @@ def _essence(config: "TrainConfig") -> dict[str, str]:
     return dict(zip(_ESSENCE, values, strict=True))
 
 
-def _print_plan(recipe: str, config: "TrainConfig", data: Path, *, as_json: bool) -> None:
-    from ..model.ritm import build_model
+def _print_plan(
+    recipe: str, config: "TrainConfig", data: Path, init: Path | None, *, as_json: bool
+) -> None:
     from ..train.datasets import find_entries
     from ..train.schedule import run_length
     from ..train.settings import as_dict, flatten
+    from ..train.start import new_model
 
     settings = as_dict(config)
-    model = build_model(**settings["model"])
+    model, origin = new_model(config, init)
     entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))
     counts: dict[str, int] = {}
@@ -190,12 +194,13 @@ def _print_plan(recipe: str, config: "TrainConfig", data: Path, *, as_json: bool
         "steps": length.steps,
     }
     if as_json:
-        print_json({"recipe": recipe, "settings": settings, "data": counts, **run})
+        print_json({"recipe": recipe, "settings": settings, "data": counts, "init": origin, **run})
         return
     rows = [[name, str(value)] for name, value in flatten(settings).items()]
     print_table(["setting", "value"], rows, title=recipe)
     print_table(["data", "photos"], [[name, str(count)] for name, count in counts.items()])
     print_table(["run", "count"], [[name, str(count)] for name, count in run.items()])
+    print_notice(origin)
 
 
 @contextmanager

@@ -60,10 +60,8 @@ def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Content of a checkpoint file: at least `config` and `state_dict` (float32 tensors)."""
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    if not isinstance(content, Mapping) or not {"config", "state_dict"} <= content.keys():
+    content = read_content(path)
+    if not is_checkpoint(content):
         raise CheckpointError(
             f"{path} is not a checkpoint with 'config' and 'state_dict': pass one saved by "
             "ritm-edge train or published by the RITM authors."
@@ -73,6 +71,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: re-export it.")
     widened = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     return {**content, "state_dict": widened}
+
+
+def is_checkpoint(content: Any) -> bool:
+    """Whether the content of a file is that of one of our models."""
+    return isinstance(content, Mapping) and {"config", "state_dict"} <= content.keys()
+
+
+def read_content(path: Path) -> Any:
+    """Whatever a `.pth` or `.safetensors` file holds; no code of it is executed.
+
+    Raises:
+        CheckpointError: unsafe, truncated or another kind of file.
+        InputFileError: the file does not exist.
+    """
+    path = existing_file(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
 
 
 def _read_pickle(path: Path) -> Any:
@@ -103,6 +119,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."
         ) from error
+    if config is None:  # another program's file
+        return {"state_dict": state, "metadata": metadata}
     return {"config": config, "state_dict": state, "metadata": metadata}
 
 

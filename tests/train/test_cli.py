@@ -45,6 +45,7 @@ def test_a_run_says_where_the_result_is_and_what_comes_next(photos, tmp_path):
     result = invoke("--data", photos, "--output", output, *SMALL, "--seed", 5, "--lr", 0.002)
     assert result.exit_code == 0, result.output
     assert "step 3/3" in result.stderr
+    assert "starts from scratch" in result.stderr
     assert f"ritm-edge export --checkpoint {output / WEIGHTS}" in result.stderr
     saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)["training"]["config"]
     assert saved["augmentation"]["crop"] == [32, 32]

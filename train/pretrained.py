@@ -1,0 +1,94 @@
+"""Backbones from ImageNet: HRNet's official classification checkpoints, torchvision's ResNets."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ritm_edge.errors import CheckpointError
+from ritm_edge.model.ritm import RitmModel
+
+HRNET_PREFIX, DEEPLAB_PREFIX = "feature_extractor.", "feature_extractor.backbone."
+# The parts of a classification network that a segmentation network has as well.
+BACKBONE = re.compile(r"(conv1|bn1|conv2|bn2|layer\d|transition\d|stage\d)\.")
+# DeepLabV3+ on ResNet-50 has the wide stem of three convolutions, torchvision's a single one.
+WIDE_STEM = re.compile(r"(conv1|bn1|layer1\.0\.conv1|layer1\.0\.downsample\.0)\.")
+COUNTER = "num_batches_tracked"  # absent in old files, and without effect here
+
+
+def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
+    """Copy the backbone of an ImageNet checkpoint into `model`, by the names of its tensors.
+
+    Args:
+        model: changed in place; what the file has no weights for stays as it is.
+        content: of the file: names to tensors, alone or under "state_dict" or "model".
+        path: for messages.
+
+    Returns:
+        What was loaded and what was not, in one line.
+
+    Raises:
+        CheckpointError: the file is of another network; the message names tensors that differ.
+    """
+    state = _tensors(content, path)
+    deeplab = model.config.name.startswith("deeplab")
+    prefix = DEEPLAB_PREFIX if deeplab else HRNET_PREFIX
+    own = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in model.state_dict().items()
+        if name.startswith(prefix) and BACKBONE.match(name.removeprefix(prefix))
+    }
+    wanted = {name: tensor for name, tensor in own.items() if not name.endswith(COUNTER)}
+    fitting = [n for n, t in wanted.items() if n in state and state[n].shape == t.shape]
+    differing = wanted.keys() - set(fitting)
+    stem = {name for name in differing if deeplab and WIDE_STEM.match(name)}
+    wide = stem if _has_wide_stem(wanted) else set()
+    surplus = {n for n in state if BACKBONE.match(n) and n not in own}
+    if wide:
+        surplus = {name for name in surplus if not WIDE_STEM.match(name)}
+    problems = sorted(differing - wide) + sorted(surplus)
+    if problems or not fitting:
+        raise CheckpointError(
+            f"{path} is not the ImageNet checkpoint of {model.config.name}: {len(problems)} of "
+            f"its tensors are missing, of another shape or too many ({', '.join(problems[:3])}, "
+            "…); pass the file of that network, or a checkpoint of ritm-edge."
+        )
+    with torch.no_grad():
+        for name in fitting:
+            wanted[name].copy_(state[name])
+    ignored = sorted({name.split(".")[0] for name in state if name not in own} - {"conv1"})
+    fresh = sorted(
+        {
+            ".".join(name.removeprefix(prefix).split(".")[:1])
+            for name in model.state_dict()
+            if name.removeprefix(prefix) not in own
+        }
+    )
+    fresh += sorted({name.split(".")[0] for name in wide})
+    return (
+        f"{path}: {len(fitting)} tensors of the backbone loaded; "
+        f"not used: {', '.join(ignored) or 'nothing'}; starting at random: {', '.join(fresh)}"
+    )
+
+
+def _has_wide_stem(wanted: Mapping[str, Tensor]) -> bool:
+    return "conv1.0.weight" in wanted
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Names without the prefixes that training wrappers leave."""
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    named = isinstance(content, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
+    if not named or not content:
+        raise CheckpointError(
+            f"{path} does not map names to tensors: pass a checkpoint of ritm-edge or the "
+            "ImageNet weights of the backbone."
+        )
+    return {re.sub(r"^(module\.)?(model\.)?", "", name): t for name, t in content.items()}

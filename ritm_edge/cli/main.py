@@ -14,6 +14,7 @@ from . import (
     bench_flops,
     bench_noc,
     bench_paper,
+    curve,
     data,
     data_coco_lvis,
     export,
@@ -52,6 +53,7 @@ def root(
 
 
 app.command("train")(train.command)
+app.command("curve")(curve.command)
 app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)

@@ -1,0 +1,142 @@
+"""Loss, IoU and number of clicks over a run, drawn from its log."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.errors import InputFileError, UsageError
+from ritm_edge.files import atomic_output, existing_file
+from ritm_edge.optional import require
+
+from .run_log import LOG, read_rows
+from .validation import SELECTING
+
+SUFFIXES = (".png", ".svg", ".pdf")
+SMOOTHED_ROWS = 15
+
+
+@dataclass
+class Curves:
+    """Points (step, value) of a run whose legs follow each other.
+
+    Attributes:
+        loss, iou: of training.
+        noc: benchmark → NoC@90, sorted by step.
+        ends: steps where a leg ended and the next began.
+    """
+
+    loss: list[tuple[int, float]] = field(default_factory=list)
+    iou: list[tuple[int, float]] = field(default_factory=list)
+    noc: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+
+
+def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None) -> Curves:
+    """Join the logs of the legs of a run.
+
+    Args:
+        logs: files `log.jsonl` or folders that hold one, in the order of training; the steps of
+            each count on from the last of the one before.
+        reports: step, counted over all legs → JSON of `ritm-edge bench noc -o`, for checkpoints
+            that were evaluated by hand.
+
+    Raises:
+        InputFileError: a file that is missing, or holds nothing to draw.
+    """
+    curves = Curves()
+    offset = 0
+    for path in logs:
+        rows = read_rows(existing_file(path / LOG if path.is_dir() else path))
+        if not rows:
+            raise InputFileError(f"{path} has no rows: pass the log.jsonl of a training run.")
+        for row in rows:
+            _add_row(curves, row, offset)
+        offset += max(row["step"] for row in rows)
+        curves.ends.append(offset)
+    curves.ends.pop()
+    for step, path in (reports or {}).items():
+        for name, value in _report(existing_file(path)).items():
+            curves.noc.setdefault(name, []).append((step, value))
+    for points in curves.noc.values():
+        points.sort()
+    if not curves.loss:
+        raise InputFileError(f"{logs[0]} has no loss: pass the log.jsonl of a training run.")
+    return curves
+
+
+def _add_row(curves: Curves, row: dict[str, Any], offset: int) -> None:
+    step = row["step"] + offset
+    for name, points in (("loss", curves.loss), ("iou", curves.iou)):
+        if _is_number(row.get(name)):
+            points.append((step, float(row[name])))
+    validation = row.get("validation")
+    if isinstance(validation, dict):
+        for name, values in validation.items():
+            if isinstance(values, dict) and _is_number(values.get(SELECTING)):
+                curves.noc.setdefault(name, []).append((step, float(values[SELECTING])))
+
+
+def _report(path: Path) -> dict[str, float]:
+    try:
+        return {
+            report["benchmark"]: float(summary["mean"])
+            for report in json.loads(path.read_text())
+            for summary in report["noc"]
+            if abs(summary["iou"] - 0.9) < 1e-6
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputFileError(
+            f"{path} is no report of NoC: write it with ritm-edge bench noc -o."
+        ) from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def draw_curves(curves: Curves, output: Path) -> None:
+    """Draw loss, IoU and, where there is any, NoC@90 above each other.
+
+    Args:
+        curves: from `read_curves`.
+        output: .png, .svg or .pdf.
+
+    Raises:
+        UsageError: another suffix.
+        MissingExtraError: matplotlib is not installed.
+        OutputFileError: `output` cannot be written.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output} is no picture: end its name in {', '.join(SUFFIXES)}.")
+    require("matplotlib", extra="train")
+    from matplotlib.figure import Figure
+
+    rows = 3 if curves.noc else 2
+    figure = Figure(figsize=(7.5, 2.3 * rows), layout="constrained", dpi=110)
+    axes = figure.subplots(rows, 1, sharex=True)
+    for axis, name, points in ((axes[0], "loss", curves.loss), (axes[1], "IoU", curves.iou)):
+        steps = [step for step, _ in points]
+        values = [value for _, value in points]
+        axis.plot(steps, values, color="0.8", linewidth=0.8)
+        axis.plot(steps, _smooth(values), color="tab:blue", linewidth=1.5)
+        axis.set_ylabel(f"{name} (training)")
+    if curves.noc:
+        for name, points in sorted(curves.noc.items()):
+            axes[2].plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
+        axes[2].set_ylabel("NoC20@90 (validation)")
+        axes[2].legend()
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        for end in curves.ends:
+            axis.axvline(end, color="0.5", linestyle="--", linewidth=0.8)
+    axes[-1].set_xlabel("optimiser step")
+    with atomic_output(output) as temporary:
+        figure.savefig(temporary)
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Mean over the last rows."""
+    windows = (values[max(0, end - SMOOTHED_ROWS) : end] for end in range(1, len(values) + 1))
+    return [sum(window) / len(window) for window in windows]

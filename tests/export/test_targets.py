@@ -16,6 +16,7 @@ from ritm_edge.errors import (
     ShapeError,
     UsageError,
 )
+from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
 from ritm_edge.export import pipeline
 from ritm_edge.export.pipeline import Exported, export_model
 from ritm_edge.export.registry import all_targets, find_target
@@ -23,6 +24,7 @@ from ritm_edge.export.target import Target
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.parity import compare, parity_cases
 from ritm_edge.runtimes.base import runtime_suffixes
+from ritm_edge.zoom_in import ZoomIn
 
 from ..runtimes import tiny_info, tiny_reference
 
@@ -153,14 +155,42 @@ def test_a_model_without_previous_mask(target, tmp_path):
     assert open_runtime(item.path).spec.input_names == ("image", "clicks")
 
 
-def test_a_dynamic_artifact_takes_any_size(tmp_path):
-    spec = IOSpec(max_clicks=2)
-    target = find_target("onnx")
-    item = export_model(tiny_reference(), tiny_info(spec, "onnx"), target, tmp_path / "tiny.onnx")
-    assert len({case.name.split()[-1] for case in item.parity.cases}) == 2
-    inputs = {"image": np.zeros((1, 3, 37, 101)), "clicks": -np.ones((1, 4, 3))}
-    mask = open_runtime(item.path).run(inputs)
+@pytest.fixture(scope="module")
+def dynamic(tmp_path_factory) -> Exported:
+    spec = IOSpec(max_clicks=4)
+    path = tmp_path_factory.mktemp("dynamic") / "tiny.onnx"
+    return export_model(tiny_reference(), tiny_info(spec, "onnx"), find_target("onnx"), path)
+
+
+def test_a_dynamic_artifact_takes_any_size(dynamic):
+    assert len({case.name.split()[-1] for case in dynamic.parity.cases}) == 2
+    inputs = {"image": np.zeros((1, 3, 37, 101)), "clicks": -np.ones((1, 8, 3))}
+    mask = open_runtime(dynamic.path).run(inputs)
     assert mask["mask"].shape == (1, 1, 37, 101)
+
+
+@pytest.mark.parametrize(("flip", "zoom_in"), [(True, ZoomIn(160)), (False, None)])
+def test_an_evaluation_clicks_through_a_dynamic_artifact_as_through_pytorch(dynamic, flip, zoom_in):
+    settings = EvaluationSettings(max_clicks=4, flip=flip, zoom_in=zoom_in)
+    artifact = open_runtime(dynamic.path)
+    for seed in range(2):
+        expected = evaluate_sample(tiny_reference(), Square(seed), settings)
+        found = evaluate_sample(artifact, Square(seed), settings)
+        assert found.clicks == expected.clicks
+        assert np.allclose(found.ious, expected.ious, atol=1e-3)
+
+
+class Square:
+    """A photo of noise with a square as its object."""
+
+    def __init__(self, seed: int) -> None:
+        self.name, self.seed = str(seed), seed
+
+    def load(self):
+        image = np.random.default_rng(self.seed).integers(0, 256, (90, 140, 3), dtype=np.uint8)
+        truth = np.zeros((90, 140), np.int32)
+        truth[20:60, 30 + 20 * self.seed : 80] = 1
+        return image, truth
 
 
 @pytest.mark.parametrize("target", [p for p in TARGETS if p.values[0].convert_dynamic is None])

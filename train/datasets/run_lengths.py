@@ -9,6 +9,7 @@ from ritm_edge.errors import DatasetError
 from ritm_edge.optional import require
 
 Rle = dict[str, Any]
+MAX_GROUPS = 7  # of five bits: more than any photo has pixels
 MAX_COORDINATE = 100_000  # the rasteriser's memory grows with the length of an edge
 
 
@@ -74,37 +75,37 @@ def _whole(count: Any) -> int:
 
 
 def _checked(rle: Rle) -> Rle:
-    """The C decoder trusts its input: let compressed counts add up before it sees them."""
+    """The C decoder leaves what the counts do not reach as it was in memory: let them add up."""
     text = rle["counts"]
     data = text.encode("ascii") if isinstance(text, str) else bytes(text)
     height, width = rle["size"]
-    if sum(_unpacked(data)) != height * width:
+    if unpacked(data).sum() != height * width:
         raise ValueError("run lengths that do not fill the photo")
     return {"size": [height, width], "counts": data}
 
 
-def _unpacked(data: bytes) -> list[int]:
-    """Counts of the compressed form: groups of five bits, differences to the count before last."""
-    counts: list[int] = []
-    position = 0
-    while position < len(data):
-        value = shift = 0
-        more = True
-        while more:
-            if position >= len(data) or shift > 30:
-                raise ValueError("a cut run length")
-            group = data[position] - 48
-            if not 0 <= group < 64:
-                raise ValueError("a character that is no run length")
-            value |= (group & 31) << shift
-            more = bool(group & 32)
-            position += 1
-            shift += 5
-            if not more and group & 16:
-                value |= -1 << shift
-        if len(counts) > 2:
-            value += counts[-2]
-        if value < 0:
-            raise ValueError("a negative run length")
-        counts.append(value)
-    return counts
+def unpacked(data: bytes) -> NDArray[np.int64]:
+    """Run lengths of the compressed form.
+
+    Each number is written in groups of five bits, lowest first, a sixth bit telling that another
+    group follows; from the fourth on it is the difference to the number before the last.
+
+    Raises:
+        ValueError: no such text, or a negative length.
+    """
+    groups = np.frombuffer(data, np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero((groups & 32) == 0)
+    if not groups.size or groups.min() < 0 or groups.max() > 63 or groups[-1] & 32:
+        raise ValueError("text that is no run lengths")
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    sizes = ends - starts + 1
+    if sizes.max() > MAX_GROUPS:
+        raise ValueError("a run length beyond all bounds")
+    places = np.arange(groups.size) - np.repeat(starts, sizes)
+    values = np.add.reduceat((groups & 31) << (5 * places), starts)
+    values -= np.where(groups[ends] & 16, 1 << (5 * sizes), 0)
+    for chain in (values[1::2], values[2::2]):
+        np.cumsum(chain, out=chain)
+    if values.min() < 0:
+        raise ValueError("a negative run length")
+    return values

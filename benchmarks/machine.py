@@ -10,7 +10,7 @@ from typing import Any
 
 from ritm_edge.artifact import tool_versions
 
-PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools")
+PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools", "openvino")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -8,16 +8,9 @@ from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 
 from ..onnx_graph import export_onnx
-from ..onnx_precision import convert_fp16, convert_int8, convert_int8_dynamic
+from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8, convert_int8_dynamic
 from ..precision import FP16, FP16_TASK, INT8, INT8_DYNAMIC, INT8_TASK, ReducedPrecision
 from ..target import Target
-
-# One vector per image and one output channel: next to nothing to compute, and the first three of
-# the measured list of sensitive layers.
-KEEP_FLOAT = (
-    "feature_extractor.ocr_distri_head.object_context_block",
-    "feature_extractor.cls_head",
-)
 
 
 def stamp(path: Path, text: str) -> None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def command(
     target: Annotated[
         list[str],
-        typer.Option("--target", "-t", help="onnx, tflite or coreml; repeat for several."),
+        typer.Option(
+            "--target", "-t", help="onnx, tflite, coreml or openvino; repeat for several."
+        ),
     ],
     checkpoint: Annotated[
         Path | None,

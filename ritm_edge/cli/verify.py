@@ -17,7 +17,7 @@ OBJECTS = 20  # of --objects
 
 
 def command(
-    artifact: Annotated[Path, typer.Argument(help=".onnx, .tflite or .mlpackage")],
+    artifact: Annotated[Path, typer.Argument(help=".onnx, .tflite, .mlpackage or .openvino")],
     checkpoint: Annotated[
         Path | None,
         typer.Option("--checkpoint", help="What it should equal; default: the embedded weights."),

@@ -17,7 +17,7 @@ class PaintedGraph(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.model: RitmModel = tiny_model()
-        self.features = nn.Conv2d(6, 8, 3, stride=2, padding=1)
+        self.features = nn.Conv2d(6, 8, 3, padding=1)
         self.head = nn.Conv2d(8, 1, 1)
 
     def forward(self, image: Tensor, clicks: Tensor, prev_mask: Tensor) -> Tensor:

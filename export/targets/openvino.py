@@ -1,0 +1,97 @@
+"""OpenVINO: its intermediate representation, read from our ONNX graph of the same precision."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ritm_edge.errors import ConversionError
+from ritm_edge.files import atomic_output
+from ritm_edge.openvino_file import OpenVinoFile
+from ritm_edge.parity import FP32_TOLERANCE
+from ritm_edge.runtimes.openvino import import_openvino
+
+from ..onnx_graph import export_onnx, first_line
+from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8
+from ..precision import FP16, FP16_TASK, INT8, INT8_TASK, Numerics, ReducedPrecision
+from ..target import Target
+
+
+def convert(
+    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
+) -> None:
+    """Write an .openvino file of static shape; args as `export_onnx`.
+
+    Raises:
+        ConversionError: a converter failed.
+        MissingExtraError: OpenVINO is not installed.
+    """
+    _through_onnx(lambda source: export_onnx(graph, example, output_names, source), path)
+
+
+def _fp16(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    numerics: Numerics,
+) -> None:
+    _through_onnx(lambda source: convert_fp16(graph, example, output_names, source, numerics), path)
+
+
+def _int8(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    numerics: Numerics,
+) -> None:
+    _through_onnx(lambda source: convert_int8(graph, example, output_names, source, numerics), path)
+
+
+def _through_onnx(write_onnx: Callable[[Path], None], path: Path) -> None:
+    # Through the core's reader, not `openvino.convert_model`, whose telemetry reports conversions.
+    openvino = import_openvino()
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-openvino-") as folder:
+        source, graph, weights = (Path(folder, n) for n in ("m.onnx", "m.xml", "m.bin"))
+        write_onnx(source)
+        try:
+            # What should be half precision is already; compressing here would take the clicks too.
+            model = openvino.Core().read_model(source)
+            openvino.save_model(model, graph, compress_to_fp16=False)
+        except Exception as error:  # any converter exception is a failed conversion
+            raise ConversionError(
+                f"OpenVINO could not read the ONNX graph ({type(error).__name__}: "
+                f"{first_line(error)}): check that openvino has the version of constraints.txt."
+            ) from error
+        with atomic_output(path) as temporary:
+            OpenVinoFile(graph.read_bytes(), weights.read_bytes()).write(temporary)
+
+
+def stamp(path: Path, text: str) -> None:
+    """Write the self-description into the file.
+
+    Raises:
+        ArtifactError: `path` is damaged or no .openvino file.
+    """
+    file = OpenVinoFile.read(path)._replace(description=text)
+    with atomic_output(path) as temporary:
+        file.write(temporary)
+
+
+TARGETS = (
+    Target(
+        name="openvino",
+        suffix=".openvino",
+        extra="openvino",
+        tolerance=FP32_TOLERANCE,
+        packages=("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "openvino"),
+        convert=convert,
+        stamp=stamp,
+        precisions={
+            FP16: ReducedPrecision(_fp16, FP16_TASK),
+            INT8: ReducedPrecision(_int8, INT8_TASK, calibrated=True, keep_float=KEEP_FLOAT),
+        },
+    ),
+)

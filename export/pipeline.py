@@ -16,7 +16,7 @@ from ritm_edge.files import atomic_output, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.labelled_photos import sample_objects
 from ritm_edge.model.checkpoint import checkpoint_hash
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.parity import ParityReport, compare, parity_cases
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.runtimes.pytorch import PytorchRuntime
@@ -25,6 +25,7 @@ from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 from .calibration import Calibration, record_calibration
 from .precision import FP32, Demand, Numerics, ReducedPrecision
 from .registry import find_precision
+from .rewrites import rewrite
 from .target import Convert, Target
 
 Stage = Callable[[str], None]
@@ -39,6 +40,7 @@ class Exported:
         path: the file or folder.
         megabytes: size on disk, 10⁶ bytes.
         seconds: conversion time, without verification.
+        rewrites: names of the passes that changed the graph; empty for the literal one.
         parity: differences from PyTorch; fp32 passed it, other precisions only report them.
         task: what decided about a precision below fp32; None for fp32.
     """
@@ -47,14 +49,24 @@ class Exported:
     path: Path
     megabytes: float
     seconds: float
+    rewrites: tuple[str, ...]
     parity: ParityReport
     task: TaskReport | None = None
 
 
-def artifact_name(model: str, spec: IOSpec, target: Target, precision: str = FP32) -> str:
-    """File name that tells artifacts of different sizes and precisions apart."""
+def artifact_name(
+    model: str,
+    spec: IOSpec,
+    target: Target,
+    precision: str = FP32,
+    rewrites: Sequence[str] | None = None,
+) -> str:
+    """File name that tells sizes and precisions apart, and a literal graph from the default."""
     size = "dynamic" if spec.size is None else f"{spec.height}x{spec.width}"
-    return "-".join((model, size, *([] if precision == FP32 else [precision]))) + target.suffix
+    marks = [] if precision == FP32 else [precision]
+    if rewrites is not None and not rewrites:
+        marks.append("literal")
+    return "-".join((model, size, *marks)) + target.suffix
 
 
 def export_checkpoint(
@@ -66,6 +78,7 @@ def export_checkpoint(
     model: str | None = None,
     precision: str = FP32,
     demand: Demand | None = None,
+    rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
 ) -> Exported:
@@ -80,6 +93,8 @@ def export_checkpoint(
         model: expected model name; None accepts any.
         precision: "fp32" or one of `target.precisions`.
         demand: how to reach and judge a precision below fp32; None takes the defaults.
+        rewrites: names of exact rewrites to apply to the graph before it is converted; None takes
+            those that win on the target, an empty sequence makes the literal graph.
         photos: uint8 RGB photos to verify on, beside the synthetic cases.
         stage: told what is being done.
 
@@ -96,7 +111,7 @@ def export_checkpoint(
             "checkpoint of that model."
         )
     spec = replace(spec, prev_mask=config.prev_mask)
-    path = output / artifact_name(config.name, spec, target, precision)
+    path = output / artifact_name(config.name, spec, target, precision, rewrites)
     info = ArtifactInfo(
         model=config.as_dict(),
         io=spec,
@@ -105,7 +120,16 @@ def export_checkpoint(
         checkpoint_sha256=checkpoint_hash(checkpoint),
         tool_versions=tool_versions(*target.packages),
     )
-    return export_model(reference, info, target, path, demand=demand, photos=photos, stage=stage)
+    return export_model(
+        reference,
+        info,
+        target,
+        path,
+        demand=demand,
+        rewrites=rewrites,
+        photos=photos,
+        stage=stage,
+    )
 
 
 def export_model(
@@ -115,6 +139,7 @@ def export_model(
     path: Path,
     *,
     demand: Demand | None = None,
+    rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
 ) -> Exported:
@@ -125,11 +150,15 @@ def export_model(
     demand = demand or Demand()
     reduced = find_precision(target, info.precision)
     _require_size(info.io, target, reduced)
+    if rewrites is None:
+        rewrites = reduced.rewrites if reduced else target.rewrites
     with atomic_output(path) as temporary:
         convert, info = _converter(target, info, reduced, demand, reference, stage)
         stage("converting")
         started = time.monotonic()
-        convert(InferenceGraph(reference.model), example_inputs(info.io), (MASK,), temporary)
+        graph, applied = rewrite(reference.model, info.io, rewrites)
+        info = replace(info, rewrites=applied)
+        convert(graph, example_inputs(info.io), (MASK,), temporary)
         target.stamp(temporary, info.to_json())
         seconds = time.monotonic() - started
         stage("verifying")
@@ -156,7 +185,7 @@ def export_model(
         # The task decides where there is one: its "passed" replaces that of the differences.
         summary = {**report.summary(), **({} if task is None else task.summary())}
         target.stamp(temporary, replace(info, parity=summary).to_json())
-    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, report, task)
+    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, applied, report, task)
 
 
 def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None) -> None:

@@ -28,6 +28,8 @@ class Target:
         stamp: writes the self-description into an existing artifact.
         convert_dynamic: as `convert`, for any height and width; None where the format cannot.
         precisions: those below float32, by name.
+        rewrites: names of the exact rewrites (`rewrites.NAMES`) that were measured to win on it
+            in float32.
     """
 
     name: str
@@ -39,3 +41,4 @@ class Target:
     stamp: Callable[[Path, str], None]
     convert_dynamic: Convert | None = None
     precisions: Mapping[str, ReducedPrecision] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
-"""Replaces two operations of onnx2tf that guess the layout of their inputs from their shapes.
+"""Replaces operations of onnx2tf that guess the layout of their inputs from their shapes.
 
 Its Add "rescues" every sum of two NHWC tensors by transposing both to the NCHW shape that ONNX
-declares; its Concat then tries permutations until the shapes fit. Each guess costs transposes at
-run time, and is silently wrong where channels, height and width are equal. In a network whose
-images are NHWC from the first operation on, nothing needs to be guessed.
+declares; its Concat then tries permutations until the shapes fit; its MatMul transposes images, and
+picks the wrong axes of square ones. Each guess costs transposes at run time, and is silently wrong
+where channels, height and width are equal. In a network whose images are NHWC from the first
+operation on, nothing needs to be guessed.
 """
 
 import sys
@@ -12,10 +13,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+Layers = dict[str, Any]
+
 
 def replace_guessing_operations() -> None:
     """Register the replacements; onnx2tf finds an operation by its module's name."""
-    for name, compute in (("Add", _add), ("Concat", _concat)):
+    for name, compute in (("Add", _add), ("Concat", _concat), ("MatMul", _matmul)):
         module = import_module(f"onnx2tf.ops.{name}")
         if not isinstance(module, _Replacement):
             sys.modules[module.__name__] = _Replacement(module, compute)
@@ -24,13 +27,13 @@ def replace_guessing_operations() -> None:
 class _Replacement(ModuleType):
     """Stands in for a module of `onnx2tf.ops`, and asks it where inputs are not images."""
 
-    def __init__(self, original: ModuleType, compute: Callable[[list[Any], Any], Any]) -> None:
+    def __init__(self, original: ModuleType, compute: Callable[[Any, Layers], Any]) -> None:
         super().__init__(original.__name__)
         self._original, self._compute = original, compute
 
-    def make_node(self, *, graph_node: Any, tf_layers_dict: dict[str, Any], **options: Any) -> None:
-        images = _nhwc_images(graph_node, tf_layers_dict)
-        if images is None:
+    def make_node(self, *, graph_node: Any, tf_layers_dict: Layers, **options: Any) -> None:
+        result = self._compute(graph_node, tf_layers_dict)
+        if result is None:
             self._original.make_node(
                 graph_node=graph_node, tf_layers_dict=tf_layers_dict, **options
             )
@@ -42,32 +45,54 @@ class _Replacement(ModuleType):
             "dtype": output.dtype,
             "nhwc": True,
             "before_op_output_shape_trans": True,
-            "tf_node": self._compute(images, graph_node),
+            "tf_node": result,
         }
 
 
-def _nhwc_images(graph_node: Any, tf_layers_dict: dict[str, Any]) -> list[Any] | None:
-    """The TensorFlow tensors of a node whose inputs are all computed NHWC images, else None."""
-    tensors = []
-    for value in graph_node.inputs:
-        entry = tf_layers_dict.get(value.name)
-        if entry is None or value.shape is None or len(value.shape) != 4:
-            return None
-        batch, channels, height, width = value.shape
-        if tuple(entry["tf_node"].shape) != (batch, height, width, channels):
-            return None
-        tensors.append(entry["tf_node"])
-    return tensors
+def _nhwc_image(value: Any, layers: Layers) -> Any | None:
+    """The TensorFlow tensor of a computed NHWC image, else None."""
+    entry = layers.get(value.name)
+    if entry is None or value.shape is None or len(value.shape) != 4:
+        return None
+    batch, channels, height, width = value.shape
+    if tuple(entry["tf_node"].shape) != (batch, height, width, channels):
+        return None
+    return entry["tf_node"]
 
 
-def _add(images: list[Any], graph_node: Any) -> Any:
+def _nhwc_images(graph_node: Any, layers: Layers) -> list[Any] | None:
+    """The tensors of a node whose inputs are all computed NHWC images, else None."""
+    images = [_nhwc_image(value, layers) for value in graph_node.inputs]
+    return None if any(image is None for image in images) else images
+
+
+def _add(graph_node: Any, layers: Layers) -> Any | None:
     import tensorflow as tf
 
-    return tf.math.add(*images, name=graph_node.name)
+    images = _nhwc_images(graph_node, layers)
+    return None if images is None else tf.math.add(*images, name=graph_node.name)
 
 
-def _concat(images: list[Any], graph_node: Any) -> Any:
+def _concat(graph_node: Any, layers: Layers) -> Any | None:
     import tensorflow as tf
 
+    images = _nhwc_images(graph_node, layers)
     nhwc_axis = (0, 3, 1, 2)[graph_node.attrs["axis"]]
-    return tf.concat(images, axis=nhwc_axis, name=graph_node.name)
+    return None if images is None else tf.concat(images, axis=nhwc_axis, name=graph_node.name)
+
+
+def _matmul(graph_node: Any, layers: Layers) -> Any | None:
+    """An image times a constant matrix, along its height (matrix first) or its width."""
+    import tensorflow as tf
+
+    first, second = graph_node.inputs
+    matrix = next((v.values for v in (first, second) if hasattr(v, "values")), None)
+    image = _nhwc_image(second if hasattr(first, "values") else first, layers)
+    if matrix is None or image is None or matrix.ndim != 2 or image.shape[0] != 1:
+        return None
+    _, height, width, channels = image.shape
+    if hasattr(first, "values"):
+        columns = tf.reshape(image, (height, width * channels))
+        product = tf.matmul(tf.constant(matrix), columns, name=graph_node.name)
+        return tf.reshape(product, (1, matrix.shape[0], width, channels))
+    return tf.matmul(tf.constant(matrix.T[None, None]), image, name=graph_node.name)

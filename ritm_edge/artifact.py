@@ -27,6 +27,7 @@ class ArtifactInfo:
         precision: "fp32", "fp16", "int8" or "int8-dynamic".
         checkpoint_sha256: hash of the checkpoint file it was made from.
         tool_versions: package name → version at export time.
+        rewrites: names of the exact rewrites its graph went through; none for the literal graph.
         parity: summary of the verification ("passed", "max_abs", "min_mask_iou", …); None until
             verified.
         reduction: how a precision below fp32 was reached ("calibration", "kept_float"); None for
@@ -39,6 +40,7 @@ class ArtifactInfo:
     precision: str
     checkpoint_sha256: str
     tool_versions: Mapping[str, str] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()
     parity: Mapping[str, Any] | None = None
     reduction: Mapping[str, Any] | None = None
 
@@ -62,6 +64,7 @@ class ArtifactInfo:
             if values.pop("format_version") != FORMAT_VERSION:
                 raise ValueError("another format version")
             values["io"] = IOSpec(**values["io"])
+            values["rewrites"] = tuple(map(str, values.get("rewrites", ())))
             return ArtifactInfo(**values)
         except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
             raise ArtifactError(

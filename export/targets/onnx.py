@@ -10,6 +10,7 @@ from ritm_edge.parity import FP32_TOLERANCE
 from ..onnx_graph import export_onnx
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8, convert_int8_dynamic
 from ..precision import FP16, FP16_TASK, INT8, INT8_DYNAMIC, INT8_TASK, ReducedPrecision
+from ..rewrites import NAMES
 from ..target import Target
 
 
@@ -36,6 +37,7 @@ TARGETS = (
         convert=export_onnx,
         stamp=stamp,
         convert_dynamic=lambda *args: export_onnx(*args, dynamic=True),
+        rewrites=NAMES,
         precisions={
             FP16: ReducedPrecision(convert_fp16, FP16_TASK, any_size=True),
             INT8: ReducedPrecision(

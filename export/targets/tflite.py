@@ -19,11 +19,14 @@ from ritm_edge.parity import FP32_TOLERANCE
 from ritm_edge.tflite_file import seal, unseal
 
 from ..onnx_graph import export_onnx
+from ..rewrites import NAMES
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite_onnx import lower_opset
 from ..tflite_split import split_at_click_maps
 
+# Its own resize of a few channels takes as long as the two products.
+REWRITES = tuple(name for name in NAMES if name != "resize_by_matrices")
 WORKER = "ritm_edge.export.tflite_worker"
 MAX_REASON = 200
 # Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
@@ -113,5 +116,6 @@ TARGETS = (
         packages=("torch", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert"),
         convert=convert,
         stamp=stamp,
+        rewrites=REWRITES,
     ),
 )

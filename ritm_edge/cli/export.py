@@ -81,6 +81,14 @@ def command(
             "--sensitivity", help="Only list how much int8 in each layer changes masks (ONNX)."
         ),
     ] = False,
+    rewrites: Annotated[
+        bool,
+        typer.Option(
+            "--rewrites/--no-rewrites",
+            help="Exact rewrites that make the graph faster; without them the literal graph, as "
+            "NAME-literal.SUFFIX.",
+        ),
+    ] = True,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
     ] = Path("artifacts"),
@@ -136,6 +144,7 @@ def command(
                     spec=spec,
                     output=output,
                     model=model,
+                    rewrites=None if rewrites else (),
                     precision=precision,
                     demand=demand,
                     photos=photos,
@@ -182,6 +191,7 @@ def _as_dict(item: "Exported") -> dict[str, object]:
         "path": str(item.path),
         "megabytes": item.megabytes,
         "convert_seconds": item.seconds,
+        "rewrites": list(item.rewrites),
         "parity": item.parity.as_dict(),
         "task": None if item.task is None else item.task.as_dict(),
     }

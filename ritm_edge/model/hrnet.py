@@ -153,6 +153,12 @@ class HRNetOCR(nn.Module):
         Returns:
             Object logits and auxiliary logits, [B, 1, ⌈H/4⌉, ⌈W/4⌉] each.
         """
+        return self.heads(self.features(rgb, click_features))
+
+    def features(self, rgb: Tensor, click_features: Tensor | None) -> list[Tensor]:
+        """The backbone alone: four branches, the finest at a quarter of the input, each half of
+        the one before; arguments as in `forward`.
+        """
         x = self.relu(self.bn1(self.conv1(rgb)))
         if click_features is not None:
             x = x + click_features
@@ -170,7 +176,10 @@ class HRNetOCR(nn.Module):
                 for index, transition in enumerate(transitions)
             ]
             branches = stage(branches)
+        return branches
 
+    def heads(self, branches: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The heads alone: branches of `features` in, both logit maps out."""
         size = branches[0].shape[2:]
         features = torch.cat([branches[0], *(resize(x, size) for x in branches[1:])], dim=1)
         aux_logits = self.aux_head(features)

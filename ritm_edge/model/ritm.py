@@ -147,17 +147,26 @@ class RitmModel(nn.Module):
         elif prev_mask is not None:
             raise ShapeError("this model has no previous-mask input: leave prev_mask out.")
 
-        rgb = (image - self.mean) / self.std
+        return self.segment((image - self.mean) / self.std, maps)
+
+    def segment(self, rgb: Tensor, maps: Tensor) -> ModelOutput:
+        """Segment a normalised photo with encoded clicks.
+
+        Args:
+            rgb: [B, 3, H, W], ImageNet statistics.
+            maps: [B, 2, H, W] from `encode_clicks`, after the previous mask [B, 1, H, W] where the
+                model has one.
+        """
         if self.config.input_scheme == "dmf":
-            logits, aux_logits = self._segment(self.rgb_conv(torch.cat((rgb, maps), dim=1)), None)
+            logits, aux_logits = self._logits(self.rgb_conv(torch.cat((rgb, maps), dim=1)), None)
         else:
-            logits, aux_logits = self._segment(rgb, self.maps_transform(maps))
-        size = (height, width)
+            logits, aux_logits = self._logits(rgb, self.maps_transform(maps))
+        size = rgb.shape[2:]
         return ModelOutput(
             resize(logits, size), None if aux_logits is None else resize(aux_logits, size)
         )
 
-    def _segment(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _logits(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.head is None:
             return self.feature_extractor(rgb, click_features)
         return self.head(self.feature_extractor(rgb, click_features)), None

@@ -1,0 +1,62 @@
+"""Exact rewrites of the inference graph: same masks, less work.
+
+One pass per module; each declares a `REWRITE`. They run in the order of `ALL`, because later ones
+use what earlier ones leave behind, on a copy of the model, before any converter sees it, so that
+one rewrite serves every target. A target lists the passes that were measured to win on it.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from torch import nn
+
+from ritm_edge.errors import UsageError
+from ritm_edge.io_spec import IOSpec
+from ritm_edge.model.ritm import RitmModel
+
+from . import (
+    commute_upsampling,
+    drop_dead_attention,
+    fold_batch_norm,
+    fold_scales,
+    resize_by_matrices,
+    windowed_disks,
+)
+from .graph import Rewrite, RewritableGraph
+
+ALL: tuple[Rewrite, ...] = (
+    fold_batch_norm.REWRITE,
+    fold_scales.REWRITE,
+    windowed_disks.REWRITE,
+    drop_dead_attention.REWRITE,
+    commute_upsampling.REWRITE,
+    resize_by_matrices.REWRITE,
+)
+NAMES: tuple[str, ...] = tuple(rewrite.name for rewrite in ALL)
+
+
+def rewrite(
+    model: RitmModel, spec: IOSpec, names: Sequence[str] = NAMES
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The inference graph of a copy of `model`, after the named passes.
+
+    Args:
+        model: in eval mode; it is not changed.
+        spec: the size decides which passes can run: some need it fixed.
+        names: of passes; the order is always that of `ALL`.
+
+    Returns:
+        The graph (inputs and output as `InferenceGraph`), and the names of the passes that found
+        something to do.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        raise UsageError(
+            f"unknown rewrite '{min(unknown)}': choose from {', '.join(NAMES)}, or leave it out."
+        )
+    graph = RewritableGraph(deepcopy(model).eval())
+    applied = [each.name for each in ALL if each.name in names and each.apply(graph, spec)]
+    return graph.eval(), tuple(applied)

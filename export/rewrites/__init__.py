@@ -22,7 +22,7 @@ from . import (
     resize_by_matrices,
     windowed_disks,
 )
-from .graph import Rewrite, RewritableGraph
+from .graph import RewritableGraph, Rewrite
 
 ALL: tuple[Rewrite, ...] = (
     fold_batch_norm.REWRITE,

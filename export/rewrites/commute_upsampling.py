@@ -3,16 +3,19 @@
 The literal graph upsamples three branches to the finest one's size, concatenates them and convolves
 the result: 1×1 for the auxiliary head, 3×3 for the context head. Convolution and interpolation are
 linear, so the coarsest branches, which are most of the channels and 1/16 and 1/64 of the pixels,
-are convolved where they are. A 3×3 kernel commutes in parts: along a row after widening, and each of
-its three rows with the height matrix shifted by one (zeros enter at the border, as its padding does).
+are convolved where they are. A 3×3 kernel commutes in parts: along a row after widening, and each
+of its three rows with the height matrix shifted by one (zeros enter at the border, as its padding
+does).
 """
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.hrnet import HRNetOCR
-from ritm_edge.model.layers import resize
+from ritm_edge.model.hrnet import ExchangeModule, HRNetOCR
+from ritm_edge.model.layers import BasicBlock, resize
 from ritm_edge.model.ocr import gather_context
 
 from .graph import RewritableGraph, Rewrite
@@ -80,7 +83,7 @@ class CommutedHeads(nn.Module):
     def __init__(self, network: HRNetOCR, sizes: list[tuple[int, int]]) -> None:
         super().__init__()
         self.network = network
-        channels = [module.conv1.in_channels for module in _first_blocks(network)]
+        channels = _branch_channels(network)
         self.widen = nn.ModuleList(Widen(sizes[0][1], width) for _, width in sizes[NEAR:])
         self.for_aux = SplitConvolution(_first(network.aux_head), channels, sizes)
         self.for_context = SplitConvolution(_first(network.conv3x3_ocr), channels, sizes)
@@ -106,9 +109,10 @@ def _first(head: nn.Sequential) -> nn.Conv2d:
     return convolution
 
 
-def _first_blocks(network: HRNetOCR) -> list[nn.Module]:
-    """The first residual block of each branch of the last stage."""
-    return [branch[0] for branch in network.stage4[-1].branches]  # type: ignore[union-attr]
+def _branch_channels(network: HRNetOCR) -> list[int]:
+    last = cast(ExchangeModule, network.stage4[-1])
+    blocks = [cast(BasicBlock, cast(nn.Sequential, branch)[0]) for branch in last.branches]
+    return [block.conv1.in_channels for block in blocks]
 
 
 def apply(graph: RewritableGraph, spec: IOSpec) -> bool:

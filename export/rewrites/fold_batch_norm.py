@@ -4,6 +4,8 @@ Most converters do the same; here it is done in float64, once for all targets, a
 plain convolutions that other passes cut and move.
 """
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -28,8 +30,7 @@ def _pairs(module: nn.Module) -> list[tuple[nn.Conv2d, nn.Module, str]]:
     children = dict(module.named_children())
     pairs: list[tuple[nn.Conv2d, nn.Module, str]] = []
     if isinstance(module, nn.Sequential):
-        layers = list(module)
-        for index, (first, second) in enumerate(zip(layers, layers[1:], strict=False)):
+        for index, (first, second) in enumerate(itertools.pairwise(module)):
             if not isinstance(first, nn.Conv2d):
                 continue
             if isinstance(second, nn.BatchNorm2d):

@@ -23,8 +23,8 @@ from ritm_edge.parity import FP32_TOLERANCE
 
 from ..target import Target
 
-# Those that only leave work out. Whether the others, which turn convolutions and resizes into matrix
-# products, win on Apple's engines has not been measured.
+# Those that only leave work out. Whether the others, which turn convolutions and resizes into
+# matrix products, win on Apple's engines has not been measured.
 REWRITES = ("fold_batch_norm", "fold_scales", "windowed_disks", "drop_dead_attention")
 NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 # coremltools writes it beside the program of a torch.export source; nothing of Core ML reads it.

@@ -67,7 +67,7 @@ class ZoomInSettings(_Values):
     target_size: Side | list[Side]
     skip_clicks: int
     expansion: float
-    min_crop: float
+    min_crop: int
     recompute_iou: float
     threshold: float
 
@@ -89,7 +89,7 @@ class ObjectResult(_Values):
 
     name: str
     ious: list[Share | None] = Field(min_length=1)
-    clicks: list[list[float | bool]]
+    clicks: list[Annotated[list[float | bool], Field(min_length=3, max_length=3)]]
 
 
 class NocRun(_Values):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +16,6 @@ from ritm_edge.session import InteractiveSession
 from ritm_edge.simulator import next_click
 
 PICTURE_INCHES = 2.4
-DAMAGE = 0.35  # share of the object's height that a damaged mask loses
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def simulated_steps(
     clicks: int,
     start: NDArray[np.bool_] | None = None,
 ) -> list[Step]:
-    """A session of the simulated user (published protocol), with the IoU after each click.
+    """A session of the simulated user as in `evaluate_sample`, with the IoU after each click.
 
     Args:
         runtime: any.
@@ -48,7 +46,7 @@ def simulated_steps(
     Returns:
         The photo with the true outline (or with the external mask), then one step per click.
     """
-    session = InteractiveSession(runtime, protocol="published")
+    session = InteractiveSession(runtime, protocol="published" if start is None else "app")
     session.set_image(image)
     if start is None:
         steps = [Step(overlay(image, truth == 1), "true object")]
@@ -70,8 +68,6 @@ def scripted_steps(
     runtime: Runtime,
     image: NDArray[np.uint8],
     clicks: Sequence[Click],
-    *,
-    start: NDArray[np.bool_] | None = None,
 ) -> list[Step]:
     """A session (of the app's protocol) of given clicks on a photo without a true mask.
 
@@ -80,36 +76,10 @@ def scripted_steps(
     session = InteractiveSession(runtime)
     session.set_image(image)
     steps = [Step(image, "photo")]
-    if start is not None:
-        session.set_mask(start.astype(np.float32))
-        steps = [Step(overlay(image, start), "external mask")]
     for number, click in enumerate(clicks, start=1):
         session.click(click.row, click.column, positive=click.positive)
         steps.append(Step(overlay(image, session.mask, session.clicks), str(number)))
     return steps
-
-
-def damaged(truth: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """A plausible bad mask: the object's lower end is missing, a disk at its right is too much.
-
-    Args:
-        truth: integers [H, W]: 1 object.
-
-    Returns:
-        bool [H, W]; empty where there is no object.
-    """
-    mask = truth == 1
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return mask
-    top, bottom = int(rows[0]), int(rows[-1])
-    damaged_mask = mask.copy()
-    damaged_mask[bottom - round(DAMAGE * (bottom - top)) :] = False
-    columns = np.flatnonzero(mask.any(axis=0))
-    radius = max(3, (int(columns[-1]) - int(columns[0])) // 6)
-    disk = np.zeros(mask.shape, np.uint8)
-    cv2.circle(disk, (int(columns[-1]), top + radius), radius, (1,), cv2.FILLED)
-    return damaged_mask | disk.astype(bool)
 
 
 def draw_gallery(rows: Sequence[Sequence[Step]], path: Path) -> None:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from ..runtimes.base import Runtime
 
-# On the sample photo: the head; then what `damaged` took from it and added to it.
-SAMPLE_CLICKS = ((110, 220, True), (60, 225, True), (110, 60, False))
-SAMPLE_CORRECTIONS = ((34, 300, False), (175, 220, True))
+SAMPLE_CLICKS = ((110, 220, True), (60, 225, True), (110, 60, False))  # the head
+START_IOU = 0.75  # of the external masks in the gallery
 
 
 def command(
@@ -145,8 +144,9 @@ def _galleries(
     runtime = open_runtime(model or embedded_checkpoint(), threads=threads)
     if data is None:
         return _sample_galleries(runtime, clicks)
-    from ritm_edge.benchmarks.paper.gallery import damaged, simulated_steps
+    from ritm_edge.benchmarks.paper.gallery import simulated_steps
 
+    from ..damaged_mask import damaged_mask
     from ..data import open_benchmark
 
     sessions, corrections = [], []
@@ -154,9 +154,8 @@ def _galleries(
         image, truth = sample.load()
         sessions.append(simulated_steps(runtime, image, truth, clicks=clicks))
         if runtime.spec.prev_mask:
-            corrections.append(
-                simulated_steps(runtime, image, truth, clicks=clicks, start=damaged(truth))
-            )
+            start = damaged_mask(truth, START_IOU, name=sample.name)
+            corrections.append(simulated_steps(runtime, image, truth, clicks=clicks, start=start))
     pictures = {"clicks.png": sessions, "external-mask.png": corrections}
     return {name: rows for name, rows in pictures.items() if rows}
 
@@ -164,24 +163,29 @@ def _galleries(
 def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["Step"]]]:
     import numpy as np
 
-    from ritm_edge.benchmarks.paper.gallery import damaged, scripted_steps
+    from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ..clicks import Click
+    from ..damaged_mask import damaged_mask
     from ..images import read_photo
     from ..samples import sample_photo
     from ..session import InteractiveSession
 
     image = read_photo(sample_photo())
-    chosen, corrections = (
-        [Click(row, column, positive, order) for order, (row, column, positive) in enumerate(some)]
-        for some in (SAMPLE_CLICKS[:clicks], SAMPLE_CORRECTIONS[:clicks])
-    )
+    chosen = [
+        Click(row, column, positive, order)
+        for order, (row, column, positive) in enumerate(SAMPLE_CLICKS[:clicks])
+    ]
     pictures = {"clicks.png": [scripted_steps(runtime, image, chosen)]}
     if runtime.spec.prev_mask:
         session = InteractiveSession(runtime)
         session.set_image(image)
         for click in chosen:
             session.click(click.row, click.column, positive=click.positive)
-        start = damaged(session.mask.astype(np.int32))
-        pictures["external-mask.png"] = [scripted_steps(runtime, image, corrections, start=start)]
+        # No true mask is at hand: the selection just made stands for it.
+        selected = session.mask.astype(np.int32)
+        start = damaged_mask(selected, START_IOU, name="sample")
+        pictures["external-mask.png"] = [
+            simulated_steps(runtime, image, selected, clicks=clicks, start=start)
+        ]
     return pictures

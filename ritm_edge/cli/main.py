@@ -19,6 +19,7 @@ from . import (
     data_coco_lvis,
     export,
     predict,
+    report,
     train,
     verify,
     weights,
@@ -57,6 +58,7 @@ app.command("curve")(curve.command)
 app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)
+app.command("report")(report.command)
 bench.app.command("noc")(bench_noc.command)
 bench.app.command("fit")(bench_fit.command)
 bench.app.command("flops")(bench_flops.command)

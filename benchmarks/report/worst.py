@@ -1,0 +1,197 @@
+"""The objects that took most clicks, with pictures where the benchmark is at hand."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.data import Benchmark
+from ritm_edge.metrics import clicks_to_reach
+from ritm_edge.overlay import overlay
+from ritm_edge.runtimes.base import Runtime
+from ritm_edge.session import InteractiveSession
+from ritm_edge.zoom_in import ZoomIn
+
+from ..results import NocRun, NocSettings, ObjectResult
+
+TARGET = 0.9
+CASES = 6
+PICTURE_SIDE = 480
+JPEG_QUALITY = 82
+SPARK_WIDTH, SPARK_HEIGHT = 120, 30
+TRUE_OUTLINE = (255, 214, 10)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object.
+
+    Attributes:
+        name: in its benchmark.
+        clicks: to IoU 0.90; None if it was never reached.
+        most: clicks that were made.
+        best, last: IoU, as text.
+        spark: IoU after each click as SVG points of a drawing `SPARK_WIDTH` × `SPARK_HEIGHT`.
+        others: (file, clicks as text) of the other files on the same object.
+        picture: data URI, or None.
+        caption: what the picture shows.
+    """
+
+    name: str
+    clicks: int | None
+    most: int
+    best: str
+    last: str
+    spark: str
+    others: tuple[tuple[str, str], ...]
+    picture: str | None
+    caption: str
+
+
+@dataclass(frozen=True)
+class WorstCases:
+    """Of one file on one benchmark."""
+
+    benchmark: str
+    file: str
+    cases: tuple[Case, ...]
+
+
+def worst_cases(
+    runs: Sequence[NocRun],
+    benchmarks: Mapping[str, Benchmark],
+    runtime: Runtime | None,
+) -> list[WorstCases]:
+    """The worst objects of the first file on each benchmark.
+
+    Args:
+        runs: every measured file.
+        benchmarks: those with photos at hand, by name.
+        runtime: replays the clicks to show the mask; None shows the true object.
+
+    Raises:
+        InputFileError: a photo or mask that cannot be read.
+        UsageError: clicks that do not fit the photo: another copy of the benchmark.
+    """
+    found = []
+    for name in dict.fromkeys(run.benchmark for run in runs):
+        same = [run for run in runs if run.benchmark == name]
+        ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
+        cases = tuple(_case(each, same, benchmarks.get(name), runtime) for each in ranked)
+        found.append(WorstCases(name, same[0].file, cases))
+    return found
+
+
+def _known(each: ObjectResult) -> list[float]:
+    return [np.nan if iou is None else iou for iou in each.ious]
+
+
+def _badness(each: ObjectResult) -> tuple[float, float]:
+    reached = clicks_to_reach(_known(each), TARGET)
+    best = max((iou for iou in each.ious if iou is not None), default=0.0)
+    return (float("inf") if reached is None else float(reached)), -best
+
+
+def _case(
+    each: ObjectResult, runs: Sequence[NocRun], benchmark: Benchmark | None, runtime: Runtime | None
+) -> Case:
+    known = [iou for iou in each.ious if iou is not None]
+    others = tuple(
+        (run.file, _words(clicks_to_reach(_known(other), TARGET), len(other.ious)))
+        for run in runs[1:]
+        for other in run.per_object
+        if other.name == each.name
+    )
+    picture, caption = None, ""
+    if benchmark is not None:
+        picture, caption = _picture(each, runs[0].settings, benchmark, runtime)
+    return Case(
+        each.name,
+        clicks_to_reach(_known(each), TARGET),
+        len(each.ious),
+        f"{max(known):.3f}" if known else "—",
+        "—" if each.ious[-1] is None else f"{each.ious[-1]:.3f}",
+        _spark(each.ious),
+        others,
+        picture,
+        caption,
+    )
+
+
+def _words(reached: int | None, made: int) -> str:
+    return f"not in {made}" if reached is None else str(reached)
+
+
+def _spark(ious: Sequence[float | None]) -> str:
+    width = SPARK_WIDTH / max(1, len(ious) - 1)
+    points = [
+        f"{round(index * width, 1)},{round((1 - iou) * SPARK_HEIGHT, 1)}"
+        for index, iou in enumerate(ious)
+        if iou is not None
+    ]
+    return " ".join(points)
+
+
+def _picture(
+    each: ObjectResult, settings: NocSettings, benchmark: Benchmark, runtime: Runtime | None
+) -> tuple[str | None, str]:
+    sample = next((s for s in benchmark.samples if s.name == each.name), None)
+    if sample is None:
+        return None, ""
+    image, truth = sample.load()
+    session = None if runtime is None else _replay(each, settings, image, runtime)
+    if session is None:
+        picture, caption = overlay(image, truth == 1), "the true object"
+    else:
+        picture = overlay(image, session.mask, session.clicks)
+        caption = f"the mask after {len(each.clicks)} clicks; yellow: the true outline"
+        outlines, _ = cv2.findContours(
+            (truth == 1).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
+        )
+        line = max(1, round(max(image.shape) / 400))
+        cv2.drawContours(picture, outlines, -1, TRUE_OUTLINE, line, cv2.LINE_AA)
+    return _data_uri(picture), caption
+
+
+def _replay(
+    each: ObjectResult, settings: NocSettings, image: NDArray[np.uint8], runtime: Runtime
+) -> InteractiveSession:
+    zoom = settings.zoom_in
+    zoom_in = None
+    if zoom is not None:
+        size = zoom.target_size
+        zoom_in = ZoomIn(
+            target_size=size if isinstance(size, int) else (size[0], size[-1]),
+            skip_clicks=zoom.skip_clicks,
+            expansion=zoom.expansion,
+            min_crop=zoom.min_crop,
+            recompute_iou=zoom.recompute_iou,
+            threshold=zoom.threshold,
+        )
+    session = InteractiveSession(
+        runtime,
+        protocol="published",
+        zoom_in=zoom_in,
+        flip=settings.flip,
+        threshold=settings.threshold,
+        click_limit=settings.click_limit,
+        **({} if settings.fit is None else {"fit": settings.fit}),  # type: ignore[arg-type]
+    )
+    session.set_image(image)
+    for row, column, positive in each.clicks:
+        session.click(float(row), float(column), positive=bool(positive))
+    return session
+
+
+def _data_uri(picture: NDArray[np.uint8]) -> str:
+    scale = min(1.0, PICTURE_SIDE / max(picture.shape[:2]))
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    ok, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    assert ok  # JPEG takes any RGB array
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()

@@ -1,0 +1,78 @@
+"""`ritm-edge report`: results files become one page to read, send and print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import OutputFileError, UsageError
+from .bench_noc import parse_data
+from .console import print_notice, stderr
+
+
+def command(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULTS…",
+            help="JSON of bench noc, bench latency, bench flops, bench fit and verify --json.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path("report.html"),
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=DIR",
+            help="Benchmark whose photos show the worst cases; repeatable.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", help="The measured file: repeats the worst cases' clicks to show the masks."
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="Of the page.")] = "ritm-edge report",
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+) -> None:
+    """Put results on one self-contained page, for screen, phone and print.
+
+    The page asks the network for nothing and runs no script. Photos are embedded only with --data;
+    mind their terms before you publish such a page.
+
+    Example: ritm-edge report noc.json latency.json --data GrabCut=data/GrabCut -o report.html
+    """
+    if output.is_dir():
+        raise OutputFileError(f"{output} is a folder: name a file in it.")
+    if model is not None and not data:
+        raise UsageError("--model shows masks on photos: pass --data NAME=DIR as well.")
+
+    from ..optional import require
+
+    require("pydantic", extra="report")
+    require("jinja2", extra="report")
+    from ritm_edge.benchmarks.report.page import render_page
+    from ritm_edge.benchmarks.results import read_results
+
+    from ..data import open_benchmark
+    from ..files import atomic_output
+    from ..runtimes.base import open_runtime
+
+    names = [path.name for path in results]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in results]
+    read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
+    opened = [open_benchmark(*parse_data(text)) for text in data or []]
+    runtime = None if model is None else open_runtime(model, threads=threads)
+    with stderr().status("drawing the page"):
+        page = render_page(
+            read,
+            benchmarks={benchmark.name: benchmark for benchmark in opened},
+            runtime=runtime,
+            title=title,
+        )
+    with atomic_output(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print_notice(f"saved {output} ({len(page.encode()) / 1e6:.1f} MB)")

@@ -14,6 +14,7 @@ from . import (
     bench_flops,
     bench_noc,
     bench_paper,
+    bench_train,
     curve,
     data,
     data_coco_lvis,
@@ -60,6 +61,7 @@ app.command("verify")(verify.command)
 app.command("predict")(predict.command)
 app.command("report")(report.command)
 bench.app.command("noc")(bench_noc.command)
+bench.app.command("train")(bench_train.command)
 bench.app.command("fit")(bench_fit.command)
 bench.app.command("flops")(bench_flops.command)
 bench.app.command("paper")(bench_paper.command)

@@ -1,0 +1,96 @@
+"""`ritm-edge bench train`: images per second of training, and where the time goes."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..files import atomic_output
+from ..optional import require
+from .console import print_json, print_notice, print_table, progress_bar
+from .train import DEFAULT_RECIPE
+
+
+def command(
+    recipe: Annotated[
+        str, typer.Argument(help="Named settings; see ritm-edge train --list.")
+    ] = DEFAULT_RECIPE,
+    data: Annotated[
+        Path, typer.Option("--data-root", "--data", help="Folder with the recipe's data sets.")
+    ] = Path("data"),
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of loading and steps.")] = 6,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps per round.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Time training steps and data loading, in turns and together.
+
+    Example: ritm-edge bench train hrnet18s-larger-crops --data photos --threads 2
+    """
+    torch = require("torch", extra="train")
+    require("pydantic", extra="train")
+    from ritm_edge.benchmarks.machine import describe_machine, describe_versions
+
+    from ..train.recipes import load_recipe
+    from ..train.settings import override
+    from ..train.speed import measure_speed
+
+    config = override(load_recipe(recipe), changes or [])
+    machine = describe_machine()  # before the measurement, which is load itself
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with progress_bar() as progress:
+        task = progress.add_task("bench train", total=rounds, status="")
+        speed = measure_speed(
+            config,
+            data=data,
+            rounds=rounds,
+            steps=steps,
+            workers=workers,
+            progress=lambda done, _: progress.update(task, completed=done),
+        )
+    report = {
+        "recipe": recipe,
+        "settings": {
+            "model": config.model.name,
+            "crop": list(config.augmentation.crop),
+            "max_iterations": config.iterative.max_iterations,
+            **{name: asdict(config.run)[name] for name in ("precision", "compile")},
+            "threads": torch.get_num_threads(),
+        },
+        **speed.as_dict(),
+        "machine": machine,
+        "versions": describe_versions(),
+    }
+    if output is not None:
+        with atomic_output(output) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        print_notice(f"saved {output}")
+    if as_json:
+        print_json(report)
+        return
+    print_table(
+        ["what", "images/s"],
+        [
+            ["the step alone", f"{speed.step_rate:.2f}"],
+            ["data alone, one process", f"{speed.data_rate:.2f} ({speed.ratio:.1f}×)"],
+            [f"both, {workers} loading", f"{speed.together:.2f}"],
+        ],
+        title=f"{recipe}, batches of {speed.batch_size}",
+    )
+    whole = sum(speed.phases.values())
+    print_table(
+        ["phase of a step", "ms", "share"],
+        [[n, f"{1000 * s:.0f}", f"{s / whole:.0%}"] for n, s in speed.phases.items()],
+    )
+    print_table(["waiting for data", "share"], [["both at once", f"{speed.data_wait:.1%}"]])

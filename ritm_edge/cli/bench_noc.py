@@ -1,15 +1,16 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
-from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from ..errors import OutputFileError, UsageError
+from .console import print_json, print_notice, progress_bar
+from .noc_table import print_noc
 from .options import parse_size
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..fit import Fit
     from ..runtimes.base import Runtime
 
-IOU_COLUMNS = (1, 3, 5)
 JOURNAL_SUFFIX = ".jsonl"
 
 
@@ -115,6 +115,9 @@ def command(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the journal holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
 ) -> None:
     """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.
 
@@ -123,6 +126,12 @@ def command(
 
     Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx -o noc.json
     """
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown exclude each other: pass one of them.")
+    if output is not None and output.is_dir():
+        raise OutputFileError(f"{output} is a folder: name a file in it.")
+
+    from ritm_edge.benchmarks.markdown import noc_table
     from ritm_edge.benchmarks.noc import check_slots, measure
     from ritm_edge.benchmarks.noc_journal import Journal
     from ritm_edge.benchmarks.noc_report import as_document, as_text
@@ -183,7 +192,10 @@ def command(
     if as_json:
         print_json(document)
         return
-    _print(document["reports"])
+    if as_markdown:
+        typer.echo(noc_table(document["reports"]), nl=False)
+        return
+    print_noc(document["reports"])
     if output is not None:
         print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
     if jobs == 1:
@@ -238,56 +250,3 @@ class _Row:
             strictest = report.noc[-1]
             status = f"{noc_name(strictest)} {strictest.mean:.2f}"
         self._progress.update(self._task, completed=len(report.results), total=total, status=status)
-
-
-def _print(entries: Sequence[Mapping[str, Any]]) -> None:
-    print_table(
-        (
-            "benchmark",
-            "file",
-            *(noc["name"] for noc in entries[0]["noc"]),
-            "95 %",
-            "to first",
-            *(
-                f"{sign}{noc['name'][3:]}"
-                for noc in _counted(entries[0])
-                for sign in ("≥", "never ")
-            ),
-            *(f"IoU@{clicks}" for clicks in IOU_COLUMNS),
-            "drops",
-            "s/click",
-            "objects",
-        ),
-        [_cells(entry) for entry in entries],
-    )
-
-
-def _counted(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The summaries whose over-limit counts the paper gives: those for IoU 0.90, or the last."""
-    found = [noc for noc in entry["noc"] if noc["iou"] == 0.9]
-    return found or entry["noc"][-1:]
-
-
-def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    main = _counted(entry)[0]
-    low, high = main["interval"]
-    difference = main["difference"]
-    means = [entry["mean_iou"][k - 1] if k <= len(entry["mean_iou"]) else None for k in IOU_COLUMNS]
-    drops = entry["share_of_drops"]
-    some = entry["objects"] < entry["objects_in_benchmark"]
-    return (
-        entry["benchmark"],
-        entry["file"],
-        *(f"{noc['mean']:.2f}" for noc in entry["noc"]),
-        f"{low:.2f}…{high:.2f}",
-        UNMEASURED if difference is None else f"{difference['mean']:+.2f}",
-        *(
-            str(noc[key])
-            for noc in _counted(entry)
-            for key in ("at_limit_published", "never_reached")
-        ),
-        *(UNMEASURED if mean is None else f"{mean:.3f}" for mean in means),
-        UNMEASURED if drops is None else f"{100 * drops:.1f} %",
-        f"{entry['seconds_per_click']:.2f}",
-        f"{entry['objects']}" + (f" of {entry['objects_in_benchmark']}" if some else ""),
-    )

@@ -16,7 +16,7 @@ from ritm_edge.benchmarks.noc_report import NocReport, Subject, as_document, as_
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.data import open_benchmark
-from ritm_edge.errors import InputFileError, UsageError
+from ritm_edge.errors import InputFileError, OutputFileError, UsageError
 from ritm_edge.evaluation import EvaluationSettings, SampleResult, evaluate
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
@@ -222,6 +222,12 @@ def test_the_command_measures_saves_and_continues(grabcut: Path, tmp_path: Path)
     assert len(journal) == 3
     again = CliRunner().invoke(app, [*arguments, "--json"])
     assert json.loads(again.stdout)["reports"][0]["per_object"] == entry["per_object"]
+    table = CliRunner().invoke(app, [*arguments, "--markdown"]).stdout
+    assert table.startswith("| benchmark | file | NoC2@80 |")
+    refused = CliRunner().invoke(app, [*arguments, "--json", "--markdown"])
+    assert "exclude each other" in str(refused.exception)
+    refused = CliRunner().invoke(app, [*arguments[:-1], str(tmp_path)])
+    assert isinstance(refused.exception, OutputFileError)
     refused = CliRunner().invoke(app, [*arguments, "--no-flip"])
     assert isinstance(refused.exception, UsageError)
     assert "flip True, now False" in str(refused.exception)

@@ -81,6 +81,7 @@ class NocSettings(_Values):
     threshold: float
     zoom_in: ZoomInSettings | None
     fit: str | None = None
+    start_iou: Annotated[float, Field(gt=0, lt=1)] | None = None
     click_limit: Annotated[int, Field(ge=1)] | None = None
 
 

@@ -140,12 +140,13 @@ def _table_4(results: Sequence[Results]) -> PaperTable:
         rows.append(
             (
                 row["model"],
-                UNMEASURED if model is None else f"{model.all_parameters / 1e6:.2f} M",
+                _millions(None if model is None else model.all_parameters),
+                _millions(row["parameters"]),
                 UNMEASURED if model is None else f"{model.published_flops / 1e9:.2f}",
                 f"{row['flops'] / 1e9:.2f}",
             )
         )
-    header = ("network", "parameters", "GFLOPs at 400×400", "published")
+    header = ("network", "parameters", "published", "GFLOPs at 400×400", "published")
     return PaperTable(4, "Parameters and FLOPs", header, tuple(rows), _source("flops"))
 
 
@@ -176,6 +177,10 @@ def _table_7(runs: _Runs) -> PaperTable:
 def _source(part: str) -> str:
     values = published()
     return f"Published: {values['sources'][values[part]['source']]}."
+
+
+def _millions(value: float | None) -> str:
+    return UNMEASURED if value is None else f"{value / 1e6:.2f} M"
 
 
 def _number(value: float | None) -> str:

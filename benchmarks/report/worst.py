@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ritm_edge.damaged_mask import damaged_mask
 from ritm_edge.data import Benchmark
 from ritm_edge.metrics import clicks_to_reach
 from ritm_edge.overlay import overlay
@@ -142,10 +143,15 @@ def _picture(
     if sample is None:
         return None, ""
     image, truth = sample.load()
-    session = None if runtime is None else _replay(each, settings, image, runtime)
+    session = None if runtime is None else _session(settings, runtime)
     if session is None:
         picture, caption = overlay(image, truth == 1), "the true object"
     else:
+        session.set_image(image)
+        if settings.start_iou is not None:
+            session.set_mask(damaged_mask(truth, settings.start_iou, name=each.name))
+        for row, column, positive in each.clicks:
+            session.click(float(row), float(column), positive=bool(positive))
         picture = overlay(image, session.mask, session.clicks)
         caption = f"the mask after {len(each.clicks)} clicks; yellow: the true outline"
         outlines, _ = cv2.findContours(
@@ -156,9 +162,8 @@ def _picture(
     return _data_uri(picture), caption
 
 
-def _replay(
-    each: ObjectResult, settings: NocSettings, image: NDArray[np.uint8], runtime: Runtime
-) -> InteractiveSession:
+def _session(settings: NocSettings, runtime: Runtime) -> InteractiveSession:
+    """As `evaluate_sample` makes it."""
     zoom = settings.zoom_in
     zoom_in = None
     if zoom is not None:
@@ -171,19 +176,15 @@ def _replay(
             recompute_iou=zoom.recompute_iou,
             threshold=zoom.threshold,
         )
-    session = InteractiveSession(
+    return InteractiveSession(
         runtime,
-        protocol="published",
+        protocol="published" if settings.start_iou is None else "app",
         zoom_in=zoom_in,
         flip=settings.flip,
         threshold=settings.threshold,
         click_limit=settings.click_limit,
         **({} if settings.fit is None else {"fit": settings.fit}),  # type: ignore[arg-type]
     )
-    session.set_image(image)
-    for row, column, positive in each.clicks:
-        session.click(float(row), float(column), positive=bool(positive))
-    return session
 
 
 def _data_uri(picture: NDArray[np.uint8]) -> str:

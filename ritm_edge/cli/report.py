@@ -54,10 +54,10 @@ def command(
     require("pydantic", extra="report")
     require("jinja2", extra="report")
     from ritm_edge.benchmarks.report.page import render_page
-    from ritm_edge.benchmarks.results import read_results
+    from ritm_edge.benchmarks.results import NocResults, read_results
 
     from ..data import open_benchmark
-    from ..files import atomic_output
+    from ..files import atomic_output, sha256_of
     from ..runtimes.base import open_runtime
 
     names = [path.name for path in results]
@@ -66,6 +66,15 @@ def command(
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
     opened = [open_benchmark(*parse_data(text)) for text in data or []]
     runtime = None if model is None else open_runtime(model, threads=threads)
+    if runtime is not None:
+        digest = sha256_of(runtime.path)
+        runs = [
+            run for each in read.values() if isinstance(each, NocResults) for run in each.reports
+        ]
+        if not any(run.sha256 == digest for run in runs):
+            print_notice(
+                f"{model} is none of the measured files: its masks may differ from theirs."
+            )
     with stderr().status("drawing the page"):
         page = render_page(
             read,

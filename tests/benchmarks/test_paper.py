@@ -122,7 +122,8 @@ def test_command_line(tmp_path):
     assert done.exit_code == 0, done.output
     tables = json.loads(done.stdout)
     assert [table["table"] for table in tables] == [1, 2, 3, 4, 5, 6, 7]
-    assert tables[3]["rows"][4] == ["deeplab_r50", "31.41 M", "170.13", "170.13"]
+    assert tables[3]["rows"][4] == ["deeplab_r50", "31.41 M", "—", "170.13", "170.13"]
+    assert tables[3]["rows"][0] == ["hrnet18s", "4.22 M", "4.22 M", "17.84", "17.84"]
     assert json.loads((out / "tables.json").read_text()) == tables
     assert cv2.imread(str(out / "mean-iou.png")) is not None
     assert "<b>" not in (out / "mean-iou.svg").read_text()

@@ -166,6 +166,19 @@ def test_worst_cases_come_first_and_show_their_masks(tmp_path, grabcut):
     assert "the mask after 3 clicks" in replayed
 
 
+def test_a_run_from_damaged_masks_is_repeated_from_them(tmp_path, grabcut):
+    benchmarks = {"GrabCut": open_benchmark("GrabCut", grabcut)}
+    shown = []
+    for start in (None, 0.75):
+        run = noc_run()
+        run["settings"]["start_iou"] = start
+        page = page_of(
+            tmp_path, noc_document(run), benchmarks=benchmarks, runtime=BlobRuntime(radius=5)
+        )
+        shown.append(pictures(page)[0])
+    assert not np.array_equal(*shown)
+
+
 def test_an_object_that_is_not_in_the_folder_has_no_picture(grabcut):
     run = noc_run()
     run["per_object"][1]["name"] = "elsewhere"

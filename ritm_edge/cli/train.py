@@ -24,7 +24,9 @@ INTERRUPTED = 130
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="Named settings; see --list.")] = DEFAULT_RECIPE,
+    recipe: Annotated[
+        str, typer.Argument(help="Named settings, see --list, or a .json of them.")
+    ] = DEFAULT_RECIPE,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +93,7 @@ def command(
         raise UsageError("pass --data-root and --output, or --list to see the recipes.")
     torch = require("torch", extra="train")
     require("pydantic", extra="train")
-    from ..train.recipes import load_recipe
+    from ..train.recipes import load_recipe, load_recipe_file
     from ..train.settings import override
 
     shorthands = {
@@ -103,9 +105,11 @@ def command(
         "model.name": model,
     }
     given = [f"{name}={value}" for name, value in shorthands.items() if value is not None]
-    config = override(
-        load_recipe(recipe, as_implemented=as_implemented), [*given, *(changes or [])]
-    )
+    if recipe.endswith(".json"):
+        base = load_recipe_file(Path(recipe))
+    else:
+        base = load_recipe(recipe, as_implemented=as_implemented)
+    config = override(base, [*given, *(changes or [])])
     if dry_run or output is None:
         _print_plan(recipe, config, data, init, as_json=as_json)
         return

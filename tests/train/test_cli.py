@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from ritm_edge.cli.train import command
-from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.errors import InputFileError, TrainingError, UsageError
 from ritm_edge.train.board import FOLDER
 from ritm_edge.train.recipes import recipe_names
 from ritm_edge.train.run_log import LOG
@@ -145,3 +145,20 @@ def test_settings_are_refused_by_name(photos, tmp_path):
     with pytest.raises(UsageError, match=r"run\.seed is 'first'"):
         invoke(*run, "--set", "run.seed=first")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_a_dry_run_can_be_trained_from_as_a_file(photos, tmp_path):
+    mine = tmp_path / "mine.json"
+    run = ["--data-root", photos, *SMALL]
+    mine.write_text(invoke(*run, "--seed", 9, "--dry-run", "--json").stdout)
+    again = json.loads(invoke(mine, "--data-root", photos, "--dry-run", "--json").stdout)
+    assert again["settings"] == json.loads(mine.read_text())["settings"]
+    assert again["settings"]["run"]["seed"] == 9
+    mine.write_text('{"optimizer": {"lr": "fast"}}')
+    with pytest.raises(UsageError, match=r"optimizer\.lr is 'fast'"):
+        invoke(mine, "--data-root", photos, "--dry-run")
+    for text in ("", "[1]", '{"settings": 3}', "[" * 100_000):
+        mine.write_text(text)
+        with pytest.raises(InputFileError, match=r"mine\.json"):
+            invoke(mine, "--data-root", photos, "--dry-run")

@@ -98,6 +98,8 @@ def test_coco_instances(tmp_path):
         {"size": [72, 96], "counts": "11"},
         {"size": [72, 96], "counts": "\u00ff"},
         {"counts": "11"},
+        {"size": [72, 96], "counts": 10**13},
+        {"size": [72, 96], "counts": None},
         "polygon",
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import DatasetError, OutputFileError
+from ritm_edge.untrusted_json import parse_json
 
 VERSION = "1"
 MAX_BYTES = 50_000_000  # of one photo's annotation, unpacked; real ones have about ten thousand
@@ -51,7 +52,7 @@ class Annotation:
         Raises:
             ValueError: not such an annotation.
         """
-        values = json.loads(_inflate(data))
+        values = parse_json(_inflate(data))
         try:
             masks = tuple(str(mask) for mask in values["masks"])
             places = tuple((int(layer), int(label)) for layer, label in values["places"])
@@ -185,7 +186,7 @@ def read_annotation(path: Path, name: str) -> Annotation:
 def _parsed(data: Any, path: Path) -> Annotation:
     try:
         return Annotation.from_bytes(bytes(data))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise DatasetError(
             f"{path} holds a damaged annotation ({error}): remove it and run combine-coco-lvis "
             "again."

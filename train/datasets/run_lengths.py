@@ -77,7 +77,9 @@ def _whole(count: Any) -> int:
 def _checked(rle: Rle) -> Rle:
     """The C decoder leaves what the counts do not reach as it was in memory: let them add up."""
     text = rle["counts"]
-    data = text.encode("ascii") if isinstance(text, str) else bytes(text)
+    if not isinstance(text, str | bytes):
+        raise ValueError("run lengths that are no text")
+    data = text.encode("ascii") if isinstance(text, str) else text
     height, width = rle["size"]
     if unpacked(data).sum() != height * width:
         raise ValueError("run lengths that do not fill the photo")

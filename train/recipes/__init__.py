@@ -7,9 +7,12 @@ Where the official code differs from the paper, the file also holds `as_implemen
 import difflib
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
-from ritm_edge.errors import UsageError
+from ritm_edge.errors import InputFileError, UsageError
+from ritm_edge.files import existing_file
+from ritm_edge.untrusted_json import parse_json
 
 from ..config import TrainConfig
 
@@ -46,6 +49,25 @@ def load_recipe(name: str, *, as_implemented: bool = False) -> TrainConfig:
     config = module.as_implemented() if as_implemented else module.recipe()
     assert isinstance(config, TrainConfig), f"recipe {name} returns no TrainConfig"
     return config
+
+
+def load_recipe_file(path: Path) -> TrainConfig:
+    """Settings written as JSON: sections as `--dry-run --json` prints them, alone or under
+    "settings"; what is left out has its default.
+
+    Raises:
+        InputFileError: missing, or no such JSON.
+        UsageError: an unknown setting or a value that cannot be used.
+    """
+    try:
+        content = parse_json(existing_file(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputFileError(f"{path} is not JSON ({error}): correct it.") from error
+    if isinstance(content, dict):
+        content = content.get("settings", content)
+    if not isinstance(content, dict):
+        raise InputFileError(f"{path} holds no sections of settings: see train --dry-run --json.")
+    return TrainConfig(**content)
 
 
 def recipe_summary(name: str) -> str:

@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from ritm_edge.data.base import Benchmark, Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.model.ritm import HRNETS, build_model
 from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles
@@ -26,7 +24,8 @@ from ritm_edge.train.validation import validate
 
 from ..models import TINY, tiny_model
 from ..paths import ROOT
-from .photos import shapes, small_config
+from .drawn_benchmark import BENCHMARK
+from .photos import small_config
 from .processes import SECONDS, run_team
 
 ALONE = Team(0, 1, torch.device("cpu"))
@@ -132,17 +131,6 @@ def test_torchrun_repeats_the_run_of_a_single_process(photos, tmp_path):
     for name, value in states[0].items():
         if name.endswith("running_mean"):
             torch.testing.assert_close(value, states[1][name], rtol=1e-3, atol=1e-3, msg=name)
-
-
-class DrawnSample(Sample):
-    """A benchmark sample without files."""
-
-    def load(self):
-        photo, labels = shapes(int(self.name), (80, 96))
-        return photo, (labels == 1).astype(np.int32)
-
-
-BENCHMARK = Benchmark("Drawn", tuple(DrawnSample(str(i), Path(), None) for i in range(5)), 64)
 
 
 def validation(team: Team) -> tuple[dict, list[int]]:

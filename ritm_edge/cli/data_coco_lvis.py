@@ -30,9 +30,7 @@ class RuleName(StrEnum):
 
 
 def command(
-    data: Annotated[
-        Path, typer.Option("--data-root", help="Folder with COCO 2017 (panoptic) and LVIS v1.")
-    ],
+    data: Annotated[Path, typer.Option("--data-root", help="Folder with COCO 2017 and LVIS v1.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the result; default: coco_lvis below."),
@@ -49,8 +47,8 @@ def command(
 ) -> None:
     """Join the masks of COCO and LVIS: a COCO mask goes where LVIS has a better one.
 
-    Stopped at any moment, the same command goes on. Needs COCO's train2017 and val2017 panoptic
-    annotations and LVIS v1's train and val.
+    Stopped at any moment, the same command goes on. Needs COCO's panoptic annotations of train2017
+    and val2017 (from the instances alone there is no stuff) and LVIS v1's train and val.
 
     Example: ritm-edge data combine-coco-lvis --data-root datasets --workers 8
     """

@@ -24,7 +24,14 @@ from ritm_edge.train.scene import Scene, roots
 
 from ..golden import load_arrays, load_json
 from ..paths import requires_golden
-from .official_layouts import save_photo, save_pixels, scene, write_lvis, write_panoptic
+from .official_layouts import (
+    save_photo,
+    save_pixels,
+    scene,
+    write_coco_instances,
+    write_lvis,
+    write_panoptic,
+)
 
 FILE = "coco_lvis_train.sqlite"
 app = typer.Typer()
@@ -124,6 +131,24 @@ def test_the_command_reports_and_the_recipe_finds_the_result(data):
     assert [e.set_name for e in find_entries(("coco-lvis",), data)] == ["coco-lvis/train"] * 5
     with pytest.raises(UsageError, match="unknown split 'test'"):
         CliRunner().invoke(app, [*run, "--split", "test"], catch_exceptions=False)
+
+
+def test_coco_instances_do_where_there_is_no_panoptic_annotation(tmp_path):
+    write_coco_instances(tmp_path / "coco", [1, 2])
+    write_lvis(tmp_path / "lvis", tmp_path / "coco", [1, 2, 3])
+    path = tmp_path / "coco" / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    content["annotations"][3]["segmentation"] = "no mask"
+    path.write_text(json.dumps(content))
+    with pytest.raises(TrainingError, match=r"annotation 4 of COCO for 000000000002.*1 of 2"):
+        build(tmp_path, tmp_path / "coco_lvis")
+    content["annotations"].pop(3)
+    path.write_text(json.dumps(content))
+    counts = build(tmp_path, tmp_path / "other")
+    # A disk and a box from LVIS each; COCO's polygon is the same as LVIS's, the crowd is too small.
+    assert (counts["photos"], counts["from_lvis"], counts["stuff"]) == (2, 4, 0)
+    assert counts["dropped_coco"] + counts["from_coco"] == 3
+    assert counts["dropped_coco"] >= 1
 
 
 def test_an_unfinished_or_absent_file_is_no_data_set(data):

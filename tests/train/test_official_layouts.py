@@ -9,8 +9,11 @@ import pytest
 from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.train.dataset import ClickDataset
 from ritm_edge.train.datasets import dataset_names, find_entries
+from ritm_edge.train.recipes import load_recipe
 from ritm_edge.train.scene import Scene, roots
+from ritm_edge.train.settings import override
 
+from ..paths import TRAIN_DATA, requires_data
 from . import official_layouts as layouts
 from .photos import small_config
 
@@ -203,3 +206,24 @@ def test_several_sets_are_joined_and_sampled(tmp_path):
     samples = ClickDataset(entries, config, start=0)
     filled = sum(bool((samples[index]["labels"] == 1).any()) for index in range(30))
     assert filled >= 20
+
+
+@requires_data
+def test_the_real_photos_at_hand_are_read_without_a_problem():
+    entries = find_entries(("folder",), TRAIN_DATA)
+    photos = {entry.image for entry in entries}
+    assert len(photos) == 3131
+    by_set = {entry.set_name: entry for entry in entries}
+    assert len(by_set) == 9
+    for entry in by_set.values():
+        scene = entry.load(RNG)
+        assert scene.objects
+        assert max(scene.photo.shape) <= 432
+    changes = ["data.datasets=folder", "schedule.steps=2", "augmentation.crop=160x224"]
+    for recipe in ("hrnet18s-cocolvis-iterm", "hrnet18s-small-crops"):
+        samples = ClickDataset(entries, override(load_recipe(recipe), changes), start=0)
+        for index in range(len(samples) // 2):
+            sample, problems = samples.draw(index)
+            assert not problems
+            assert sample["image"].shape == (3, 160, 224)
+            assert sample["clicks"][:, 2].max() == 100

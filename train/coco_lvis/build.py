@@ -1,42 +1,24 @@
 """Making the COCO+LVIS file: every photo that has annotations of both, on several processes."""
 
-import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 
-from ritm_edge.errors import DatasetError, InputFileError, UsageError
+from ritm_edge.errors import InputFileError, UsageError
 
 from ..broken import BROKEN_LOG, BrokenFiles, Problem
-from ..datasets.coco import find_folder, read_instances
-from ..datasets.lvis import annotation_file, photo_name
-from ..datasets.panoptic import Segment, read_panoptic, read_segment_ids
 from ..datasets.run_lengths import encode
-from .rule import RULES, Merged, Rule, fill_polygons, merge
+from .jobs import SPLITS, Job, find_jobs
+from .rule import RULES, Merged, Rule, merge
 from .store import Annotation, Writer
 
-SPLITS = {"train": "train2017", "val": "val2017"}
 FILE = "coco_lvis_{}.sqlite"
 BATCH = 64  # photos per transaction: what a kill can cost
-MAX_COORDINATE = 100_000
-
-
-@dataclass(frozen=True)
-class Job:
-    """One photo to merge; `lvis` as `InstancesEntry.annotations`."""
-
-    name: str
-    segment_map: str
-    segments: tuple[Segment, ...]
-    lvis: bytes
-    rule: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ def combine(
 
     Args:
         split: "train" or "val".
-        coco: folder of COCO 2017, or the one above it, with panoptic annotations.
+        coco: folder of COCO 2017, or the one above it.
         lvis: folder of LVIS v1, or the one above it.
         output: folder.
         rule: limits.
@@ -120,30 +102,6 @@ def known_splits(names: list[str] | None) -> list[str]:
 COUNTS = ("photos", "objects", "from_coco", "from_lvis", "stuff", "dropped_coco", "dropped_lvis")
 
 
-def find_jobs(split: str, *, coco: Path, lvis: Path, rule: Rule) -> list[Job]:
-    """Photos of the split with panoptic and LVIS annotations, by name.
-
-    Raises:
-        DatasetError: as `combine`.
-    """
-    folder = find_folder(coco)
-    path = annotation_file(lvis, split)
-    images, annotations = read_instances(path)
-    by_name = {photo_name(images[i]): held for i, held in annotations.items()}
-    maps = folder / "annotations" / f"panoptic_{SPLITS[split]}"
-    jobs = [
-        Job(stem, str(maps / name), segments, by_name[f"{SPLITS[split]}/{stem}.jpg"], rule.name)
-        for stem, name, segments in sorted(read_panoptic(folder, SPLITS[split]))
-        if f"{SPLITS[split]}/{stem}.jpg" in by_name
-    ]
-    if not jobs:
-        raise DatasetError(
-            f"no photo of {SPLITS[split]} has annotations both in {folder} and in {path}: check "
-            "that both are complete."
-        )
-    return jobs
-
-
 def _run(jobs: list[Job], workers: int) -> Iterator[Done]:
     if not workers:
         yield from map(merge_photo, jobs)
@@ -157,31 +115,15 @@ def merge_photo(job: Job) -> Done:
     """Read, merge and pack one photo."""
     cv2.setNumThreads(1)
     try:
-        ids = read_segment_ids(Path(job.segment_map), None)
+        coco = job.read_coco()
     except InputFileError as error:
         return Done(job.name, None, (str(error),))
-    shape = (ids.shape[0], ids.shape[1])
-    things = [ids == segment.identity for segment in job.segments if not segment.stuff]
-    stuff = [ids == segment.identity for segment in job.segments if segment.stuff]
-    lvis, problems = [], []
-    for identity, _, segmentation in json.loads(job.lvis):
-        try:
-            lvis.append(fill_polygons(_polygons(segmentation), shape))
-        except (ValueError, TypeError) as error:
-            problems.append(f"annotation {identity} of LVIS for {job.name}: {error}")
-    if not things and not stuff and not lvis:
+    lvis, problems = job.read_lvis(coco.shape)
+    problems = [*coco.problems, *problems]
+    if not coco.things and not coco.stuff and not lvis:
         return Done(job.name, None, (*problems, f"{job.name} has no masks at all"))
-    merged = merge(things, stuff, lvis, RULES[job.rule])
-    return Done(job.name, _annotation(merged, shape), tuple(problems))
-
-
-def _polygons(segmentation: Any) -> list[np.ndarray]:
-    polygons = [np.asarray(part, np.float64) for part in segmentation]
-    if not polygons or any(p.ndim != 1 or p.size < 6 or p.size % 2 for p in polygons):
-        raise ValueError("not a list of polygons")
-    if not all(np.isfinite(p).all() and np.abs(p).max() < MAX_COORDINATE for p in polygons):
-        raise ValueError("a polygon far outside")
-    return [polygon.reshape(-1, 2) for polygon in polygons]
+    merged = merge(coco.things, coco.stuff, lvis, RULES[job.rule])
+    return Done(job.name, _annotation(merged, coco.shape), tuple(problems))
 
 
 def _annotation(merged: Merged, shape: tuple[int, int]) -> Annotation:

@@ -86,13 +86,13 @@ def command(
 
     Example: ritm-edge train --data photos --output runs/first --steps 2000
     """
+    torch = require("torch", extra="train")
+    require("pydantic", extra="train")
     if list_recipes:
         _print_recipes(as_json=as_json)
         return
     if data is None or (output is None and not dry_run):
         raise UsageError("pass --data-root and --output, or --list to see the recipes.")
-    torch = require("torch", extra="train")
-    require("pydantic", extra="train")
     from ..train.recipes import load_recipe, load_recipe_file
     from ..train.settings import override
 
@@ -106,6 +106,8 @@ def command(
     }
     given = [f"{name}={value}" for name, value in shorthands.items() if value is not None]
     if recipe.endswith(".json"):
+        if as_implemented:
+            raise UsageError(f"{recipe} has one set of values: leave --as-implemented out.")
         base = load_recipe_file(Path(recipe))
     else:
         base = load_recipe(recipe, as_implemented=as_implemented)

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ritm_edge.errors import UsageError
+from ritm_edge.errors import TrainingError, UsageError
 
 # Long enough for a validation on one process while the others wait for it.
 TIMEOUT = timedelta(hours=2)
@@ -79,6 +79,7 @@ def joined_team(device: str | None = None) -> Iterator[Team]:
 
     Raises:
         UsageError: more processes on this node than it has GPUs.
+        TrainingError: another process of the team has ended.
     """
     size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
     if device is None and torch.cuda.is_available():
@@ -97,5 +98,13 @@ def joined_team(device: str | None = None) -> Iterator[Team]:
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield Team(dist.get_rank(), size, chosen)
+    except RuntimeError as error:
+        # Gloo's errors have no type of their own.
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise TrainingError(
+            "another process of the run has ended: see its message, then repeat the command with "
+            "--resume."
+        ) from error
     finally:
         dist.destroy_process_group()

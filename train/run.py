@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-import torch.distributed as dist
 
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import TrainingError
@@ -104,15 +103,23 @@ class Run:
         """Take the step after `step` steps.
 
         Raises:
-            TrainingError: no memory left, another process is gone, or a loss or gradient that is
-                not finite; its batch is then saved.
+            TrainingError: no memory left, or a loss or gradient that is not finite; its batch is
+                then saved.
         """
         config = self._config
         rate = learning_rate_at(step, config, self._length)
         try:
             result = self._trainer.step(batch, step=step, rate=rate)
         except RuntimeError as error:
-            raise self._typed(error) from error
+            # CUDA has a type of its own for it, the CPU allocator only this text.
+            out_of_memory = isinstance(error, torch.OutOfMemoryError)
+            if not out_of_memory and "can't allocate memory" not in str(error):
+                raise
+            crop = "x".join(map(str, config.augmentation.crop))
+            raise TrainingError(
+                f"no memory left for batches of {config.data.batch_size} crops of {crop}: "
+                "lower --batch-size or --crop."
+            ) from error
         if not result.finite:
             raise TrainingError(self._divergence(batch, result, step + 1))
         return result
@@ -185,22 +192,6 @@ class Run:
         """Write what is pending."""
         if self._board is not None:
             self._board.close()
-
-    def _typed(self, error: RuntimeError) -> Exception:
-        # CUDA has a type of its own for it, the CPU allocator only this text.
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            crop = "x".join(map(str, self._config.augmentation.crop))
-            return TrainingError(
-                f"no memory left for batches of {self._config.data.batch_size} crops of {crop}: "
-                "lower --batch-size or --crop."
-            )
-        gone = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if self._team.size > 1 and gone:
-            return TrainingError(
-                "another process of the run has ended: see its message, then repeat the command "
-                "with --resume."
-            )
-        return error
 
     def _divergence(self, batch: Sample, result: StepResult, step: int) -> str:
         tensors = {

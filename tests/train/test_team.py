@@ -151,6 +151,15 @@ def test_a_validation_is_divided_and_every_process_gets_all_of_it():
     assert first["Drawn"].keys() == {"noc@80", "noc@85", "noc@90", "failed@90"}
 
 
+def leave_the_other_alone(team: Team) -> bool:
+    return team.leads and team.any(False)
+
+
+def test_a_process_whose_partner_is_gone_says_so():
+    with pytest.raises(AssertionError, match="TrainingError: another process of the run has ended"):
+        run_team(leave_the_other_alone)
+
+
 def test_a_batch_that_cannot_be_divided_is_refused():
     with pytest.raises(UsageError, match="batch of 5 cannot be divided among 2 processes"):
         Team(0, 2, torch.device("cpu")).share(5)

@@ -1,21 +1,30 @@
 """Number of clicks (NoC) of checkpoints and artifacts on benchmark data sets."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from ritm_edge.artifact import tool_versions
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation import EvaluationSettings, SampleResult
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.zoom_in import Size
 
-from .machine import describe_versions
+from .machine import PACKAGES
 from .noc_journal import Journal
 from .noc_pool import evaluate_all
 from .noc_report import NocReport, describe_subject
 
+# Packages that decide the results of a runtime, so that a run does not go on with another version;
+# of a runtime that is not listed every package counts.
+_DECIDING: Mapping[str, tuple[str, ...]] = {
+    "pytorch": ("torch",),
+    "onnx": ("onnxruntime",),
+    "tflite": ("ai-edge-litert",),
+    "coreml": ("coremltools", "torch"),
+}
 # Told before the first object and after each: the report so far, and how many objects there are.
 Progress = Callable[[NocReport, int], None]
 
@@ -65,7 +74,7 @@ def measure(
                 "file": f"{runtime.path} {settings.fit}",
                 "sha256": subject.sha256,
                 "settings": {**asdict(settings), "threads": threads},
-                "versions": describe_versions(),
+                "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
                 "objects": _fingerprint(benchmark),
             }
         )

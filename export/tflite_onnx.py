@@ -14,6 +14,7 @@ from ritm_edge.optional import require
 OPSET = 17
 # Attributes that opset 18 added; with these values they mean what opset 17 does anyway.
 NEW_RESIZE_ATTRIBUTES: Mapping[str, Any] = {"antialias": 0, "keep_aspect_ratio_policy": b"stretch"}
+PAD_INPUTS = 3  # opset 18 added a fourth
 NEW_REDUCTION_ATTRIBUTE = "noop_with_empty_axes"
 REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean", "ReduceProd")
 
@@ -38,6 +39,9 @@ def lower_opset(path: Path) -> None:
             _lower_resize(onnx, node)
         elif node.op_type in REDUCTIONS:
             _lower_reduction(onnx, node, constants)
+        elif node.op_type == "Pad":
+            if len(node.input) > PAD_INPUTS:
+                raise _unsupported(node, "got the input 'axes'")
         elif onnx.defs.get_schema(node.op_type, opset.version).since_version > OPSET:
             raise _unsupported(node, "changed")
     opset.version = OPSET

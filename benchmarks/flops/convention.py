@@ -2,7 +2,9 @@
 
 One multiply-accumulate (MAC) is 2 FLOPs. Everything else is counted per element, by the table
 below; moving data (concatenate, slice, pad, transpose, cast, …) is free. Integer arithmetic of
-quantised graphs is counted like the floating-point arithmetic it stands for.
+quantised graphs is counted like the floating-point arithmetic it stands for. What depends on
+constants alone, as unpacking compressed weights, is done once when a file is opened and not
+counted.
 """
 
 from collections.abc import Sequence

@@ -96,7 +96,10 @@ def count_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> Count:
     shapes = {**constants, **_run_for_shapes(onnx, model, inputs, path)}
     count = Count()
     for node in model.graph.node:
-        _add(count, node, shapes, constants, path)
+        if all(name in constants for name in node.input if name):
+            constants |= {name: shapes[name] for name in node.output if name}
+        else:
+            _add(count, node, shapes, constants, path)
     return count
 
 

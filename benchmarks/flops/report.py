@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ritm_edge.errors import UnsupportedOperationError
 from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IMAGE, PREV_MASK, IOSpec
 from ritm_edge.model.ritm import ModelConfig
 from ritm_edge.runtimes.base import Runtime, open_runtime
@@ -34,6 +35,7 @@ from ..published import table_4
 from .convention import Count
 from .mlprogram import count_mlprogram
 from .onnx import count_onnx
+from .openvino import count_openvino
 from .pytorch import count_model
 from .tflite import count_tflite
 
@@ -89,7 +91,7 @@ def measure_artifact(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> list[d
     """Count what one file executes.
 
     Args:
-        path: .onnx, .tflite or .mlpackage; or a checkpoint, which PyTorch executes.
+        path: .onnx, .tflite, .mlpackage or .openvino; or a checkpoint, which PyTorch executes.
         size: (height, width) of the input where the file takes any.
 
     Returns:
@@ -130,7 +132,13 @@ def _count(
         return {name if len(counts) > 1 else None: count for name, count in counts.items()}
     if runtime.name == "coreml":
         return {None: count_mlprogram(runtime.path)}
-    return {None: count_onnx(runtime.path, _empty_inputs(spec, size, slots))}
+    if runtime.name == "openvino":
+        return {None: count_openvino(runtime.path)}
+    if runtime.name == "onnx":
+        return {None: count_onnx(runtime.path, _empty_inputs(spec, size, slots))}
+    raise UnsupportedOperationError(
+        f"bench flops cannot read what {runtime.name} runs ({runtime.path}): leave the file out."
+    )
 
 
 def _empty_inputs(

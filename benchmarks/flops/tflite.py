@@ -61,6 +61,8 @@ FREE = tuple(
 # Names of fused activations (flatbuffer enum ActivationFunctionType) and their FLOPs.
 FUSED = {0: 0, 1: RELU_FLOPS, 2: CLAMP_FLOPS, 3: CLAMP_FLOPS, 4: SIGMOID_FLOPS}
 
+ABSENT = -1  # index of an optional input that is not given
+
 Shape = tuple[int, ...]
 
 
@@ -108,11 +110,20 @@ class _Graph:
     ) -> None:
         self.schema, self.codes, self.model, self.path = schema, codes, model, path
         self.graph = model.Subgraphs(index)
+        self.constants = {
+            i
+            for i in range(self.graph.TensorsLength())
+            if model.Buffers(self.graph.Tensors(i).Buffer()).DataLength()
+        }
 
     def count(self) -> Count:
         count = Count()
         for index in range(self.graph.OperatorsLength()):
             operator = self.graph.Operators(index)
+            inputs = {operator.Inputs(i) for i in range(operator.InputsLength())} - {ABSENT}
+            if inputs <= self.constants:
+                self.constants |= {operator.Outputs(i) for i in range(operator.OutputsLength())}
+                continue
             code = self.model.OperatorCodes(operator.OpcodeIndex())
             # Operators from 127 on are in the newer field only.
             name = self.codes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
@@ -126,7 +137,7 @@ class _Graph:
             self._add_convolution(count, name, inputs, result, operator)
         elif name == "FULLY_CONNECTED":
             weight = inputs[1]
-            bias = len(inputs) > 2 and operator.Inputs(2) >= 0
+            bias = len(inputs) > 2 and operator.Inputs(2) != ABSENT
             fused = self._fused(operator, "FullyConnectedOptions")
             flops = prod(result) * (int(bias) + fused)
             count.add(PRODUCT, macs=prod(result) * weight[-1], flops=flops)
@@ -159,7 +170,7 @@ class _Graph:
         weight = inputs[
             1
         ]  # [outputs, height, width, inputs]; depthwise [1, height, width, outputs]
-        bias = len(inputs) > 2 and operator.Inputs(2) >= 0
+        bias = len(inputs) > 2 and operator.Inputs(2) != ABSENT
         count.add_convolution(
             result,
             window=weight[1] * weight[2],
@@ -191,7 +202,7 @@ class _Graph:
         return options
 
     def _shape(self, index: int) -> Shape:
-        if index < 0:
+        if index == ABSENT:
             return ()
         tensor = self.graph.Tensors(index)
         return tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))

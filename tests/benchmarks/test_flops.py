@@ -19,6 +19,7 @@ from ritm_edge.benchmarks.flops.convention import (
 )
 from ritm_edge.benchmarks.flops.mlprogram import count_mlprogram
 from ritm_edge.benchmarks.flops.onnx import count_onnx
+from ritm_edge.benchmarks.flops.openvino import count_openvino
 from ritm_edge.benchmarks.flops.pytorch import count_model
 from ritm_edge.benchmarks.flops.report import NETWORKS, as_document, measure_artifact, model_row
 from ritm_edge.benchmarks.flops.tflite import count_tflite
@@ -26,7 +27,7 @@ from ritm_edge.benchmarks.markdown import flops_table
 from ritm_edge.benchmarks.published import published
 from ritm_edge.cli.main import app
 from ritm_edge.errors import ArtifactError, UnsupportedOperationError
-from ritm_edge.export.registry import find_target
+from ritm_edge.export.registry import all_targets, find_target
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.model.ritm import HRNETS, ModelConfig
@@ -34,6 +35,12 @@ from ritm_edge.model.ritm import HRNETS, ModelConfig
 from ..models import TINY, tiny_model
 from ..runtimes import tiny_info
 
+FORMATS = {
+    "onnx": "onnx",
+    "tflite": "tflite",
+    "coreml": "mlpackage",
+    "openvino": "openvino",
+}
 SPEC = IOSpec(64, 96, max_clicks=3)
 INPUTS = {
     "image": np.zeros((1, 3, 64, 96), np.float32),
@@ -71,7 +78,7 @@ def artifacts(tmp_path_factory):
     """One small network in every format."""
     folder = tmp_path_factory.mktemp("flops")
     graph = InferenceGraph(tiny_model())
-    for name, suffix in (("onnx", "onnx"), ("tflite", "tflite"), ("coreml", "mlpackage")):
+    for name, suffix in FORMATS.items():
         path, target = folder / f"tiny.{suffix}", find_target(name)
         target.convert(graph, example_inputs(SPEC), ("mask",), path)
         target.stamp(path, tiny_info(SPEC, name).to_json())
@@ -89,8 +96,10 @@ def test_every_format_executes_the_products_of_the_network(artifacts):
     counts = {
         "onnx": count_onnx(artifacts / "tiny.onnx", INPUTS),
         "tflite": count_tflite(artifacts / "tiny.tflite")["serving_default"],
-        "mlpackage": count_mlprogram(artifacts / "tiny.mlpackage"),
+        "coreml": count_mlprogram(artifacts / "tiny.mlpackage"),
+        "openvino": count_openvino(artifacts / "tiny.openvino"),
     }
+    assert counts.keys() == {target.name for target in all_targets()}
     for name, count in counts.items():
         assert count.kinds[CONVOLUTION].macs == reference.kinds[CONVOLUTION].macs, name
         assert count.kinds[PRODUCT].macs == reference.kinds[PRODUCT].macs, name

@@ -308,6 +308,28 @@ def test_lowering_keeps_the_axes_of_a_mean(tmp_path, noop):
     assert {a.name: list(a.ints) for a in lowered.attribute} == {"axes": [2, 3]}
 
 
+@pytest.mark.parametrize("axes", [False, True])
+def test_lowering_takes_a_pad_of_all_axes_only(tmp_path, axes):
+    node = onnx.helper.make_node("Pad", ["x", "pads", "", "axes"] if axes else ["x", "pads"], ["y"])
+    constants = [onnx.numpy_helper.from_array(np.int64([0, 1]), "axes")] if axes else []
+    pads = np.int64([0, 0, 0, 2] if axes else [0, 0, 0, 0, 0, 2, 0, 0])
+    graph = onnx.helper.make_graph(
+        [node],
+        "pad",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2, 3, 4])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4, 3, 4])],
+        [onnx.numpy_helper.from_array(pads, "pads"), *constants],
+    )
+    path = tmp_path / "pad.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
+    if axes:
+        with pytest.raises(ConversionError, match="axes"):
+            lower_opset(path)
+    else:
+        lower_opset(path)
+        assert onnx.load(path).opset_import[0].version == 17
+
+
 def resize_model(**attributes):
     """Opset 18; doubles height and width."""
     node = onnx.helper.make_node(

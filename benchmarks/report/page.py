@@ -16,11 +16,11 @@ from ..results import (
     LatencyResults,
     Machine,
     NocResults,
-    NocRun,
     ParityResults,
     Results,
 )
 from . import charts
+from .clicks import click_tables
 from .worst import SPARK_HEIGHT, SPARK_WIDTH, worst_cases
 
 FOLDER = Path(__file__).parent
@@ -79,7 +79,7 @@ def _content(
     parity = [(row.path, row.parity) for each in latency for row in each.rows if row.parity]
     parity += [(each.artifact, each) for each in results if isinstance(each, ParityResults)]
     return {
-        "noc": _by_benchmark(runs),
+        "noc": click_tables(runs),
         "curves": charts.curve_charts(curves_of(results)),
         "drawing": charts,
         "table_clicks": charts.TABLE_CLICKS,
@@ -93,11 +93,6 @@ def _content(
         "machines": _machines(results),
         "versions": _versions(results),
     }
-
-
-def _by_benchmark(runs: Sequence[NocRun]) -> list[tuple[str, list[NocRun]]]:
-    names = dict.fromkeys(run.benchmark for run in runs)
-    return [(name, [run for run in runs if run.benchmark == name]) for name in names]
 
 
 def _machines(results: Sequence[Results]) -> list[Machine]:

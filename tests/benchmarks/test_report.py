@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from ritm_edge.benchmarks.paper.curves import curve_of
 from ritm_edge.benchmarks.report.charts import COLOURS, curve_charts, share
+from ritm_edge.benchmarks.report.clicks import click_tables
 from ritm_edge.benchmarks.report.page import render_page
 from ritm_edge.benchmarks.report.worst import worst_cases
 from ritm_edge.benchmarks.results import NocRun, read_results
@@ -56,13 +57,24 @@ def page_of(tmp_path, *documents, **options):
 
 
 def committed():
-    paths = sorted((ROOT / "docs/results").glob("*.json"))
+    names = ("noc", "latency", "flops", "fixed-size")
+    paths = [ROOT / f"docs/results/{name}.json" for name in names]
     return {path.name: read_results(path) for path in paths}
 
 
 def test_every_committed_measurement_has_its_section():
     page = render_page(committed())
-    for section in ("noc", "curves", "latency", "size", "parity", "flops", "worst", "machine"):
+    for section in (
+        "noc",
+        "curves",
+        "latency",
+        "size",
+        "parity",
+        "flops",
+        "fit",
+        "worst",
+        "machine",
+    ):
         assert f'<h2 id="{section}">' in page
         assert f'href="#{section}"' in page
     assert "deeplab_r50, decoder 128" in page
@@ -104,6 +116,21 @@ def test_numbers_are_those_of_the_file(tmp_path):
     assert "Test CPU" in page
     assert "1.23.0" in page
     assert "latency" not in page.split("<main>")[1].lower()
+
+
+def test_files_with_other_click_limits_share_one_table():
+    longer = noc_run("longer.pth")
+    longer["noc"].append(longer["noc"][2] | {"name": "NoC100@90", "max_clicks": 100, "mean": 55.5})
+    longer["noc"][3]["at_limit_published"] = 0
+    runs = [NocRun.model_validate(run) for run in (noc_run("short.onnx"), longer)]
+    (table,) = click_tables(runs)
+    short, long = (dict(zip(table.header, row, strict=True)) for row in table.rows)
+    assert (short["NoC20@90"], short["NoC100@90"], short["≥20"], short["≥100"]) == (
+        *("8.15", "—"),
+        *("1", "—"),
+    )
+    assert (long["NoC100@90"], long["≥20"], long["≥100"]) == ("55.50", "1", "0")
+    assert table.bars[1].entry.name == "NoC20@90"
 
 
 def test_curves_fit_into_their_drawing():

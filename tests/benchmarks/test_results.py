@@ -5,7 +5,13 @@ import json
 
 import pytest
 
-from ritm_edge.benchmarks.results import FlopsResults, LatencyResults, NocResults, read_results
+from ritm_edge.benchmarks.results import (
+    FitResults,
+    FlopsResults,
+    LatencyResults,
+    NocResults,
+    read_results,
+)
 from ritm_edge.errors import InputFileError
 
 from ..paths import ROOT
@@ -14,10 +20,13 @@ from .results_files import noc_document, save
 
 def test_the_committed_measurements_are_read():
     folder = ROOT / "docs/results"
-    kinds = {path.stem: type(read_results(path)) for path in folder.glob("*.json")}
-    assert kinds["noc"] is NocResults
-    assert kinds["latency"] is LatencyResults
-    assert kinds["flops"] is FlopsResults
+    for name, kind in (
+        ("noc", NocResults),
+        ("latency", LatencyResults),
+        ("flops", FlopsResults),
+        ("fixed-size", FitResults),
+    ):
+        assert isinstance(read_results(folder / f"{name}.json"), kind)
 
 
 def test_values_come_back(tmp_path):

@@ -1,6 +1,7 @@
 """`bench noc`: counts, JSON, resuming, processes; on a small model and made-up photos."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,12 @@ from ritm_edge.benchmarks.bootstrap import mean_interval
 from ritm_edge.benchmarks.markdown import noc_table
 from ritm_edge.benchmarks.noc import check_slots, measure
 from ritm_edge.benchmarks.noc_journal import Journal
+from ritm_edge.benchmarks.noc_pool import evaluate_all
 from ritm_edge.benchmarks.noc_report import NocReport, Subject, as_document, as_text
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
-from ritm_edge.data import open_benchmark
-from ritm_edge.errors import InputFileError, OutputFileError, UsageError
+from ritm_edge.data import Sample, open_benchmark
+from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
 from ritm_edge.evaluation import EvaluationSettings, SampleResult, evaluate
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
@@ -203,6 +205,26 @@ def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Pat
         for got, wanted in zip(results, expected.results, strict=True):
             assert got.clicks == wanted.clicks
             assert np.array_equal(got.ious, wanted.ious)
+
+
+def no_truth() -> np.ndarray:
+    return np.zeros(0, np.int32)
+
+
+class Fatal(Sample):
+    """Ends the process that loads it, as the system does when memory runs out."""
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        os._exit(9)
+
+
+def test_a_killed_process_is_an_error_in_one_sentence() -> None:
+    runtime = open_runtime(embedded_checkpoint(), threads=1)
+    samples = tuple(Fatal(name, Path("x"), no_truth) for name in "ab")
+    with pytest.raises(
+        RitmEdgeError, match=r"was killed, perhaps.*fewer --jobs"
+    ):
+        list(evaluate_all(runtime, samples, SETTINGS, jobs=2, threads=1))
 
 
 def test_the_command_measures_saves_and_continues(grabcut: Path, tmp_path: Path) -> None:

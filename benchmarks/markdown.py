@@ -18,6 +18,8 @@ from .fit import KIND as FIT_KIND
 from .flops import table as flops
 from .flops.report import KIND as FLOPS_KIND
 from .noc_report import KIND as NOC_KIND
+from .train_speed import KIND as TRAIN_SPEED_KIND
+from .train_speed import note, rows
 
 MARK = re.compile(
     r"(?P<start><!-- table: (?P<source>[\w./-]+) -->\n).*?(?P<end><!-- end of table -->)", re.DOTALL
@@ -41,7 +43,7 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `bench noc`, `bench fit` or `bench flops`.
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`.
 
     Raises:
         InputFileError: none of them.
@@ -54,8 +56,10 @@ def render(values: Any, source: Path) -> str:
         return fit_table(values)
     if isinstance(values, dict) and values.get("kind") == FLOPS_KIND:
         return flops_table(values)
+    if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
+        return _table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
     raise InputFileError(
-        f"{source} is no report of bench latency, noc, fit or flops: measure again."
+        f"{source} is no report of bench latency, noc, fit, flops or train: measure again."
     )
 
 

@@ -244,6 +244,7 @@ class RunSettings:
         grad_clip: largest norm of the gradient; 0 does not clip.
         ema_decay: of averaged weights, which are then validated and shipped; 0 keeps none.
         val_every: epochs between validations; 0 never validates.
+        val_every_steps: optimiser steps between validations instead; 0 lets `val_every` decide.
         val_samples: of each benchmark, evenly spaced; 0 takes all.
         image_every: steps between image panels; 0 writes none.
     """
@@ -255,6 +256,7 @@ class RunSettings:
     grad_clip: NotNegative = 0.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     val_every: Count = 1
+    val_every_steps: Count = 0
     val_samples: Count = 0
     image_every: Count = 500
 

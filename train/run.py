@@ -149,8 +149,9 @@ class Run:
             self._board.picture("train/photo clicks previous predicted truth", picture, step=step)
 
     def validation_is_due(self, step: int) -> bool:
-        """Whether `step` steps end a stretch of `run.val_every` epochs, or the run."""
-        every = self._config.run.val_every * self._length.steps_per_epoch
+        """Whether it is time for a validation after `step` steps; it always is at the end."""
+        run = self._config.run
+        every = run.val_every_steps or run.val_every * self._length.steps_per_epoch
         return bool(self._benchmarks and every) and (
             step % every == 0 or step == self._length.steps
         )

@@ -1,7 +1,6 @@
 """`ritm-edge bench train`: images per second of training, and where the time goes."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +38,8 @@ def command(
     """
     torch = require("torch", extra="train")
     require("pydantic", extra="train")
-    from ritm_edge.benchmarks.machine import describe_machine, describe_versions
+    from ritm_edge.benchmarks.machine import describe_machine
+    from ritm_edge.benchmarks.train_speed import make_report, note, rows
 
     from ..train.recipes import load_recipe
     from ..train.settings import override
@@ -59,19 +59,15 @@ def command(
             workers=workers,
             progress=lambda done, _: progress.update(task, completed=done),
         )
-    report = {
-        "recipe": recipe,
-        "settings": {
-            "model": config.model.name,
-            "crop": list(config.augmentation.crop),
-            "max_iterations": config.iterative.max_iterations,
-            **{name: asdict(config.run)[name] for name in ("precision", "compile")},
-            "threads": torch.get_num_threads(),
-        },
-        **speed.as_dict(),
-        "machine": machine,
-        "versions": describe_versions(),
+    settings = {
+        "model": config.model.name,
+        "crop": list(config.augmentation.crop),
+        "max_iterations": config.iterative.max_iterations,
+        "precision": config.run.precision,
+        "compile": config.run.compile,
+        "threads": torch.get_num_threads(),
     }
+    report = make_report(recipe, settings, speed.as_dict(), machine)
     if output is not None:
         with atomic_output(output) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
@@ -79,18 +75,5 @@ def command(
     if as_json:
         print_json(report)
         return
-    print_table(
-        ["what", "images/s"],
-        [
-            ["the step alone", f"{speed.step_rate:.2f}"],
-            ["data alone, one process", f"{speed.data_rate:.2f} ({speed.ratio:.1f}×)"],
-            [f"both, {workers} loading", f"{speed.together:.2f}"],
-        ],
-        title=f"{recipe}, batches of {speed.batch_size}",
-    )
-    whole = sum(speed.phases.values())
-    print_table(
-        ["phase of a step", "ms", "share"],
-        [[n, f"{1000 * s:.0f}", f"{s / whole:.0%}"] for n, s in speed.phases.items()],
-    )
-    print_table(["waiting for data", "share"], [["both at once", f"{speed.data_wait:.1%}"]])
+    print_table(["what", "measured"], rows(report))
+    print_notice(note(report))

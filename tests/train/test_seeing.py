@@ -38,9 +38,11 @@ def events(folder):
     return scalars, pictures
 
 
+# Four photos in batches of two: an epoch is 2 steps.
 @pytest.mark.usefixtures("tiny_networks")
+@pytest.mark.parametrize("every", [{"val_every": 1}, {"val_every": 0, "val_every_steps": 2}])
 def test_a_run_with_validation_leaves_curves_pictures_and_the_best_weights(
-    photos, tmp_path, monkeypatch
+    photos, tmp_path, monkeypatch, every
 ):
     scores = iter([12.0, 9.0, 11.0])
     models: list[dict[str, torch.Tensor]] = []
@@ -53,9 +55,8 @@ def test_a_run_with_validation_leaves_curves_pictures_and_the_best_weights(
         return Validation({"Drawn": {"noc@80": score - 2, "noc@90": score}}, 1.0)
 
     monkeypatch.setattr(training_run, "validate", measured)
-    # Four photos in batches of two: an epoch is 2 steps.
     config = small_config(
-        steps=6, val_samples=3, val_every=1, image_every=3, ema_decay=0.5, warmup_steps=1
+        steps=6, val_samples=3, image_every=3, ema_decay=0.5, warmup_steps=1, **every
     )
     seen = []
     options = {"workers": 0, "device": "cpu", "benchmarks": [BENCHMARK]}

@@ -221,9 +221,7 @@ class Fatal(Sample):
 def test_a_killed_process_is_an_error_in_one_sentence() -> None:
     runtime = open_runtime(embedded_checkpoint(), threads=1)
     samples = tuple(Fatal(name, Path("x"), no_truth) for name in "ab")
-    with pytest.raises(
-        RitmEdgeError, match=r"was killed, perhaps.*fewer --jobs"
-    ):
+    with pytest.raises(RitmEdgeError, match=r"was killed, perhaps.*fewer --jobs"):
         list(evaluate_all(runtime, samples, SETTINGS, jobs=2, threads=1))
 
 

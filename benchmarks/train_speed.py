@@ -50,11 +50,11 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
 def note(report: dict[str, Any]) -> str:
     """One line about settings and machine."""
     settings, machine = report["settings"], report["machine"]
-    threads = settings["threads"]
+    threads = f"{settings['threads']} thread{'s' if settings['threads'] > 1 else ''}"
     crop = "×".join(map(str, settings["crop"]))
     return (
         f"{report['recipe']}: {settings['model']}, batches of {report['batch_size']}, {crop}, "
-        f"{settings['precision']}, {threads} thread{'s' if threads > 1 else ''}, {len(report['rounds'])} rounds; "
+        f"{settings['precision']}, {threads}, {len(report['rounds'])} rounds; "
         f"{machine['cpu']} ({machine['usable_cores']} cores), load "
         f"{machine['load_average_1min']} before the measurement."
     )

@@ -23,7 +23,8 @@ from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 
 from .calibration import Calibration, record_calibration
-from .precision import FP32, Demand, Numerics, ReducedPrecision
+from .precision import Demand, Numerics, ReducedPrecision
+from .precision_names import FP32
 from .registry import find_precision
 from .rewrites import rewrite
 from .target import Convert, Target

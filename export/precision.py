@@ -12,12 +12,6 @@ from ritm_edge.data.base import Sample
 
 from .calibration import Inputs
 
-FP32 = "fp32"
-FP16 = "fp16"
-INT8 = "int8"
-INT8_DYNAMIC = "int8-dynamic"
-PRECISIONS = (FP32, FP16, INT8, INT8_DYNAMIC)
-
 FP16_TASK = TaskTolerance(
     max_noc_increase=0.02,
     min_mask_iou=0.99,

@@ -7,7 +7,8 @@ from ritm_edge.artifact import ArtifactInfo
 from ritm_edge.errors import UsageError
 
 from . import targets
-from .precision import FP32, PRECISIONS, ReducedPrecision
+from .precision import ReducedPrecision
+from .precision_names import FP32, PRECISIONS
 from .target import Target
 
 

@@ -1,4 +1,4 @@
-"""ONNX to TFLite in its own process: `python -m ritm_edge.export.tflite_worker OUT PART...`.
+"""ONNX to TFLite in its own process: `python -m ritm_edge.export.tflite_worker OUT JOB PART...`.
 
 onnx2tf prints, exits, rewrites its input file and holds TensorFlow's memory; here none of that
 reaches the caller. The folder of the parts is scratch space.
@@ -9,6 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from .precision_names import INT8, INT8_DYNAMIC
+from .tflite_precision import integer_model
 
 Shape = tuple[int, ...]
 
@@ -30,10 +35,16 @@ class Part:
         }
 
 
-def main(target: Path, sources: Sequence[Path]) -> None:
+def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
     """Convert static-shape ONNX graphs that feed each other by name into one .tflite file.
 
     Tensors of four axes become NHWC; inputs of three axes (clicks) keep their shape.
+
+    Args:
+        target: file to write.
+        job: .npz with "precision": "int8" (then also the stacked calibration inputs by name,
+            NCHW), "int8-dynamic" or "fp32".
+        sources: ONNX files, in the order in which they run.
     """
     import tensorflow as tf
 
@@ -56,6 +67,14 @@ def main(target: Path, sources: Sequence[Path]) -> None:
     # object would serialise every layer's configuration first, which takes ten times as long.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    with np.load(job) as settings:
+        precision = str(settings["precision"])
+        calibration = {name: settings[name] for name in specs if name in settings}
+    if precision == INT8:
+        target.write_bytes(integer_model(converter, calibration))
+        return
+    if precision == INT8_DYNAMIC:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     target.write_bytes(converter.convert())
 
 
@@ -109,4 +128,4 @@ def _channels_last(tensor: Any, onnx_shape: Shape) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(argument) for argument in sys.argv[3:]])

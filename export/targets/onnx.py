@@ -9,7 +9,8 @@ from ritm_edge.parity import FP32_TOLERANCE
 
 from ..onnx_graph import export_onnx
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8, convert_int8_dynamic
-from ..precision import FP16, FP16_TASK, INT8, INT8_DYNAMIC, INT8_TASK, ReducedPrecision
+from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
+from ..precision_names import FP16, INT8, INT8_DYNAMIC
 from ..rewrites import NAMES
 from ..target import Target
 

@@ -14,7 +14,8 @@ from ritm_edge.runtimes.openvino import import_openvino
 
 from ..onnx_graph import export_onnx, first_line
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8
-from ..precision import FP16, FP16_TASK, INT8, INT8_TASK, Numerics, ReducedPrecision
+from ..precision import FP16_TASK, INT8_TASK, Numerics, ReducedPrecision
+from ..precision_names import FP16, INT8
 from ..target import Target
 
 

@@ -1,4 +1,4 @@
-"""TFLite: one float32 file, NHWC, static shapes, called by names (`runSignature`)."""
+"""TFLite: one file, NHWC, static shapes, called by names (`runSignature`)."""
 
 import os
 import re
@@ -9,20 +9,24 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor, nn
 
 from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.errors import ConversionError
+from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 from ritm_edge.tflite_file import seal, unseal
 
 from ..onnx_graph import export_onnx
+from ..precision import FP16_TASK, INT8_TASK, Numerics, ReducedPrecision
+from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
 from ..rewrites import NAMES
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite_onnx import lower_opset
+from ..tflite_precision import halve_weights
 from ..tflite_split import split_at_click_maps
 
 # Its own resize of a few channels takes as long as the two products.
@@ -50,24 +54,84 @@ def convert(
         ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
     """
+    _convert(graph, example, output_names, path, FP32, Numerics())
+
+
+def convert_fp16(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    numerics: Numerics,
+) -> None:
+    """As `convert`, with the weights of convolutions in half precision."""
+    _convert(graph, example, output_names, path, FP16, numerics)
+
+
+def convert_int8(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    numerics: Numerics,
+) -> None:
+    """As `convert`, in calibrated 8-bit integers.
+
+    Raises:
+        UsageError: `numerics` names layers to keep: TensorFlow's converter forgets their names.
+    """
+    if numerics.keep_float:
+        raise UsageError(
+            "the target tflite keeps its own choice of layers in float32: leave out --keep-float."
+        )
+    _convert(graph, example, output_names, path, INT8, numerics)
+
+
+def convert_int8_dynamic(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    numerics: Numerics,
+) -> None:
+    """As `convert`, with 8-bit weights; ranges of activations are measured anew in every run."""
+    _convert(graph, example, output_names, path, INT8_DYNAMIC, numerics)
+
+
+def _convert(
+    graph: nn.Module,
+    example: dict[str, Tensor],
+    output_names: tuple[str, ...],
+    path: Path,
+    precision: str,
+    numerics: Numerics,
+) -> None:
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
         if find_spec(module) is None:  # TensorFlow is imported in the worker only
             require(module, extra="tflite")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
-        source, converted = Path(folder, "graph.onnx"), Path(folder, "graph.tflite")
+        source, job, converted = (Path(folder, f"graph.{s}") for s in ("onnx", "npz", "tflite"))
         export_onnx(graph, example, output_names, source)
         lower_opset(source)
-        _run_worker(split_at_click_maps(source), converted)
+        recorded = {
+            name: np.stack([inputs[name] for inputs in numerics.calibration])
+            for name in (example if numerics.calibration else ())
+        }
+        in_worker = FP32 if precision == FP16 else precision
+        np.savez(job, precision=in_worker, **recorded)
+        _run_worker(job, split_at_click_maps(source), converted)
         model = unpack(converted.read_bytes())
+    if precision == FP16:
+        halve_weights(model)
     name_tensors(model)
     with atomic_output(path) as temporary:
         temporary.write_bytes(seal(pack(model)))
 
 
-def _run_worker(parts: list[Path], target: Path) -> None:
+def _run_worker(job: Path, parts: list[Path], target: Path) -> None:
     scratch = target.parent
     done = subprocess.run(
-        [sys.executable, "-m", WORKER, str(target), *map(str, parts)],
+        [sys.executable, "-m", WORKER, str(target), str(job), *map(str, parts)],
         cwd=scratch,
         env={**os.environ, **QUIET, "TMPDIR": str(scratch)},
         capture_output=True,
@@ -117,5 +181,10 @@ TARGETS = (
         convert=convert,
         stamp=stamp,
         rewrites=REWRITES,
+        precisions={
+            FP16: ReducedPrecision(convert_fp16, FP16_TASK),
+            INT8: ReducedPrecision(convert_int8, INT8_TASK, calibrated=True),
+            INT8_DYNAMIC: ReducedPrecision(convert_int8_dynamic, INT8_TASK),
+        },
     ),
 )

@@ -1,0 +1,117 @@
+"""TFLite below float32: disks that are exact in all of it, integer convolutions, small files."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnx2tf", reason="the tflite extra is not installed")
+
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from ritm_edge.errors import UsageError
+from ritm_edge.export.precision import Numerics
+from ritm_edge.export.registry import find_target
+from ritm_edge.export.targets import tflite
+from ritm_edge.export.tflite_flatbuffer import pack, unpack
+from ritm_edge.export.tflite_precision import operators
+from ritm_edge.io_spec import IOSpec
+from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.runtimes.tflite import run_unstamped
+from ritm_edge.tflite_file import unseal
+
+from ..models import tiny_model
+from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
+
+SPEC = IOSpec(64, 96, max_clicks=3)
+PRECISIONS = tuple(find_target("tflite").precisions)
+
+
+def convert(graph, precision, spec, path):
+    calibration = random_inputs(*spec.size, spec.max_clicks, 4)
+    find_target("tflite").precisions[precision].convert(
+        graph, example_inputs(spec), ("mask",), path, Numerics(calibration)
+    )
+    return path
+
+
+def test_three_precisions_are_offered():
+    assert PRECISIONS == ("fp16", "int8", "int8-dynamic")
+
+
+@pytest.mark.parametrize(
+    ("precision", "size"),
+    [("fp16", (75, 101)), ("int8", (1024, 1024)), ("int8-dynamic", (75, 101))],
+    ids=str,
+)
+def test_disks_are_bit_equal(precision, size, tmp_path):
+    """Observed inside of the artifact while the whole of it runs."""
+    spec = IOSpec(*size, max_clicks=4)
+    graph = PaintedGraph().eval()
+    model = unpack(unseal(convert(graph, precision, spec, tmp_path / "m.tflite")))
+    (maps,) = (
+        index
+        for kind, operator in operators(model)
+        for index in operator.outputs
+        if kind == "CAST"
+        and model.subgraphs[0].tensors[index].type == schema.TensorType.FLOAT32
+        and sorted(model.subgraphs[0].tensors[index].shape) == sorted((1, 2, *size))
+    )
+    outputs = [*model.subgraphs[0].outputs, maps]
+    model.subgraphs[0].outputs = outputs
+    model.signatureDefs = []
+    interpreter = Interpreter(model_content=pack(model), num_threads=1)
+    interpreter.allocate_tensors()
+    inputs = random_inputs(*size, 4, 1)[0]
+    painted = 0
+    for clicks in awkward_clicks(*size, slots=4):
+        for entry in interpreter.get_input_details():
+            array = {**inputs, "clicks": clicks}[entry["name"]]
+            nhwc = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+            interpreter.set_tensor(entry["index"], np.ascontiguousarray(nhwc))
+        interpreter.invoke()
+        disks = interpreter.get_tensor(maps)
+        if disks.shape[1] != 2:
+            disks = disks.transpose(0, 3, 1, 2)
+        expected = graph.model.encode_clicks(torch.from_numpy(clicks), *size).numpy()
+        assert disks.tobytes() == expected.tobytes()
+        painted += int(disks.sum())
+    assert painted > 200
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
+    graph = InferenceGraph(tiny_model())
+    path = convert(graph, precision, SPEC, tmp_path / "m.tflite")
+    inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
+    mask = run_unstamped(path, inputs)["mask"]
+    with torch.inference_mode():
+        expected = graph(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+    limit = 1e-3 if precision == "fp16" else 0.1
+    assert np.abs(mask - expected.numpy()).mean() < limit
+    assert not np.array_equal(mask, expected.numpy())
+    model = unpack(unseal(path))
+    tensors = model.subgraphs[0].tensors
+    types = [tensors[op.inputs[1]].type for kind, op in operators(model) if kind == "CONV_2D"]
+    if precision == "fp16":
+        halves = [t for t in tensors if t.type == schema.TensorType.FLOAT16]
+        assert len(halves) == len(types) > 50
+        assert all(len(model.buffers[half.buffer].data) for half in halves)
+    else:
+        assert types.count(schema.TensorType.INT8) > 50
+    if precision == "int8":
+        scales = [
+            len(tensors[op.inputs[1]].quantization.scale)
+            for kind, op in operators(model)
+            if kind == "CONV_2D" and tensors[op.inputs[1]].type == schema.TensorType.INT8
+        ]
+        assert max(scales) > 8
+        kinds = {kind for kind, op in operators(model) if tensors[op.outputs[0]].type == 9}
+        assert not {"SOFTMAX", "BATCH_MATMUL", "GATHER", "LESS_EQUAL"} & kinds
+
+
+def test_layers_cannot_be_named(tmp_path):
+    with pytest.raises(UsageError, match="leave out --keep-float"):
+        tflite.convert_int8(
+            PaintedGraph(), {}, ("mask",), tmp_path / "m.tflite", Numerics(keep_float=("x",))
+        )

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from typer.testing import CliRunner
 
 from ritm_edge.benchmarks.flops.convention import (
@@ -15,6 +16,7 @@ from ritm_edge.benchmarks.flops.convention import (
     CONVOLUTION,
     DEPTHWISE,
     PRODUCT,
+    QUANTISATION,
     RESIZE,
 )
 from ritm_edge.benchmarks.flops.mlprogram import count_mlprogram
@@ -110,6 +112,22 @@ def test_every_format_executes_the_products_of_the_network(artifacts):
         assert "batch normalisation" not in count.kinds, name
         assert count.parameters >= reference.parameters, name
         assert count.flops < reference.flops, name
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_integers_are_counted_as_the_numbers_they_stand_for(tmp_path, artifacts):
+    path = tmp_path / "int8.onnx"
+    # ONNX Runtime convolves with unsigned weights only.
+    quantize_dynamic(
+        artifacts / "tiny.onnx",
+        path,
+        op_types_to_quantize=["Conv"],
+        weight_type=QuantType.QUInt8,
+    )
+    integers, floats = (count_onnx(p, INPUTS) for p in (path, artifacts / "tiny.onnx"))
+    assert integers.kinds[CONVOLUTION].macs == floats.kinds[CONVOLUTION].macs
+    assert integers.kinds[QUANTISATION].flops > 0
+    assert QUANTISATION not in floats.kinds
 
 
 def test_rows_of_a_results_file(artifacts):

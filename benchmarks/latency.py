@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ritm_edge.files import existing_file, size_in_bytes
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
 
 from .machine import describe_machine, describe_versions
+from .roofline import Roofline, count_flops, measure_roofline, percent_of_roofline
 from .worker_client import WorkerClient
 
 # Not a product: it executes Core ML files anywhere to check them, at no particular speed.
@@ -70,6 +71,14 @@ class LatencyRow:
         idle_memory_bytes: of the same process before it opened the file.
         file_bytes: size on disk; a folder counts with all in it.
         parity: what the artifact says of its verification against PyTorch; None if nothing.
+        precision: of the artifact.
+        rewrites: exact rewrites its graph went through; none for a literal graph, None where there
+            is no artifact.
+        ratio_to_literal: median of the ratios, round by round, to the literal graph of the same
+            runtime and precision; None where that is not among the candidates.
+        flops: operations of one run; None unless asked for.
+        percent_of_roofline: of the machine's measured peak, at the median time; None unless asked
+            for.
     """
 
     path: str
@@ -83,6 +92,11 @@ class LatencyRow:
     idle_memory_bytes: int
     file_bytes: int
     parity: dict[str, Any] | None = None
+    precision: str = "fp32"
+    rewrites: tuple[str, ...] | None = None
+    ratio_to_literal: float | None = None
+    flops: int | None = None
+    percent_of_roofline: float | None = None
 
     @property
     def median_ms(self) -> float:
@@ -127,6 +141,7 @@ class LatencyReport:
     settings: LatencySettings
     size: tuple[int, int]
     rows: tuple[LatencyRow, ...]
+    roofline: Roofline | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -134,6 +149,7 @@ class LatencyReport:
             "versions": self.versions,
             "settings": asdict(self.settings),
             "size": list(self.size),
+            "roofline": None if self.roofline is None else asdict(self.roofline),
             "rows": [row.as_dict() for row in self.rows],
         }
 
@@ -143,6 +159,7 @@ def measure(
     *,
     baseline: Path | None,
     settings: LatencySettings,
+    roofline: bool = False,
     report: Report | None = None,
 ) -> LatencyReport:
     """Time candidates in rounds (A B C A B C …), each in a process of its own.
@@ -154,6 +171,7 @@ def measure(
         artifacts: artifacts or checkpoints.
         baseline: checkpoint that PyTorch runs, timed too; None leaves ratios out.
         settings: see there.
+        roofline: also measure the machine's peak, before the rounds, and state each file's share.
         report: called with a text before each of `step_count` steps.
 
     Raises:
@@ -168,6 +186,7 @@ def measure(
         existing_file(path)
     machine = describe_machine()
     say: Report = report or (lambda _: None)
+    limits = measure_roofline(settings.threads) if roofline else None
     with ExitStack() as stack:
         workers = []
         for path in paths:
@@ -179,7 +198,19 @@ def measure(
         size = common_size([(c.worker.path, c.worker.spec) for c in workers], settings.size)
         _run_rounds(workers, size, settings, say)
         rows = _rows(workers, has_baseline=baseline is not None)
-    return LatencyReport(machine, describe_versions(), settings, size, rows)
+    if limits is not None:
+        rows = tuple(
+            _with_roofline(row, path, size, limits) for row, path in zip(rows, paths, strict=True)
+        )
+    return LatencyReport(machine, describe_versions(), settings, size, rows, limits)
+
+
+def _with_roofline(
+    row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline
+) -> LatencyRow:
+    flops = count_flops(path, size)
+    share = percent_of_roofline(flops, row.median_ms, limits)
+    return replace(row, flops=flops, percent_of_roofline=share)
 
 
 def step_count(candidates: int, settings: LatencySettings) -> int:
@@ -276,9 +307,23 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             idle_memory_bytes=candidate.idle_memory,
             parity=candidate.worker.parity,
             file_bytes=size_in_bytes(candidate.worker.path),
+            precision=candidate.worker.precision,
+            rewrites=candidate.worker.rewrites,
+            ratio_to_literal=_ratio_to_literal(candidate, candidates),
         )
         for candidate in candidates
     )
+
+
+def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+    worker = candidate.worker
+    if not worker.rewrites:
+        return None
+    for other in candidates:
+        same = (other.worker.runtime, other.worker.precision) == (worker.runtime, worker.precision)
+        if same and other.worker.rewrites == ():
+            return float(np.median(paired_ratios(candidate.samples, other.samples)))
+    return None
 
 
 def _shown(path: Path) -> str:

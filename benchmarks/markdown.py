@@ -78,6 +78,7 @@ def latency_table(report: dict[str, Any]) -> str:
                 UNMEASURED if parity is None else f"{parity['min_mask_iou']:.4f}",
                 f"{row['median_ms']:.0f}" + ("" if device else "*"),
                 UNMEASURED if ratio is None else f"{ratio:.2f}" + ("" if device else "*"),
+                *_optional_cells(row),
                 f"{row['cold_start_ms']:.0f}",
                 f"{row['peak_memory_bytes'] / 1e6:.0f}",
                 f"{row['file_bytes'] / 1e6:.1f}",
@@ -90,6 +91,8 @@ def latency_table(report: dict[str, Any]) -> str:
         "mask IoU",
         "median ms",
         "ratio to PyTorch",
+        "to its literal graph",
+        "of peak",
         "cold start ms",
         "peak MB",
         "file MB",
@@ -101,11 +104,25 @@ def latency_table(report: dict[str, Any]) -> str:
         f"{settings['runs']} interleaved rounds, {machine['cpu']} "
         f"({machine['usable_cores']} cores).\n"
     )
+    roofline = report.get("roofline")
+    if roofline is not None:
+        note += (
+            f"Peak: {roofline['flops_per_s'] / 1e9:.0f} GFLOP/s, measured with a "
+            f"{roofline['kernel']}; memory {roofline['bytes_per_s'] / 1e9:.0f} GB/s.\n"
+        )
     if not all(row["is_device_time"] for row in report["rows"]):
         note += (
             "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
         )
     return _table(header, rows) + note
+
+
+def _optional_cells(row: dict[str, Any]) -> tuple[str, str]:
+    literal, percent = row.get("ratio_to_literal"), row.get("percent_of_roofline")
+    return (
+        UNMEASURED if literal is None else f"{literal:.2f}",
+        UNMEASURED if percent is None else f"{percent:.0f} %",
+    )
 
 
 def noc_table(reports: list[dict[str, Any]]) -> str:

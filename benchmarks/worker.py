@@ -38,6 +38,8 @@ class Worker:
             "engine": getattr(runtime, "engine", None),
             "spec": runtime.spec.as_dict(),
             "parity": None if runtime.info is None else runtime.info.parity,
+            "precision": "fp32" if runtime.info is None else runtime.info.precision,
+            "rewrites": None if runtime.info is None else runtime.info.rewrites,
         }
 
     def run(self, size: list[int], seed: int, index: int) -> dict[str, Any]:

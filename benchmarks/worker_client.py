@@ -33,6 +33,8 @@ class WorkerClient:
         self.runtime = ""
         self.engine: str | None = None
         self.parity: dict[str, Any] | None = None
+        self.precision = ""
+        self.rewrites: tuple[str, ...] | None = None
         self.spec = IOSpec()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in __exit__
         environment = dict(os.environ)
@@ -82,6 +84,8 @@ class WorkerClient:
         answer = self._ask(do="open", path=str(self.path), threads=self.threads)
         self.runtime, self.engine = answer["runtime"], answer["engine"]
         self.spec, self.parity = IOSpec(**answer["spec"]), answer["parity"]
+        self.precision = answer["precision"]
+        self.rewrites = None if answer["rewrites"] is None else tuple(answer["rewrites"])
         return float(answer["ms"])
 
     def run(self, size: tuple[int, int], *, seed: int, index: int) -> float:

@@ -55,6 +55,10 @@ def latency(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the inputs.")] = 0,
+    roofline: Annotated[
+        bool,
+        typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
     ] = None,
@@ -96,7 +100,13 @@ def latency(
             progress.update(task, advance=int(started), status=text)
             started = True
 
-        result = measure(artifacts or [], baseline=baseline, settings=settings, report=report)
+        result = measure(
+            artifacts or [],
+            baseline=baseline,
+            settings=settings,
+            roofline=roofline,
+            report=report,
+        )
         progress.update(task, advance=1, status="")
     if output is not None:
         _save(output, result.as_dict())
@@ -125,6 +135,8 @@ def _print(result: "LatencyReport") -> None:
             "median ms",
             "p90 ms",
             "to PyTorch",
+            "to literal",
+            "of peak",
             "cold start ms",
             "peak MB",
             "MB",
@@ -146,6 +158,8 @@ def _row(row: "LatencyRow") -> tuple[str, ...]:
         f"{row.median_ms:.1f}",
         f"{row.p90_ms:.1f}",
         UNMEASURED if row.ratio is None else f"{row.ratio:.2f}",
+        UNMEASURED if row.ratio_to_literal is None else f"{row.ratio_to_literal:.2f}",
+        UNMEASURED if row.percent_of_roofline is None else f"{row.percent_of_roofline:.0f} %",
         f"{row.cold_start_ms:.0f}",
         f"{row.peak_memory_bytes / 1e6:.0f}",
         f"{row.file_bytes / 1e6:.1f}",

@@ -170,6 +170,8 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
             self.path, self.threads = path, threads
             self.runtime, self.engine, self.spec = "fake", None, IOSpec()
             self.parity = None
+            self.precision = "fp32"
+            self.rewrites = {"a": (), "b": ("a pass",)}[path.name]
 
         def __enter__(self):
             return self
@@ -208,6 +210,7 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     assert (pytorch.baseline, artifact.baseline) == (True, False)
     assert artifact.samples_ms == (20.0, 25.0, 30.0)
     assert artifact.ratios == (0.5, 0.5, 0.5)
+    assert (pytorch.ratio_to_literal, artifact.ratio_to_literal) == (None, 0.5)
     assert pytorch.cold_starts_ms == (110.0, 110.0)
 
 
@@ -231,6 +234,19 @@ def test_a_measurement_in_real_processes(checkpoint, tmp_path):
     assert other.ratios == paired_ratios(other.samples_ms, pytorch.samples_ms)
     assert 0.2 < other.ratio < 5  # the same network
     assert json.loads(json.dumps(report.as_dict()))["rows"][1]["ratio_to_pytorch"] == other.ratio
+
+
+def test_a_share_of_the_measured_peak(checkpoint):
+    report = measure([], baseline=checkpoint, settings=QUICK, roofline=True)
+    limits, (row,) = report.roofline, report.rows
+    assert 1e9 < limits.flops_per_s < 1e14
+    assert 1e8 < limits.bytes_per_s < 1e13
+    assert limits.threads == 1
+    # HRNet-18s needs about 15 GFLOP at 400x400; 32x48 is 1/104 of it.
+    assert 0.5 * 15e9 / 104 < row.flops < 2 * 15e9 / 104
+    expected = row.flops / (row.median_ms / 1e3) / limits.flops_per_s
+    assert row.percent_of_roofline == pytest.approx(100 * expected)
+    assert json.loads(json.dumps(report.as_dict()))["roofline"]["kernel"] == limits.kernel
 
 
 def test_threads_reach_the_worker(checkpoint):

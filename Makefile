@@ -17,7 +17,14 @@ PHOTO := ritm_edge/samples/astronaut.jpg
 CLICKS := --click 110,220 --click 60,225 --click 110,60,neg
 ARTIFACTS := $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite $(OUT)/hrnet18s-400x400.mlpackage
 
-.PHONY: quickstart test check-style setup clean
+DATA ?= data
+NOC_FLAGS ?= --all-clicks --jobs $(THREADS)
+BENCHMARKS := --data GrabCut=$(DATA)/GrabCut --data Berkeley=$(DATA)/Berkeley
+WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
+DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
+RESULTS := docs/results
+
+.PHONY: quickstart test check-style setup clean noc fixed-size tables
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -28,6 +35,29 @@ quickstart: setup
 	done
 	$(BIN)/ritm-edge bench latency $(ARTIFACTS) --threads $(THREADS) -o $(OUT)/latency.json
 	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
+
+# The numbers of clicks in README and docs, from the embedded weights; about an hour on two cores.
+# A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
+noc: $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
+	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
+	$(MAKE) tables
+
+fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
+	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $< -o $(RESULTS)/fixed-size.json
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $^ --fit context --fit letterbox --fit stretch \
+	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
+	$(MAKE) tables
+
+$(DYNAMIC): $(WEIGHTS) | setup
+	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
+
+$(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite: $(OUT)/hrnet18s-400x400.%: $(WEIGHTS) | setup
+	$(BIN)/ritm-edge export --target $* --output $(OUT)
+
+tables:
+	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
+	    docs/fixed-size.md
 
 test: check-style
 	$(BIN)/python -m pytest

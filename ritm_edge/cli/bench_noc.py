@@ -241,10 +241,16 @@ class _Row:
     def __init__(self, progress: "Progress", text: str) -> None:
         self._progress = progress
         self._task = progress.add_task(text, total=None, status="")
+        self._started = False
 
     def update(self, report: "NocReport", total: int) -> None:
         from ritm_edge.benchmarks.noc_report import noc_name
 
+        if not self._started and report.results:
+            self._progress.console.print(
+                f"continuing: {len(report.results)} of {total} objects are in the journal"
+            )
+        self._started = True
         status = ""
         if report.results:
             strictest = report.noc[-1]

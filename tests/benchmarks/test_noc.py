@@ -241,6 +241,7 @@ def test_the_command_measures_saves_and_continues(grabcut: Path, tmp_path: Path)
     journal = output.with_suffix(".jsonl").read_text().splitlines()
     assert len(journal) == 3
     again = CliRunner().invoke(app, [*arguments, "--json"])
+    assert "continuing: 2 of 2 objects" in again.stderr
     assert json.loads(again.stdout)["reports"][0]["per_object"] == entry["per_object"]
     table = CliRunner().invoke(app, [*arguments, "--markdown"]).stdout
     assert table.startswith("| benchmark | file | NoC2@80 |")

@@ -24,7 +24,7 @@ WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
 DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables
+.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -48,6 +48,17 @@ fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
 	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $^ --fit context --fit letterbox --fit stretch \
 	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
+
+# What lower precisions lose and gain: exports that must pass their gate on GrabCut, then times.
+precisions: $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite
+	$(BIN)/ritm-edge export --target openvino --output $(OUT)
+	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --precision fp16 \
+	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
+	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --precision int8 \
+	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
+	$(BIN)/ritm-edge bench latency $(foreach s,onnx tflite openvino,$(OUT)/hrnet18s-400x400.$(s) \
+	    $(foreach p,fp16 int8,$(OUT)/hrnet18s-400x400-$(p).$(s))) \
+	    --threads $(THREADS) -o $(RESULTS)/precisions.json
 
 $(DYNAMIC): $(WEIGHTS) | setup
 	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)

@@ -14,6 +14,7 @@ from . import (
     bench_flops,
     bench_noc,
     bench_paper,
+    bench_rewrites,
     bench_train,
     curve,
     data,
@@ -65,6 +66,7 @@ bench.app.command("train")(bench_train.command)
 bench.app.command("fit")(bench_fit.command)
 bench.app.command("flops")(bench_flops.command)
 bench.app.command("paper")(bench_paper.command)
+bench.app.command("rewrites")(bench_rewrites.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,42 @@
+"""What each exact rewrite gains: one interleaved measurement of graphs with one pass more each.
+
+A results file holds a `LatencyReport` and, under "shares", one entry per pass in order:
+
+    name              of the pass
+    median_ms         with it and all before it
+    ratio_to_previous, ratio_to_literal    medians of the ratios within each round
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .latency import LatencyReport, paired_ratios
+
+
+def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str, Any]]:
+    """One entry per pass, as the module describes.
+
+    Args:
+        names: of the passes, in order.
+        report: of the literal graph and then of one graph for each pass, with it and all before.
+    """
+    literal, *variants = report.rows
+    previous = literal
+    shares = []
+    for name, row in zip(names, variants, strict=True):
+        shares.append(
+            {
+                "name": name,
+                "median_ms": row.median_ms,
+                "ratio_to_previous": _ratio(row.samples_ms, previous.samples_ms),
+                "ratio_to_literal": _ratio(row.samples_ms, literal.samples_ms),
+            }
+        )
+        previous = row
+    return shares
+
+
+def _ratio(samples: Sequence[float], reference: Sequence[float]) -> float:
+    return float(np.median(paired_ratios(samples, reference)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.io_spec import MASK, IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.optional import require
 from ritm_edge.parity import MASK_THRESHOLD
 from ritm_edge.runtimes.pytorch import PytorchRuntime
@@ -18,6 +18,9 @@ from ritm_edge.runtimes.pytorch import PytorchRuntime
 from .calibration import Inputs, record_calibration
 from .onnx_graph import export_onnx
 from .onnx_precision import layer_of, load_named, measure_ranges, quantize, quantizing
+from .precision_names import INT8
+from .registry import find_target
+from .rewrites import rewrite
 
 # One in so many recorded inputs is compared: a click each, over all objects.
 EVERY = 5
@@ -49,7 +52,7 @@ def measure_sensitivity(
     *,
     progress: Progress | None = None,
 ) -> list[LayerLoss]:
-    """All layers, the most sensitive first.
+    """All layers of the ONNX target's graph, the most sensitive first.
 
     Args:
         reference: the float32 model.
@@ -65,7 +68,8 @@ def measure_sensitivity(
     compared = inputs[::EVERY]
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
         source = Path(scratch, "graph.onnx")
-        export_onnx(InferenceGraph(reference.model), example_inputs(spec), (MASK,), source)
+        graph, _ = rewrite(reference.model, spec, find_target("onnx").precisions[INT8].rewrites)
+        export_onnx(graph, example_inputs(spec), (MASK,), source)
         model = load_named(source)
         with quantizing():
             ranges = measure_ranges(model, inputs, Path(scratch))

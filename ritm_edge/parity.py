@@ -120,7 +120,9 @@ class ParityReport:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), **self.summary()}
+        """The summary, and every case under "case_results"."""
+        values = asdict(self)
+        return {**self.summary(), "case_results": values.pop("cases"), **values}
 
     def require_passed(self) -> None:
         """Raise unless everything agrees.

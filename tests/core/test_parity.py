@@ -57,6 +57,15 @@ def test_one_wrong_pixel_fails_and_is_reported():
     assert report(poke(5e-5)).passed
 
 
+def test_the_report_for_machines_holds_every_case():
+    result = report(poke(2e-4))
+    values = result.as_dict()
+    assert values["cases"] == len(result.cases) == len(values["case_results"])
+    assert values["case_results"][0]["name"] == "no click"
+    assert values["case_results"][0]["max_abs"] == pytest.approx(2e-4, rel=1e-2)
+    assert values["tolerance"]["atol"] == FP32_TOLERANCE.atol
+
+
 def test_nan_fails():
     assert not report(poke(np.nan)).passed
 

@@ -33,7 +33,9 @@ def test_legs_follow_each_other(tmp_path):
     second = write_log(tmp_path / "b", range(20, 61, 20), noc=9.5)
     report = tmp_path / "noc.json"
     summaries = [{"iou": 0.85, "mean": 10.0}, {"iou": 0.9, "mean": 12.0}]
-    report.write_text(json.dumps({"reports": [{"benchmark": "GrabCut", "noc": summaries}]}))
+    other = {"benchmark": "GrabCut", "noc": [{"iou": 0.9, "mean": 17.0}]}
+    reports = [{"benchmark": "GrabCut", "noc": summaries}, other]
+    report.write_text(json.dumps({"reports": reports}))
     curves = read_curves([first, second / LOG], {120: report})
     assert [step for step, _ in curves.loss] == [20, 40, 60, 80, 100, 120, 140, 160]
     assert curves.loss[0] == (20, 0.05)

@@ -1,14 +1,13 @@
 """`ritm-edge bench …`: measurements."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import OutputFileError, UsageError
+from ..errors import UsageError
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from .options import parse_size
+from .options import AsJson, ReportFile, parse_size, save_report
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency import LatencyReport, LatencyRow
@@ -59,10 +58,8 @@ def latency(
         bool,
         typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Time one forward pass of several artifacts and PyTorch, in alternating rounds.
 
@@ -74,8 +71,6 @@ def latency(
     """
     if no_pytorch and checkpoint is not None:
         raise UsageError("--checkpoint and --no-pytorch exclude each other: pass one of them.")
-    if output is not None and output.is_dir():
-        raise OutputFileError(f"{output} is a folder: name a file in it.")
 
     from ritm_edge.benchmarks.latency import LatencySettings, measure, step_count
 
@@ -109,19 +104,12 @@ def latency(
         )
         progress.update(task, advance=1, status="")
     if output is not None:
-        _save(output, result.as_dict())
+        save_report(result.as_dict(), output)
     if as_json:
         print_json(result.as_dict())
     else:
         _print(result)
-    _print_notices(result, output)
-
-
-def _save(path: Path, values: dict[str, Any]) -> None:
-    from ..files import atomic_output
-
-    with atomic_output(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    _print_notices(result)
 
 
 def _print(result: "LatencyReport") -> None:
@@ -173,7 +161,7 @@ def _parity_cells(parity: dict[str, Any] | None) -> tuple[str, str]:
     return f"{parity['max_abs']:.1e}", f"{parity['min_mask_iou']:.4f}"
 
 
-def _print_notices(result: "LatencyReport", output: Path | None) -> None:
+def _print_notices(result: "LatencyReport") -> None:
     for row in result.rows:
         if not row.is_device_time:
             print_notice(
@@ -186,5 +174,3 @@ def _print_notices(result: "LatencyReport", output: Path | None) -> None:
             f"the machine was busy before the measurement (load {load} on {cores} cores): the "
             "times are longer than on an idle one; compare the ratios."
         )
-    if output is not None:
-        print_notice(f"saved {output}")

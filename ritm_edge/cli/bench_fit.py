@@ -1,6 +1,5 @@
 """`ritm-edge bench fit`: ways to show crops to a graph of fixed size."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,8 @@ import typer
 
 from ..errors import UsageError
 from .bench_noc import parse_data
-from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .console import UNMEASURED, print_json, print_table, progress_bar
+from .options import AsJson, ObjectLimit, ReportFile, save_report
 
 
 def command(
@@ -24,15 +24,11 @@ def command(
     data: Annotated[
         str, typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder.")
     ] = "",
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
-    ] = None,
+    limit: ObjectLimit = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare context, letterbox, stretch and several graph shapes along published sessions.
 
@@ -47,7 +43,6 @@ def command(
     from ritm_edge.benchmarks.fit import compare_fits
 
     from ..data import open_benchmark
-    from ..files import atomic_output
     from ..runtimes.base import open_runtime
     from ..weights import embedded_checkpoint
 
@@ -63,8 +58,7 @@ def command(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save_report(report, output)
     if as_json:
         print_json(report)
         return
@@ -72,8 +66,6 @@ def command(
         ("alternative", "whole photo", "zoomed", "all", "95 %", "same mask"),
         [_row(entry) for entry in report["alternatives"]],
     )
-    if output is not None:
-        print_notice(f"saved {output}")
 
 
 def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,14 +1,12 @@
 """`ritm-edge bench flops`: how much work a network and an exported graph do."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import OutputFileError
-from .console import print_json, print_notice, print_table, progress_bar
-from .options import parse_size
+from .console import print_json, print_table, progress_bar
+from .options import AsJson, ReportFile, parse_size, save_report
 
 
 def command(
@@ -26,10 +24,8 @@ def command(
     kinds: Annotated[
         bool, typer.Option("--kinds", help="Also show every kind of layer, in millions.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the results as JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Count parameters and FLOPs: of the paper's networks (Table 4), and of exported graphs.
 
@@ -38,14 +34,10 @@ def command(
 
     Example: ritm-edge bench flops hrnet18s.onnx hrnet18s.tflite --kinds
     """
-    if output is not None and output.is_dir():
-        raise OutputFileError(f"{output} is a folder: name a file in it.")
     height_width = parse_size(size)
 
     from ritm_edge.benchmarks.flops import table
     from ritm_edge.benchmarks.flops.report import as_document, measure_artifact, measure_models
-
-    from ..files import atomic_output
 
     artifacts = []
     with progress_bar() as progress:
@@ -57,8 +49,7 @@ def command(
         progress.update(task, advance=1, status="")
     document = as_document(models, artifacts, height_width)
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        save_report(document, output)
     if as_json:
         print_json(document)
     else:
@@ -70,5 +61,3 @@ def command(
                 ("name", "kind of layer", "layers", "MMACs", "MFLOPs"),
                 table.kind_rows([*models, *artifacts]),
             )
-    if output is not None:
-        print_notice(f"saved {output}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import OutputFileError, UsageError
+from ..errors import UsageError
 from .console import print_json, print_notice, progress_bar
 from .noc_table import print_noc
-from .options import parse_size
+from .options import AsJson, ObjectLimit, ReportFile, parse_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -92,18 +92,14 @@ def command(
             help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
-    ] = None,
+    limit: ObjectLimit = None,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Processes; results stay the same.")
     ] = 1,
     threads: Annotated[
         int, typer.Option("--threads", min=1, help="CPU threads of each process.")
     ] = 1,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
-    ] = None,
+    output: ReportFile = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -114,7 +110,7 @@ def command(
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the journal holds.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table as Markdown.")
     ] = False,
@@ -128,8 +124,6 @@ def command(
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown exclude each other: pass one of them.")
-    if output is not None and output.is_dir():
-        raise OutputFileError(f"{output} is a folder: name a file in it.")
 
     from ritm_edge.benchmarks.markdown import noc_table
     from ritm_edge.benchmarks.noc import check_slots, measure

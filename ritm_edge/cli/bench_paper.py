@@ -9,6 +9,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
+from .options import AsJson, Threads
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -57,11 +58,11 @@ def command(
     ] = 3,
     clicks: Annotated[int, typer.Option("--clicks", min=1, max=20, help="In the galleries.")] = 5,
     gallery: Annotated[bool, typer.Option(help="Draw Figures 1 and 5.")] = True,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+    threads: Threads = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for tables and figures.")
     ] = Path("paper"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 anew from measurements.
 

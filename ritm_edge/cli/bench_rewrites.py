@@ -1,15 +1,13 @@
 """`ritm-edge bench rewrites`: what each exact rewrite gains on a target."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import OutputFileError
-from .console import print_json, print_notice, print_table, progress_bar
-from .options import parse_size
+from .console import print_json, print_table, progress_bar
+from .options import AsJson, ReportFile, parse_size, save_report
 
 
 def command(
@@ -26,24 +24,18 @@ def command(
         int | None, typer.Option("--threads", min=1, help="CPU threads; default: its own choice.")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Export the literal graph and one more rewrite each time, verify and time them, interleaved.
 
     Example: ritm-edge bench rewrites --target onnx --threads 2
     """
-    if output is not None and output.is_dir():
-        raise OutputFileError(f"{output} is a folder: name a file in it.")
-
     from ritm_edge.benchmarks.latency import LatencySettings, measure, step_count
     from ritm_edge.benchmarks.rewrite_shares import rewrite_shares
     from ritm_edge.export.pipeline import export_checkpoint
     from ritm_edge.export.registry import find_target
 
-    from ..files import atomic_output
     from ..io_spec import DEFAULT_SIZE, IOSpec
     from ..weights import embedded_checkpoint
 
@@ -77,9 +69,7 @@ def command(
     shares = rewrite_shares(names, report)
     values = {"target": target, "shares": shares, **report.as_dict()}
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        print_notice(f"saved {output}")
+        save_report(values, output)
     if as_json:
         print_json(values)
         return

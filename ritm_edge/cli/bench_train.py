@@ -1,14 +1,13 @@
 """`ritm-edge bench train`: images per second of training, and where the time goes."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..files import atomic_output
 from ..optional import require
 from .console import print_json, print_notice, print_table, progress_bar
+from .options import AsJson, Changes, ReportFile, save_report
 from .train import DEFAULT_RECIPE
 
 
@@ -19,18 +18,13 @@ def command(
     data: Annotated[
         Path, typer.Option("--data-root", "--data", help="Folder with the recipe's data sets.")
     ] = Path("data"),
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
-    ] = None,
+    changes: Changes = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of loading and steps.")] = 6,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps per round.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save the report as JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Time training steps and data loading, in turns and together.
 
@@ -69,9 +63,7 @@ def command(
     }
     report = make_report(recipe, settings, speed.as_dict(), machine)
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
-        print_notice(f"saved {output}")
+        save_report(report, output)
     if as_json:
         print_json(report)
         return

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import InputFileError
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .options import AsJson
 
 SHOWN = 20  # problems printed; all are in the JSON
 
@@ -29,7 +30,7 @@ def check(
             "--as", metavar="NAME", help="Which benchmark it should be; default: recognised."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recognise a benchmark, decode every photo and mask, compare its counts with the published.
 

@@ -8,6 +8,7 @@ import typer
 
 from ..optional import require
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .options import AsJson
 
 COLUMNS = {
     "photos": "photos",
@@ -43,7 +44,7 @@ def command(
         list[str] | None, typer.Option("--split", help="train, val; default: both.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 uses this one.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Join the masks of COCO and LVIS: a COCO mask goes where LVIS has a better one.
 

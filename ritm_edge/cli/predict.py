@@ -14,6 +14,7 @@ import typer
 
 from ..errors import ClickError, OutputFileError, UsageError
 from .console import print_json, print_notice
+from .options import AsJson, Threads, refuse_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,8 +65,8 @@ def command(
         Path | None,
         typer.Option("--overlay", help="Also save the photo with object, contour and clicks."),
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Cut an object out of a photo with clicks.
 
@@ -191,8 +192,7 @@ def check_outputs(output: Path, overlay: Path | None, *, inputs: Sequence[Path])
         for source in inputs:
             if _same_file(path, source):
                 raise UsageError(f"{path} is an input and would be overwritten: use another name.")
-        if path.is_dir():
-            raise OutputFileError(f"{path} is a folder: name a file in it.")
+        refuse_folder(path)
         parent = path.absolute().parent
         while not parent.exists():
             parent = parent.parent

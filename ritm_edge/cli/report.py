@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from ..errors import OutputFileError, UsageError
+from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_notice, stderr
+from .options import Threads, refuse_folder
 
 
 def command(
@@ -19,7 +20,9 @@ def command(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path("report.html"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", callback=refuse_folder, help="The page.")
+    ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,7 +38,7 @@ def command(
         ),
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the page.")] = "ritm-edge report",
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Put results on one self-contained page, for screen, phone and print.
 
@@ -44,8 +47,6 @@ def command(
 
     Example: ritm-edge report noc.json latency.json --data GrabCut=data/GrabCut -o report.html
     """
-    if output.is_dir():
-        raise OutputFileError(f"{output} is a folder: name a file in it.")
     if model is not None and not data:
         raise UsageError("--model shows masks on photos: pass --data NAME=DIR as well.")
 

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..optional import require
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
+from .options import Changes
 from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the checkpoint and the log.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
-    ] = None,
+    changes: Changes = None,
     as_implemented: Annotated[
         bool,
         typer.Option(

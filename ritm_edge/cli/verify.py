@@ -7,6 +7,7 @@ import typer
 
 from .bench_noc import parse_data
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from .options import AsJson, Threads
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the random inputs.")] = 1,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare an artifact with PyTorch over fresh inputs, case by case.
 

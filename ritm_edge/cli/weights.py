@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .console import download_bar, print_json, print_notice, print_table
+from .options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="List and download checkpoints.")
 
@@ -14,9 +15,7 @@ CHECKPOINT_SUFFIXES = {".pth", ".pt", ".safetensors"}
 
 
 @app.command("list")
-def list_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
-) -> None:
+def list_command(as_json: AsJson = False) -> None:
     """Show the published checkpoints that `weights pull` knows by name."""
     from ..weights.published import PUBLISHED
 
@@ -41,7 +40,7 @@ def pull_command(
     sha256: Annotated[
         str | None, typer.Option("--sha256", help="Checksum that the file must have.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Download a checkpoint.
 

@@ -9,33 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ritm_edge.errors import ConversionError
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
 from ritm_edge.optional import require
+
+from .source import Source
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
 OPSET = 18
 NOISY_LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "root")
 
 
-def export_onnx(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    *,
-    dynamic: bool = False,
-) -> None:
+def export_onnx(source: Source, path: Path) -> None:
     """Write one self-contained .onnx file with the given input and output names.
-
-    Args:
-        graph: in eval mode; called with `example` as keywords.
-        example: inputs by name.
-        output_names: names of the outputs.
-        path: where to.
-        dynamic: let height and width of image, previous mask and output vary.
 
     Raises:
         ConversionError: the exporter or the simplifier failed.
@@ -46,14 +34,14 @@ def export_onnx(
     try:
         with quiet():
             program = torch.onnx.export(
-                graph.eval(),
-                kwargs=example,
-                input_names=list(example),
-                output_names=list(output_names),
+                source.graph.eval(),
+                kwargs=source.example,
+                input_names=list(source.example),
+                output_names=list(source.output_names),
                 opset_version=OPSET,
                 dynamo=True,
                 external_data=False,
-                dynamic_shapes=_dynamic_shapes(example) if dynamic else None,
+                dynamic_shapes=_dynamic_shapes(source.example) if source.any_size else None,
                 verbose=False,
             )
             assert program is not None  # only other exporter modes return nothing
@@ -67,7 +55,7 @@ def export_onnx(
         raise ConversionError(
             "onnxsim could not validate the simplified graph: check its version in constraints.txt."
         )
-    if dynamic:
+    if source.any_size:
         _name_dimensions(model)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
 
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.optional import require
@@ -18,12 +17,11 @@ from ritm_edge.optional import require
 from .calibration import Inputs
 from .click_subgraph import find_click_subgraph
 from .onnx_graph import export_onnx, first_line
-from .precision import Numerics
+from .source import Source
 
 # What runs in integers. Not Resize: ONNX Runtime's integer Resize truncates, which shifts every
 # branch that is added to another; leaving it out raised the mask IoU from 0.95 to 0.98.
 INTEGER_OPERATIONS = ("Conv", "Relu", "LeakyRelu", "Add", "Concat")
-LARGEST_HALF = 65504.0
 # One vector per image and one output channel: next to nothing to compute, and the first three of
 # the measured list of sensitive layers.
 KEEP_FLOAT = (
@@ -32,20 +30,14 @@ KEEP_FLOAT = (
 )
 
 
-def convert_fp16(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
+def convert_fp16(source: Source, path: Path) -> None:
     """Half the file: weights of convolutions in float16, widened once when the file is opened.
 
     Everything is computed in float32: x86 and most ARM builds of ONNX Runtime have no float16
     convolution and would convert back and forth around each one. Errors: as `export_onnx`.
     """
     onnx = require("onnx", extra="onnx")
-    export_onnx(graph, example, output_names, path, dynamic=numerics.any_size)
+    export_onnx(source, path)
     model = onnx.load(path)
     halve_weights(model)
     onnx.checker.check_model(model)
@@ -61,7 +53,7 @@ def halve_weights(model: Any) -> None:
         if tensor.name not in weights or tensor.data_type != onnx.TensorProto.FLOAT:
             continue
         values = onnx.numpy_helper.to_array(tensor)
-        if np.abs(values).max() > LARGEST_HALF:
+        if np.abs(values).max() > np.finfo(np.float16).max:
             continue
         name = tensor.name
         tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
@@ -75,56 +67,41 @@ def halve_weights(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def convert_int8(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
+def convert_int8(source: Source, path: Path) -> None:
     """Static 8-bit integers: one scale per output channel of a weight, calibrated activations.
-
-    Args:
-        graph, example, output_names, path: as `export_onnx`.
-        numerics: calibration inputs, and the layers that stay in float32.
 
     Raises:
         ConversionError: a converter failed.
+        UsageError: `source` names a layer to keep that there is not.
     """
     onnx = require("onnx", extra="onnx")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        source = Path(folder, "graph.onnx")
-        export_onnx(graph, example, output_names, source, dynamic=numerics.any_size)
-        model = load_named(source)
+        floating = Path(folder, "graph.onnx")
+        export_onnx(source, floating)
+        model = load_named(floating)
         with quantizing():
-            ranges = measure_ranges(model, numerics.calibration, Path(folder))
-            model = quantize(model, ranges, keep_float=numerics.keep_float)
+            ranges = measure_ranges(model, source.calibration, Path(folder))
+            model = quantize(model, ranges, keep_float=source.keep_float)
     onnx.save(model, path)
 
 
-def convert_int8_dynamic(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
+def convert_int8_dynamic(source: Source, path: Path) -> None:
     """8-bit weights; the range of each activation is measured anew in every run.
 
-    Args and errors: as `convert_int8`; no calibration.
+    Errors: as `convert_int8`.
     """
     quantization = require("onnxruntime.quantization", extra="onnx")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        source, named = Path(folder, "graph.onnx"), Path(folder, "named.onnx")
-        export_onnx(graph, example, output_names, source, dynamic=numerics.any_size)
-        model = load_named(source)
+        floating, named = Path(folder, "graph.onnx"), Path(folder, "named.onnx")
+        export_onnx(source, floating)
+        model = load_named(floating)
         require("onnx", extra="onnx").save(model, named)
         with quantizing():
             quantization.quantize_dynamic(
                 named,
                 path,
                 op_types_to_quantize=["Conv"],
-                nodes_to_exclude=_floating(model, numerics.keep_float),
+                nodes_to_exclude=_floating(model, source.keep_float),
                 weight_type=quantization.QuantType.QUInt8,
             )
 
@@ -204,7 +181,7 @@ def layer_of(model: Any) -> dict[str, str]:
     for node in model.graph.node:
         layers = [written[name] for name in node.input if name in written]
         if node.op_type == "Conv":
-            layers = [node.input[1].removeprefix("model.")]
+            layers = [node.input[1].removeprefix("model.").replace(".network.", ".")]
         if layers:
             found[node.name] = layers[-1]
             written.update(dict.fromkeys(node.output, layers[-1]))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ritm_edge.acceptance import TaskReport, accept
 from ritm_edge.artifact import ArtifactInfo, tool_versions
@@ -23,11 +22,12 @@ from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 
 from .calibration import Calibration, record_calibration
-from .precision import Demand, Numerics, ReducedPrecision
+from .precision import Demand, ReducedPrecision
 from .precision_names import FP32
 from .registry import find_precision
 from .rewrites import rewrite
-from .target import Convert, Target
+from .source import Source
+from .target import Target
 
 Stage = Callable[[str], None]
 
@@ -154,12 +154,15 @@ def export_model(
     if rewrites is None:
         rewrites = reduced.rewrites if reduced else target.rewrites
     with atomic_output(path) as temporary:
-        convert, info = _converter(target, info, reduced, demand, reference, stage)
-        stage("converting")
-        started = time.monotonic()
         graph, applied = rewrite(reference.model, info.io, rewrites)
         info = replace(info, rewrites=applied)
-        convert(graph, example_inputs(info.io), (MASK,), temporary)
+        any_size = info.io.size is None
+        source = Source(graph, example_inputs(info.io), (MASK,), any_size=any_size)
+        if reduced is not None:
+            source, info = _reduce(source, info, reduced, demand, reference, stage)
+        stage("converting")
+        started = time.monotonic()
+        (reduced or target).convert(source, temporary)
         target.stamp(temporary, info.to_json())
         seconds = time.monotonic() - started
         stage("verifying")
@@ -190,41 +193,30 @@ def export_model(
 
 
 def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None) -> None:
-    any_size = reduced.any_size if reduced else target.convert_dynamic is not None
-    if spec.size is None and not any_size:
+    if spec.size is None and not (reduced or target).any_size:
         raise UsageError(
             f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
         )
 
 
-def _converter(
-    target: Target,
+def _reduce(
+    source: Source,
     info: ArtifactInfo,
-    reduced: ReducedPrecision | None,
+    reduced: ReducedPrecision,
     demand: Demand,
     reference: PytorchRuntime,
     stage: Stage,
-) -> tuple[Convert, ArtifactInfo]:
-    """What converts, and the self-description completed with how numbers were reduced."""
-    if reduced is None:
-        convert = target.convert if info.io.size else target.convert_dynamic
-        assert convert is not None  # _require_size came before
-        return convert, info
+) -> tuple[Source, ArtifactInfo]:
+    """Both completed with how numbers are reduced."""
     keep_float = reduced.keep_float if demand.keep_float is None else demand.keep_float
     calibration = Calibration((), "none")
     if reduced.calibrated:
         stage("calibrating")
         calibration = record_calibration(reference, info.io, demand.calibration)
-    numerics = Numerics(calibration.inputs, keep_float, any_size=info.io.size is None)
     reduction = {
         "calibration": calibration.source,
         "calibration_inputs": len(calibration.inputs),
         "kept_float": list(keep_float),
     }
-
-    def convert_reduced(
-        graph: nn.Module, example: dict[str, Tensor], names: tuple[str, ...], path: Path
-    ) -> None:
-        reduced.convert(graph, example, names, path, numerics)
-
-    return convert_reduced, replace(info, reduction=reduction)
+    source = replace(source, calibration=calibration.inputs, keep_float=keep_float)
+    return source, replace(info, reduction=reduction)

@@ -1,16 +1,14 @@
 """Precisions below float32: what a target offers, and what a user asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor, nn
 
 from ritm_edge.acceptance import TaskTolerance
 from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
 
-from .calibration import Inputs
+from .source import Convert
 
 FP16_TASK = TaskTolerance(
     max_noc_increase=0.02,
@@ -22,25 +20,6 @@ INT8_TASK = TaskTolerance(
     min_mask_iou=0.90,
     reason="8 bits move the border of an unsure mask, and each click is answered from the last",
 )
-
-
-@dataclass(frozen=True)
-class Numerics:
-    """What a converter needs to know to leave float32.
-
-    Attributes:
-        calibration: inputs to measure the ranges of activations on; empty where not needed.
-        keep_float: layers that stay in float32, by the beginnings of their parameters' names.
-        any_size: whether height and width are open.
-    """
-
-    calibration: Sequence[Inputs] = ()
-    keep_float: tuple[str, ...] = ()
-    any_size: bool = False
-
-
-# (graph in eval mode, example inputs by name, output names, path to write, how)
-ConvertReduced = Callable[[nn.Module, dict[str, Tensor], tuple[str, ...], Path, Numerics], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +37,7 @@ class ReducedPrecision:
             by the task together with it.
     """
 
-    convert: ConvertReduced
+    convert: Convert
     tolerance: TaskTolerance
     calibrated: bool = False
     keep_float: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from .onnx_precision import layer_of, load_named, measure_ranges, quantize, quan
 from .precision_names import INT8
 from .registry import find_target
 from .rewrites import rewrite
+from .source import Source
 
 # One in so many recorded inputs is compared: a click each, over all objects.
 EVERY = 5
@@ -67,10 +68,10 @@ def measure_sensitivity(
     inputs = record_calibration(reference, spec, folder).inputs
     compared = inputs[::EVERY]
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
-        source = Path(scratch, "graph.onnx")
+        path = Path(scratch, "graph.onnx")
         graph, _ = rewrite(reference.model, spec, find_target("onnx").precisions[INT8].rewrites)
-        export_onnx(graph, example_inputs(spec), (MASK,), source)
-        model = load_named(source)
+        export_onnx(Source(graph, example_inputs(spec), (MASK,)), path)
+        model = load_named(path)
         with quantizing():
             ranges = measure_ranges(model, inputs, Path(scratch))
             expected = _run(model, compared)

@@ -4,14 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor, nn
-
 from ritm_edge.parity import Tolerance
 
 from .precision import ReducedPrecision
-
-# (graph in eval mode, example inputs by name, output names, path to write)
-Convert = Callable[[nn.Module, dict[str, Tensor], tuple[str, ...], Path], None]
+from .source import Convert
 
 
 @dataclass(frozen=True)
@@ -24,9 +20,9 @@ class Target:
         extra: pip extra that brings the converter and the runtime.
         tolerance: how far float32 may be from PyTorch, and why.
         packages: whose versions are written into the artifact.
-        convert: writes the float32 artifact for fixed shapes.
+        convert: writes the float32 artifact.
         stamp: writes the self-description into an existing artifact.
-        convert_dynamic: as `convert`, for any height and width; None where the format cannot.
+        any_size: whether `convert` can leave height and width open.
         precisions: those below float32, by name.
         rewrites: names of the exact rewrites (`rewrites.NAMES`) that were measured to win on it
             in float32.
@@ -39,6 +35,6 @@ class Target:
     packages: tuple[str, ...]
     convert: Convert
     stamp: Callable[[Path, str], None]
-    convert_dynamic: Convert | None = None
+    any_size: bool = False
     precisions: Mapping[str, ReducedPrecision] = field(default_factory=dict)
     rewrites: tuple[str, ...] = ()

@@ -23,15 +23,15 @@ class ContextBias(nn.Module):
         mix = head.conv_bn_dropout[0]
         assert isinstance(mix, nn.Conv2d)
         channels = mix.out_channels
-        self.value = nn.Sequential(block.f_down, block.f_up)
         # The concatenation is (context, pixels).
-        self.of_context = _part(mix, slice(0, channels), bias=True)
+        of_context = _part(mix, slice(0, channels), bias=True)
+        self.object_context_block = nn.Sequential(block.f_down, block.f_up, of_context)
         self.of_pixels = _part(mix, slice(channels, 2 * channels), bias=False)
         self.rest = head.conv_bn_dropout[1:]
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
         """[B, C, H, W] and [B, C, 1, 1] to [B, C, H, W]."""
-        return self.rest(self.of_pixels(features) + self.of_context(self.value(context)))
+        return self.rest(self.of_pixels(features) + self.object_context_block(context))
 
 
 def _part(mix: nn.Conv2d, inputs: slice, *, bias: bool) -> nn.Conv2d:

@@ -12,7 +12,6 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from ritm_edge.artifact import METADATA_KEY
 from ritm_edge.errors import ConversionError
@@ -21,6 +20,7 @@ from ritm_edge.mlprogram.package import open_package
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 
+from ..source import Source
 from ..target import Target
 
 # Those that only leave work out. Whether the others, which turn convolutions and resizes into
@@ -31,15 +31,11 @@ NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(
-    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
-) -> None:
+def convert(source: Source, path: Path) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
-        graph: in eval mode; called with `example` as keywords; one output.
-        example: float32 inputs by name.
-        output_names: name of the output.
+        source: with float32 inputs.
         path: folder to write.
 
     Raises:
@@ -50,11 +46,14 @@ def convert(
     try:
         with quiet(log):
             coremltools = import_coremltools()
-            exported = torch.export.export(graph.eval(), (), dict(example))
+            exported = torch.export.export(source.graph.eval(), (), dict(source.example))
             model = coremltools.convert(
                 exported.run_decompositions({}),
                 convert_to="mlprogram",
-                outputs=[coremltools.TensorType(name=n, dtype=np.float32) for n in output_names],
+                outputs=[
+                    coremltools.TensorType(name=name, dtype=np.float32)
+                    for name in source.output_names
+                ],
                 compute_precision=coremltools.precision.FLOAT32,
                 minimum_deployment_target=coremltools.target.iOS16,
                 skip_model_load=True,
@@ -73,7 +72,7 @@ def convert(
     _normal_permissions(path)
     package = open_package(path)
     names = (set(package.inputs), set(package.outputs))
-    if names != (set(example), set(output_names)):
+    if names != (set(source.example), set(source.output_names)):
         raise ConversionError(
             f"coremltools renamed the tensors to {names[0]} -> {names[1]}: check that it has the "
             "version of constraints.txt."

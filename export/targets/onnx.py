@@ -37,7 +37,7 @@ TARGETS = (
         packages=("torch", "onnx", "onnxscript", "onnxsim"),
         convert=export_onnx,
         stamp=stamp,
-        convert_dynamic=lambda *args: export_onnx(*args, dynamic=True),
+        any_size=True,
         rewrites=NAMES,
         precisions={
             FP16: ReducedPrecision(convert_fp16, FP16_TASK, any_size=True),

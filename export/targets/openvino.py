@@ -1,10 +1,8 @@
 """OpenVINO: its intermediate representation, read from our ONNX graph of the same precision."""
 
 import tempfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-
-from torch import Tensor, nn
 
 from ritm_edge.errors import ConversionError
 from ritm_edge.files import atomic_output
@@ -14,52 +12,32 @@ from ritm_edge.runtimes.openvino import import_openvino
 
 from ..onnx_graph import export_onnx, first_line
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8
-from ..precision import FP16_TASK, INT8_TASK, Numerics, ReducedPrecision
+from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8
+from ..source import Convert, Source
 from ..target import Target
 
 
-def convert(
-    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
-) -> None:
-    """Write an .openvino file of static shape; args as `export_onnx`.
+def convert(source: Source, path: Path, *, write_onnx: Convert = export_onnx) -> None:
+    """Write an .openvino file of static shape.
+
+    Args:
+        source: what to convert.
+        path: where to.
+        write_onnx: makes the ONNX graph, which decides the precision.
 
     Raises:
         ConversionError: a converter failed.
         MissingExtraError: OpenVINO is not installed.
     """
-    _through_onnx(lambda source: export_onnx(graph, example, output_names, source), path)
-
-
-def _fp16(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
-    _through_onnx(lambda source: convert_fp16(graph, example, output_names, source, numerics), path)
-
-
-def _int8(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
-    _through_onnx(lambda source: convert_int8(graph, example, output_names, source, numerics), path)
-
-
-def _through_onnx(write_onnx: Callable[[Path], None], path: Path) -> None:
     # Through the core's reader, not `openvino.convert_model`, whose telemetry reports conversions.
     openvino = import_openvino()
     with tempfile.TemporaryDirectory(prefix="ritm-edge-openvino-") as folder:
-        source, graph, weights = (Path(folder, n) for n in ("m.onnx", "m.xml", "m.bin"))
-        write_onnx(source)
+        onnx, graph, weights = (Path(folder, n) for n in ("m.onnx", "m.xml", "m.bin"))
+        write_onnx(source, onnx)
         try:
             # What should be half precision is already; compressing here would take the clicks too.
-            model = openvino.Core().read_model(source)
+            model = openvino.Core().read_model(onnx)
             openvino.save_model(model, graph, compress_to_fp16=False)
         except Exception as error:  # any converter exception is a failed conversion
             raise ConversionError(
@@ -91,8 +69,13 @@ TARGETS = (
         convert=convert,
         stamp=stamp,
         precisions={
-            FP16: ReducedPrecision(_fp16, FP16_TASK),
-            INT8: ReducedPrecision(_int8, INT8_TASK, calibrated=True, keep_float=KEEP_FLOAT),
+            FP16: ReducedPrecision(partial(convert, write_onnx=convert_fp16), FP16_TASK),
+            INT8: ReducedPrecision(
+                partial(convert, write_onnx=convert_int8),
+                INT8_TASK,
+                calibrated=True,
+                keep_float=KEEP_FLOAT,
+            ),
         },
     ),
 )

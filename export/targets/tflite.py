@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
 
 from ritm_edge.artifact import METADATA_KEY
 from ritm_edge.errors import ConversionError, UsageError
@@ -20,9 +20,10 @@ from ritm_edge.parity import FP32_TOLERANCE
 from ritm_edge.tflite_file import seal, unseal
 
 from ..onnx_graph import export_onnx
-from ..precision import FP16_TASK, INT8_TASK, Numerics, ReducedPrecision
+from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
 from ..rewrites import NAMES
+from ..source import Source
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite_onnx import lower_opset
@@ -39,87 +40,38 @@ TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
 
-def convert(
-    graph: nn.Module, example: dict[str, Tensor], output_names: tuple[str, ...], path: Path
-) -> None:
+def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
     """Write a .tflite file through ONNX and onnx2tf.
 
     Args:
-        graph: in eval mode; called with `example` as keywords.
-        example: inputs by name; tensors of four axes become NHWC, clicks stay [1, 2K, 3].
-        output_names: names of the outputs in the signature; outputs of four axes become NHWC.
+        source: inputs and outputs of four axes become NHWC, clicks stay [1, 2K, 3].
         path: where to.
+        precision: "fp16" halves the weights of convolutions, "int8" computes in calibrated
+            integers, "int8-dynamic" measures the ranges of activations anew in every run.
 
     Raises:
         ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
+        UsageError: layers to keep in float32: TensorFlow's converter forgets their names.
     """
-    _convert(graph, example, output_names, path, FP32, Numerics())
-
-
-def convert_fp16(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
-    """As `convert`, with the weights of convolutions in half precision."""
-    _convert(graph, example, output_names, path, FP16, numerics)
-
-
-def convert_int8(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
-    """As `convert`, in calibrated 8-bit integers.
-
-    Raises:
-        UsageError: `numerics` names layers to keep: TensorFlow's converter forgets their names.
-    """
-    if numerics.keep_float:
+    if source.keep_float:
         raise UsageError(
             "the target tflite keeps its own choice of layers in float32: leave out --keep-float."
         )
-    _convert(graph, example, output_names, path, INT8, numerics)
-
-
-def convert_int8_dynamic(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    numerics: Numerics,
-) -> None:
-    """As `convert`, with 8-bit weights; ranges of activations are measured anew in every run."""
-    _convert(graph, example, output_names, path, INT8_DYNAMIC, numerics)
-
-
-def _convert(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    output_names: tuple[str, ...],
-    path: Path,
-    precision: str,
-    numerics: Numerics,
-) -> None:
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
         if find_spec(module) is None:  # TensorFlow is imported in the worker only
             require(module, extra="tflite")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
-        source, job, converted = (Path(folder, f"graph.{s}") for s in ("onnx", "npz", "tflite"))
-        export_onnx(graph, example, output_names, source)
-        lower_opset(source)
+        graph, job, converted = (Path(folder, f"graph.{s}") for s in ("onnx", "npz", "tflite"))
+        export_onnx(source, graph)
+        lower_opset(graph)
         recorded = {
-            name: np.stack([inputs[name] for inputs in numerics.calibration])
-            for name in (example if numerics.calibration else ())
+            name: np.stack([inputs[name] for inputs in source.calibration])
+            for name in (source.example if source.calibration else ())
         }
         in_worker = FP32 if precision == FP16 else precision
         np.savez(job, precision=in_worker, **recorded)
-        _run_worker(job, split_at_click_maps(source), converted)
+        _run_worker(job, split_at_click_maps(graph), converted)
         model = unpack(converted.read_bytes())
     if precision == FP16:
         halve_weights(model)
@@ -182,9 +134,9 @@ TARGETS = (
         stamp=stamp,
         rewrites=REWRITES,
         precisions={
-            FP16: ReducedPrecision(convert_fp16, FP16_TASK),
-            INT8: ReducedPrecision(convert_int8, INT8_TASK, calibrated=True),
-            INT8_DYNAMIC: ReducedPrecision(convert_int8_dynamic, INT8_TASK),
+            FP16: ReducedPrecision(partial(convert, precision=FP16), FP16_TASK),
+            INT8: ReducedPrecision(partial(convert, precision=INT8), INT8_TASK, calibrated=True),
+            INT8_DYNAMIC: ReducedPrecision(partial(convert, precision=INT8_DYNAMIC), INT8_TASK),
         },
     ),
 )

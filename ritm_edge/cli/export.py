@@ -118,8 +118,8 @@ def command(
     checkpoint = checkpoint or embedded_checkpoint(model)
     height, width = (None, None) if dynamic else parse_size(size) if size else DEFAULT_SIZE
     spec = IOSpec(height, width, max_clicks=max_clicks)
-    if dynamic and any(t.convert_dynamic is None for t in targets):
-        names = ", ".join(t.name for t in targets if t.convert_dynamic is None)
+    if dynamic and any(not t.any_size for t in targets):
+        names = ", ".join(t.name for t in targets if not t.any_size)
         raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
     for each in targets:
         find_precision(each, precision)

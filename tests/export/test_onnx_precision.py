@@ -13,8 +13,8 @@ from ritm_edge.export import onnx_precision
 from ritm_edge.export.click_subgraph import find_click_subgraph
 from ritm_edge.export.onnx_graph import export_onnx
 from ritm_edge.export.onnx_precision import halve_weights, layer_of, load_named
-from ritm_edge.export.precision import Numerics
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 
@@ -34,22 +34,22 @@ def float_graphs():
 def exported_once(monkeypatch, float_graphs):
     """The float32 export is the slow half of every conversion, and the same for all of them."""
 
-    def export_or_copy(graph, example, names, path, *, dynamic=False):
-        key = type(graph), tuple(v.shape for v in example.values()), dynamic
+    def export_or_copy(source, path):
+        shapes = tuple(v.shape for v in source.example.values())
+        key = type(source.graph), shapes, source.any_size
         if key not in float_graphs:
-            export_onnx(graph, example, names, path, dynamic=dynamic)
+            export_onnx(source, path)
             float_graphs[key] = path.read_bytes()
         path.write_bytes(float_graphs[key])
 
     monkeypatch.setattr(onnx_precision, "export_onnx", export_or_copy)
 
 
-def convert(graph, precision, spec, path, **numerics):
+def convert(graph, precision, spec, path, **how):
     size = spec.size or (96, 128)
     calibration = random_inputs(*size, spec.max_clicks, 4)
-    find_target("onnx").precisions[precision].convert(
-        graph, example_inputs(spec), ("mask",), path, Numerics(calibration, **numerics)
-    )
+    source = Source(graph, example_inputs(spec), ("mask",), calibration=calibration, **how)
+    find_target("onnx").precisions[precision].convert(source, path)
     return onnx.load(path)
 
 
@@ -119,7 +119,8 @@ def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
 def test_the_mask_stays_close_and_the_file_becomes_small(precision, tmp_path):
     graph = InferenceGraph(tiny_model())
     model = convert(graph, precision, SPEC, tmp_path / "m.onnx")
-    onnx_precision.export_onnx(graph, example_inputs(SPEC), ("mask",), tmp_path / "fp32.onnx")
+    source = Source(graph, example_inputs(SPEC), ("mask",))
+    onnx_precision.export_onnx(source, tmp_path / "fp32.onnx")
     inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
     (expected,) = run(onnx.load(tmp_path / "fp32.onnx"), inputs)
     (mask,) = run(model, inputs)
@@ -153,7 +154,7 @@ def test_height_and_width_can_stay_open(precision, tmp_path):
 def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
     graph = PaintedGraph().eval()
     graph.head.weight.data[0, 0] = 1e5
-    export_onnx(graph, example_inputs(SPEC), ("mask",), tmp_path / "m.onnx")
+    export_onnx(Source(graph, example_inputs(SPEC), ("mask",)), tmp_path / "m.onnx")
     model = onnx.load(tmp_path / "m.onnx")
     halve_weights(model)
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
@@ -164,7 +165,8 @@ def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
 def test_layers_are_called_as_in_the_checkpoint(tmp_path):
     reference = tiny_model()
     graph = InferenceGraph(reference)
-    onnx_precision.export_onnx(graph, example_inputs(SPEC), ("mask",), tmp_path / "m.onnx")
+    source = Source(graph, example_inputs(SPEC), ("mask",))
+    onnx_precision.export_onnx(source, tmp_path / "m.onnx")
     layers = set(layer_of(load_named(tmp_path / "m.onnx")).values())
     assert layers <= set(reference.state_dict())
     assert "feature_extractor.cls_head.weight" in layers

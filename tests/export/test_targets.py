@@ -209,7 +209,7 @@ class Square:
         return image, truth
 
 
-@pytest.mark.parametrize("target", [p for p in TARGETS if p.values[0].convert_dynamic is None])
+@pytest.mark.parametrize("target", [p for p in TARGETS if not p.values[0].any_size])
 def test_a_target_without_dynamic_sizes_says_so(target, tmp_path):
     info = tiny_info(IOSpec(max_clicks=2), target.name)
     with pytest.raises(UsageError, match="needs a fixed size"):
@@ -222,9 +222,9 @@ def test_an_artifact_that_disagrees_is_not_kept(tmp_path):
     old.write_text("older artifact")
     good = find_target("onnx")
 
-    def convert_wrongly(graph, example, names, path):
-        graph.model.feature_extractor.cls_head.bias.data += 0.01
-        good.convert(graph, example, names, path)
+    def convert_wrongly(source, path):
+        source.graph.model.feature_extractor.cls_head.bias.data += 0.01
+        good.convert(source, path)
 
     bad = replace(good, convert=convert_wrongly)
     with pytest.raises(ParityError, match="disagrees with PyTorch"):

@@ -20,6 +20,7 @@ from ritm_edge import open_runtime
 from ritm_edge.artifact import METADATA_KEY
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
+from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite_flatbuffer import unpack
 from ritm_edge.export.tflite_onnx import lower_opset
@@ -40,7 +41,7 @@ SPEC = IOSpec(64, 96, max_clicks=3)
 
 
 def convert(model, spec, path):
-    tflite.convert(InferenceGraph(model), example_inputs(spec), ("mask",), path)
+    tflite.convert(Source(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
     tflite.stamp(path, tiny_info(spec, "tflite").to_json())
     return path
 
@@ -112,7 +113,7 @@ def disks_of(height, width, slots, path):
     """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
     graph = DiskGraph(tiny_model(), height, width)
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
-    tflite.convert(graph, example, ("disks",), path)
+    tflite.convert(Source(graph, example, ("disks",)), path)
     return (
         lambda clicks: graph(torch.from_numpy(clicks)).numpy(),
         lambda clicks: run_unstamped(path, {CLICKS: clicks})["disks"],
@@ -223,8 +224,10 @@ def test_conversion_is_silent_and_leaves_nothing_behind(tmp_path):
 import sys
 from pathlib import Path
 import torch
+from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
-tflite.convert(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",), Path("p.tflite"))
+source = Source(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",))
+tflite.convert(source, Path("p.tflite"))
 print("tensorflow" in sys.modules)
 """
     done = subprocess.run(
@@ -256,7 +259,7 @@ class Unconvertible(nn.Module):
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd):
     path = tmp_path / "p.tflite"
     with pytest.raises(ConversionError, match="MatrixDeterminant") as caught:
-        tflite.convert(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",), path)
+        tflite.convert(Source(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",)), path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
@@ -266,7 +269,9 @@ def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
     killed = subprocess.CompletedProcess([], -9, stdout="", stderr="loading\n")
     monkeypatch.setattr(tflite.subprocess, "run", lambda *_, **__: killed)
     with pytest.raises(ConversionError, match="killed by signal 9"):
-        tflite.convert(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",), tmp_path / "p.tflite")
+        tflite.convert(
+            Source(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), tmp_path / "p.tflite"
+        )
 
 
 @pytest.mark.parametrize(

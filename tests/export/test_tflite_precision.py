@@ -10,8 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from ritm_edge.errors import UsageError
-from ritm_edge.export.precision import Numerics
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite_flatbuffer import pack, unpack
 from ritm_edge.export.tflite_precision import operators
@@ -29,9 +29,8 @@ PRECISIONS = tuple(find_target("tflite").precisions)
 
 def convert(graph, precision, spec, path):
     calibration = random_inputs(*spec.size, spec.max_clicks, 4)
-    find_target("tflite").precisions[precision].convert(
-        graph, example_inputs(spec), ("mask",), path, Numerics(calibration)
-    )
+    source = Source(graph, example_inputs(spec), ("mask",), calibration=calibration)
+    find_target("tflite").precisions[precision].convert(source, path)
     return path
 
 
@@ -112,6 +111,6 @@ def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
 
 def test_layers_cannot_be_named(tmp_path):
     with pytest.raises(UsageError, match="leave out --keep-float"):
-        tflite.convert_int8(
-            PaintedGraph(), {}, ("mask",), tmp_path / "m.tflite", Numerics(keep_float=("x",))
+        tflite.convert(
+            Source(PaintedGraph(), {}, ("mask",), keep_float=("x",)), tmp_path / "m.tflite"
         )

@@ -1,4 +1,4 @@
-"""Core ML: an ML Program in fp32 for iOS 16, macOS 13 and later."""
+"""Core ML: an ML Program in fp32 or fp16 for iOS 16, macOS 13 and later."""
 
 import contextlib
 import io
@@ -7,8 +7,10 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +18,13 @@ import torch
 from ritm_edge.artifact import METADATA_KEY
 from ritm_edge.errors import ConversionError
 from ritm_edge.files import atomic_output
+from ritm_edge.io_spec import CLICKS
 from ritm_edge.mlprogram.package import open_package
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 
+from ..precision import FP16_TASK, ReducedPrecision
+from ..precision_names import FP16
 from ..source import Source
 from ..target import Target
 
@@ -31,12 +36,14 @@ NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(source: Source, path: Path) -> None:
+def convert(source: Source, path: Path, *, half: bool = False) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
         source: with float32 inputs.
         path: folder to write.
+        half: compute in float16, which is all that Apple's neural engine knows, but for the click
+            encoding, whose squared distances float16 would round or overflow.
 
     Raises:
         ConversionError: the converter failed.
@@ -54,7 +61,11 @@ def convert(source: Source, path: Path) -> None:
                     coremltools.TensorType(name=name, dtype=np.float32)
                     for name in source.output_names
                 ],
-                compute_precision=coremltools.precision.FLOAT32,
+                compute_precision=(
+                    coremltools.transform.FP16ComputePrecision(op_selector=_sees_a_photo)
+                    if half
+                    else coremltools.precision.FLOAT32
+                ),
                 minimum_deployment_target=coremltools.target.iOS16,
                 skip_model_load=True,
             )
@@ -77,6 +88,20 @@ def convert(source: Source, path: Path) -> None:
             f"coremltools renamed the tensors to {names[0]} -> {names[1]}: check that it has the "
             "version of constraints.txt."
         )
+
+
+def _sees_a_photo(operation: Any) -> bool:
+    """Whether anything but clicks and constants decides what a MIL operation computes."""
+    pending, known, inputs = [operation], {id(operation)}, set()
+    while pending:
+        for value in pending.pop().inputs.values():
+            for tensor in value if isinstance(value, list | tuple) else [value]:
+                if tensor.op is None:
+                    inputs.add(tensor.name)
+                elif id(tensor.op) not in known:
+                    known.add(id(tensor.op))
+                    pending.append(tensor.op)
+    return not inputs <= {CLICKS}
 
 
 def stamp(path: Path, text: str) -> None:
@@ -154,5 +179,8 @@ TARGETS = (
         convert=convert,
         stamp=stamp,
         rewrites=REWRITES,
+        precisions={
+            FP16: ReducedPrecision(partial(convert, half=True), FP16_TASK, rewrites=REWRITES)
+        },
     ),
 )

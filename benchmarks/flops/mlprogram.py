@@ -4,64 +4,36 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from ritm_edge.errors import UnsupportedOperationError
 from ritm_edge.mlprogram.package import open_package
 from ritm_edge.mlprogram.problems import problems_of
 from ritm_edge.mlprogram.program import Compiled, Step, compile_program
 
-from .convention import (
-    ACTIVATION,
-    ARITHMETIC,
-    BILINEAR_FLOPS,
-    CLAMP_FLOPS,
-    MOVEMENT,
-    NORMALISATION,
-    NORMALISATION_FLOPS,
-    PRODUCT,
-    REDUCTION,
-    RELU_FLOPS,
-    RESIZE,
-    SIGMOID_FLOPS,
-    SOFTMAX,
-    SOFTMAX_FLOPS,
-    Count,
-)
+from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
-# Operation → kind and FLOPs per element of its result.
-BY_RESULT = {
-    "batch_norm": (NORMALISATION, NORMALISATION_FLOPS),
-    "relu": (ACTIVATION, RELU_FLOPS),
-    "relu6": (ACTIVATION, CLAMP_FLOPS),
-    "clip": (ACTIVATION, CLAMP_FLOPS),
-    "leaky_relu": (ACTIVATION, CLAMP_FLOPS),
-    "prelu": (ACTIVATION, CLAMP_FLOPS),
-    "sigmoid": (ACTIVATION, SIGMOID_FLOPS),
-    "sigmoid_hard": (ACTIVATION, SIGMOID_FLOPS),
-    "silu": (ACTIVATION, SIGMOID_FLOPS + 1),
-    "tanh": (ACTIVATION, SIGMOID_FLOPS),
-    "softmax": (SOFTMAX, SOFTMAX_FLOPS),
-    "resize_bilinear": (RESIZE, BILINEAR_FLOPS),
-    "upsample_bilinear": (RESIZE, BILINEAR_FLOPS),
-    "upsample_nearest_neighbor": (RESIZE, 0),
-    **dict.fromkeys(
-        "abs add ceil equal exp floor greater greater_equal inverse less less_equal logical_and "
-        "logical_not logical_or logical_xor maximum minimum mul not_equal pow real_div rsqrt "
-        "select sign sqrt square sub".split(),
-        (ARITHMETIC, 1),
-    ),
-}
-BY_INPUT = {
-    "reduce_max": 1,
-    "reduce_mean": 1,
-    "reduce_min": 1,
-    "reduce_sum": 1,
-    "reduce_sum_square": 2,
-}
-WINDOWS = ("avg_pool", "max_pool")
-FREE = tuple(
-    "cast concat expand_dims fill fill_like flatten2d identity pad reshape reverse slice_by_index "
-    "slice_by_size split squeeze stack tile transpose".split()
+RULES = by_operation(
+    {
+        Rule.NORMALISE: "batch_norm",
+        Rule.RELU: "relu",
+        Rule.CLAMP: "clip leaky_relu prelu relu6",
+        Rule.SIGMOID: "sigmoid sigmoid_hard tanh",
+        Rule.SILU: "silu",
+        Rule.SOFTMAX: "softmax",
+        Rule.BILINEAR: "resize_bilinear upsample_bilinear",
+        Rule.NEAREST: "upsample_nearest_neighbor",
+        Rule.CALCULATE: (
+            "abs add ceil equal exp floor greater greater_equal inverse less less_equal "
+            "logical_and logical_not logical_or logical_xor maximum minimum mul not_equal pow "
+            "real_div rsqrt select sign sqrt square sub"
+        ),
+        Rule.REDUCE: "reduce_max reduce_mean reduce_min reduce_sum",
+        Rule.SUM_OF_SQUARES: "reduce_sum_square",
+        Rule.MOVE: (
+            "cast concat expand_dims fill fill_like flatten2d identity pad reshape reverse "
+            "slice_by_index slice_by_size split squeeze stack tile transpose"
+        ),
+    }
 )
+WINDOWS = ("avg_pool", "max_pool")
 
 Shape = tuple[int, ...]
 
@@ -101,39 +73,27 @@ class _Graph:
             self._add_convolution(step, result)
         elif kind in ("matmul", "linear"):
             self._add_product(step, result)
-        elif kind in BY_RESULT:
-            name, per_element = BY_RESULT[kind]
-            self.count.add_elements(name, result, per_element)
-        elif kind in BY_INPUT:
-            self.count.add_elements(REDUCTION, self._shape(step, "x"), BY_INPUT[kind])
         elif kind in WINDOWS:
-            window = prod(step.constants["kernel_sizes"])
-            self.count.add_elements(REDUCTION, result, window)
-        elif kind in FREE:
-            self.count.add(MOVEMENT)
+            self.count.add_elements(REDUCTION, result, prod(step.constants["kernel_sizes"]))
         else:
-            raise UnsupportedOperationError(
-                f"{self.path} contains the operation '{kind}', which bench flops cannot count: "
-                "leave the file out or export it again."
-            )
+            rule = rule_of(kind, RULES, self.path)
+            self.count.add_by_rule(rule, self._shape(step, "x") if rule.of_input else result)
 
     def _add_convolution(self, step: Step, result: Sequence[int]) -> None:
         weight = self._shape(step, "weight")
-        bias = "bias" in step.tensors
         self.count.add_convolution(
             result,
+            channels=weight[0],
             window=prod(weight[2:]),
             inputs=weight[1],
             groups=step.constants.get("groups", 1),
-            bias=bias,
+            bias="bias" in step.tensors,
         )
-        self.count.parameters += prod(weight) + (weight[0] if bias else 0)
 
     def _add_product(self, step: Step, result: Sequence[int]) -> None:
         shape = self._shape(step, "x")
         inner = shape[-2] if step.constants.get("transpose_x") else shape[-1]
-        bias = "bias" in step.tensors
-        self.count.add(PRODUCT, macs=prod(result) * inner, flops=prod(result) if bias else 0)
+        self.count.add_product(result, inner=inner, per_element=int("bias" in step.tensors))
         names = [name for name in step.tensors.values() if isinstance(name, str)]
         self.count.parameters += sum(
             prod(self.constants[name]) for name in names if name in self.constants

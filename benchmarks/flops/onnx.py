@@ -12,51 +12,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.errors import ArtifactError
 from ritm_edge.optional import require
 
-from .convention import (
-    ACTIVATION,
-    ARITHMETIC,
-    BILINEAR_FLOPS,
-    CLAMP_FLOPS,
-    MOVEMENT,
-    NORMALISATION,
-    NORMALISATION_FLOPS,
-    PRODUCT,
-    QUANTISATION,
-    QUANTISE_FLOPS,
-    REDUCTION,
-    RELU_FLOPS,
-    RESIZE,
-    SIGMOID_FLOPS,
-    SOFTMAX,
-    SOFTMAX_FLOPS,
-    Count,
-)
+from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
 FATAL_ONLY = 4
 SHAPE_OF = "ritm_edge_shape_of:"
-# Operation → kind and FLOPs per element of its (first) result.
-BY_RESULT = {
-    "BatchNormalization": (NORMALISATION, NORMALISATION_FLOPS),
-    "Relu": (ACTIVATION, RELU_FLOPS),
-    "LeakyRelu": (ACTIVATION, CLAMP_FLOPS),
-    "PRelu": (ACTIVATION, CLAMP_FLOPS),
-    "Clip": (ACTIVATION, CLAMP_FLOPS),
-    "Sigmoid": (ACTIVATION, SIGMOID_FLOPS),
-    "Tanh": (ACTIVATION, SIGMOID_FLOPS),
-    "Softmax": (SOFTMAX, SOFTMAX_FLOPS),
-    "QuantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
-    "DequantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
-    "DynamicQuantizeLinear": (QUANTISATION, QUANTISE_FLOPS),
-    **dict.fromkeys(
-        "Abs Add And Ceil Div Equal Erf Exp Floor Greater GreaterOrEqual Less LessOrEqual Max Min "
-        "Mod Mul Neg Not Or Pow Reciprocal Round Sign Sqrt Sub Sum Where Xor".split(),
-        (ARITHMETIC, 1),
-    ),
-}
-BY_INPUT = tuple("GlobalAveragePool GlobalMaxPool ReduceMax ReduceMean ReduceMin ReduceSum".split())
+RULES = by_operation(
+    {
+        Rule.NORMALISE: "BatchNormalization",
+        Rule.RELU: "Relu",
+        Rule.CLAMP: "Clip LeakyRelu PRelu",
+        Rule.SIGMOID: "Sigmoid Tanh",
+        Rule.SOFTMAX: "Softmax",
+        Rule.QUANTISE: "DequantizeLinear DynamicQuantizeLinear QuantizeLinear",
+        Rule.CALCULATE: (
+            "Abs Add And Ceil Div Equal Erf Exp Floor Greater GreaterOrEqual Less LessOrEqual Max "
+            "Min Mod Mul Neg Not Or Pow Reciprocal Round Sign Sqrt Sub Sum Where Xor"
+        ),
+        Rule.REDUCE: "GlobalAveragePool GlobalMaxPool ReduceMax ReduceMean ReduceMin ReduceSum",
+        Rule.MOVE: (
+            "Cast Concat Constant ConstantOfShape Expand Flatten Gather GatherElements GatherND "
+            "Identity Pad Range Reshape ScatterND Shape Slice Split Squeeze Tile Transpose "
+            "Unsqueeze"
+        ),
+    }
+)
 WINDOWS = ("MaxPool", "AveragePool")
 PRODUCTS = ("MatMul", "Gemm", "MatMulInteger")
 # Convolutions: position of weight and bias among the inputs.
@@ -66,10 +48,6 @@ CONVOLUTIONS = {
     "QLinearConv": (3, 8),
     "FusedConv": (1, 2),
 }
-FREE = tuple(
-    "Cast Concat Constant ConstantOfShape Expand Flatten Gather GatherElements GatherND Identity "
-    "Pad Range Reshape ScatterND Shape Slice Split Squeeze Tile Transpose Unsqueeze".split()
-)
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -134,7 +112,7 @@ def _run_for_shapes(
 
 
 def _add(count: Count, node: Any, shapes: Shapes, constants: Shapes, path: Path) -> None:
-    kind, inputs = node.op_type, list(node.input)
+    kind = node.op_type
     result = shapes[next(name for name in node.output if name)]
     if kind in CONVOLUTIONS:
         _add_convolution(count, node, result, shapes)
@@ -142,35 +120,25 @@ def _add(count: Count, node: Any, shapes: Shapes, constants: Shapes, path: Path)
         _add_product(count, node, result, shapes, constants)
     elif kind == "Resize":
         linear = _attribute(node, "mode", b"nearest") == b"linear"
-        count.add_elements(RESIZE, result, BILINEAR_FLOPS if linear else 0)
-    elif kind in BY_RESULT:
-        name, per_element = BY_RESULT[kind]
-        count.add_elements(name, result, per_element)
-    elif kind in BY_INPUT:
-        count.add_elements(REDUCTION, shapes[inputs[0]], 1)
+        count.add_by_rule(Rule.BILINEAR if linear else Rule.NEAREST, result)
     elif kind in WINDOWS:
         count.add_elements(REDUCTION, result, prod(_attribute(node, "kernel_shape", ())))
-    elif kind in FREE:
-        count.add(MOVEMENT)
     else:
-        raise UnsupportedOperationError(
-            f"{path} contains the operation '{kind}', which bench flops cannot count: leave the "
-            "file out or export it again."
-        )
+        rule = rule_of(kind, RULES, path)
+        count.add_by_rule(rule, shapes[node.input[0]] if rule.of_input else result)
 
 
 def _add_convolution(count: Count, node: Any, result: Sequence[int], shapes: Shapes) -> None:
     weight_at, bias_at = CONVOLUTIONS[node.op_type]
     weight = shapes[node.input[weight_at]]
-    has_bias = bias_at is not None and len(node.input) > bias_at and bool(node.input[bias_at])
     count.add_convolution(
         result,
+        channels=weight[0],
         window=prod(weight[2:]),
         inputs=weight[1],
         groups=_attribute(node, "group", 1),
-        bias=has_bias,
+        bias=bias_at is not None and len(node.input) > bias_at and bool(node.input[bias_at]),
     )
-    count.parameters += prod(weight) + (weight[0] if has_bias else 0)
 
 
 def _add_product(
@@ -179,7 +147,7 @@ def _add_product(
     first = shapes[node.input[0]]
     inner = first[-2] if _attribute(node, "transA", 0) else first[-1]
     added = node.op_type == "Gemm" and len(node.input) > 2
-    count.add(PRODUCT, macs=prod(result) * inner, flops=prod(result) if added else 0)
+    count.add_product(result, inner=inner, per_element=int(added))
     count.parameters += sum(prod(constants[name]) for name in node.input if name in constants)
 
 

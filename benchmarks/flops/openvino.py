@@ -5,55 +5,34 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.errors import ArtifactError
 from ritm_edge.openvino_file import OpenVinoFile
 from ritm_edge.runtimes.openvino import import_openvino
 
-from .convention import (
-    ACTIVATION,
-    ARITHMETIC,
-    BILINEAR_FLOPS,
-    CLAMP_FLOPS,
-    MOVEMENT,
-    NORMALISATION,
-    NORMALISATION_FLOPS,
-    PRODUCT,
-    QUANTISATION,
-    QUANTISE_FLOPS,
-    REDUCTION,
-    RELU_FLOPS,
-    RESIZE,
-    SIGMOID_FLOPS,
-    SOFTMAX,
-    SOFTMAX_FLOPS,
-    Count,
-)
+from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
-# Operation → kind and FLOPs per element of its result.
-BY_RESULT = {
-    "BatchNormInference": (NORMALISATION, NORMALISATION_FLOPS),
-    "Relu": (ACTIVATION, RELU_FLOPS),
-    "PRelu": (ACTIVATION, CLAMP_FLOPS),
-    "Clamp": (ACTIVATION, CLAMP_FLOPS),
-    "Sigmoid": (ACTIVATION, SIGMOID_FLOPS),
-    "Tanh": (ACTIVATION, SIGMOID_FLOPS),
-    "Softmax": (SOFTMAX, SOFTMAX_FLOPS),
-    # To the grid of integers and back.
-    "FakeQuantize": (QUANTISATION, 2 * QUANTISE_FLOPS),
-    **dict.fromkeys(
-        "Abs Add Ceiling Divide Equal Exp Floor Greater GreaterEqual Less LessEqual LogicalAnd "
-        "LogicalNot LogicalOr Maximum Minimum Mod Multiply Negative NotEqual Power Round Select "
-        "Sign Sqrt Subtract".split(),
-        (ARITHMETIC, 1),
-    ),
-    "SquaredDifference": (ARITHMETIC, 2),
-}
-BY_INPUT = ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum")
-WINDOWS = ("AvgPool", "MaxPool")
-FREE = tuple(
-    "Broadcast Concat Convert Gather Pad Reshape Slice Split Squeeze StridedSlice Tile "
-    "Transpose Unsqueeze VariadicSplit".split()
+RULES = by_operation(
+    {
+        Rule.NORMALISE: "BatchNormInference",
+        Rule.RELU: "Relu",
+        Rule.CLAMP: "Clamp PRelu",
+        Rule.SIGMOID: "Sigmoid Tanh",
+        Rule.SOFTMAX: "Softmax",
+        Rule.FAKE_QUANTISE: "FakeQuantize",
+        Rule.CALCULATE: (
+            "Abs Add Ceiling Divide Equal Exp Floor Greater GreaterEqual Less LessEqual LogicalAnd "
+            "LogicalNot LogicalOr Maximum Minimum Mod Multiply Negative NotEqual Power Round "
+            "Select Sign Sqrt Subtract"
+        ),
+        Rule.SQUARED_DIFFERENCE: "SquaredDifference",
+        Rule.REDUCE: "ReduceMax ReduceMean ReduceMin ReduceSum",
+        Rule.MOVE: (
+            "Broadcast Concat Convert Gather Pad Reshape Slice Split Squeeze StridedSlice Tile "
+            "Transpose Unsqueeze VariadicSplit"
+        ),
+    }
 )
+WINDOWS = ("AvgPool", "MaxPool")
 ENDS = ("Constant", "Parameter", "Result")
 
 
@@ -94,41 +73,32 @@ def _add(count: Count, operation: Any, constants: set[str], path: Path) -> None:
     inputs = [tuple(value.get_shape()) for value in operation.input_values()]
     result = tuple(operation.output(0).get_shape())
     if kind in ("Convolution", "GroupConvolution"):
-        weight = inputs[1]  # [outputs, inputs, …], with groups [groups, outputs, inputs, …]
-        groups = weight[0] if kind == "GroupConvolution" else 1
-        window = weight[3:] if kind == "GroupConvolution" else weight[2:]
+        weight, groups = inputs[1], 1  # [outputs, inputs, …]
+        if kind == "GroupConvolution":  # [groups, outputs, inputs, …]
+            groups, weight = weight[0], weight[1:]
         count.add_convolution(
             result,
-            window=prod(window),
-            inputs=weight[2] if kind == "GroupConvolution" else weight[1],
+            channels=groups * weight[0],
+            window=prod(weight[2:]),
+            inputs=weight[1],
             groups=groups,
             bias=False,
         )
-        count.parameters += prod(weight)
     elif kind == "MatMul":
         transposed = operation.get_attributes().get("transpose_a", False)
-        count.add(PRODUCT, macs=prod(result) * inputs[0][-2 if transposed else -1])
+        count.add_product(result, inner=inputs[0][-2 if transposed else -1])
         for shape, value in zip(inputs, operation.input_values(), strict=True):
             if value.get_node().get_name() in constants:
                 count.parameters += prod(shape)
     elif kind == "Interpolate":
         nearest = operation.get_attributes()["mode"] == "nearest"
-        count.add_elements(RESIZE, result, 0 if nearest else BILINEAR_FLOPS)
-    elif kind in BY_RESULT:
-        name, per_element = BY_RESULT[kind]
-        count.add_elements(name, result, per_element)
-        count.parameters += _bias(kind, operation, inputs, constants)
-    elif kind in BY_INPUT:
-        count.add_elements(REDUCTION, inputs[0], 1)
+        count.add_by_rule(Rule.NEAREST if nearest else Rule.BILINEAR, result)
     elif kind in WINDOWS:
         count.add_elements(REDUCTION, result, prod(operation.get_attributes()["kernel"]))
-    elif kind in FREE:
-        count.add(MOVEMENT)
     else:
-        raise UnsupportedOperationError(
-            f"{path} contains the operation '{kind}', which bench flops cannot count: leave the "
-            "file out or export it again."
-        )
+        rule = rule_of(kind, RULES, path)
+        count.add_by_rule(rule, inputs[0] if rule.of_input else result)
+        count.parameters += _bias(kind, operation, inputs, constants)
 
 
 def _bias(kind: str, operation: Any, inputs: Sequence[tuple[int, ...]], constants: set[str]) -> int:

@@ -14,49 +14,31 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ritm_edge.model.ritm import ModelConfig, build_model
 
-from .convention import (
-    ACTIVATION,
-    ARITHMETIC,
-    BILINEAR_FLOPS,
-    CLAMP_FLOPS,
-    MOVEMENT,
-    NORMALISATION,
-    NORMALISATION_FLOPS,
-    PRODUCT,
-    REDUCTION,
-    RELU_FLOPS,
-    RESIZE,
-    SIGMOID_FLOPS,
-    SOFTMAX,
-    SOFTMAX_FLOPS,
-    Count,
-)
+from .convention import REDUCTION, Count, Rule, by_operation
 
-# Operation → kind and FLOPs per element of its result.
-BY_RESULT = {
-    "native_batch_norm": (NORMALISATION, NORMALISATION_FLOPS),
-    "_native_batch_norm_legit_no_training": (NORMALISATION, NORMALISATION_FLOPS),
-    "relu": (ACTIVATION, RELU_FLOPS),
-    "leaky_relu": (ACTIVATION, CLAMP_FLOPS),
-    "sigmoid": (ACTIVATION, SIGMOID_FLOPS),
-    "tanh": (ACTIVATION, SIGMOID_FLOPS),
-    "upsample_bilinear2d": (RESIZE, BILINEAR_FLOPS),
-    "_softmax": (SOFTMAX, SOFTMAX_FLOPS),
-    **dict.fromkeys(
-        "abs add bitwise_and bitwise_not bitwise_or clamp div eq ge gt le lt logical_and "
-        "logical_not logical_or masked_fill maximum minimum mul ne neg pow reciprocal rsub sqrt "
-        "square sub where".split(),
-        (ARITHMETIC, 1),
-    ),
-}
-BY_INPUT = ("amax", "amin", "any", "max", "mean", "min", "sum")
+RULES = by_operation(
+    {
+        Rule.NORMALISE: "native_batch_norm _native_batch_norm_legit_no_training",
+        Rule.RELU: "relu",
+        Rule.CLAMP: "leaky_relu",
+        Rule.SIGMOID: "sigmoid tanh",
+        Rule.SOFTMAX: "_softmax",
+        Rule.BILINEAR: "upsample_bilinear2d",
+        Rule.CALCULATE: (
+            "abs add bitwise_and bitwise_not bitwise_or clamp div eq ge gt le lt logical_and "
+            "logical_not logical_or masked_fill maximum minimum mul ne neg pow reciprocal rsub "
+            "sqrt square sub where"
+        ),
+        Rule.REDUCE: "amax amin any max mean min sum",
+        Rule.MOVE: (
+            "_to_copy _unsafe_view alias arange as_strided cat clone constant_pad_nd copy detach "
+            "empty empty_like expand fill flatten full full_like index index_select lift_fresh "
+            "linspace ones ones_like permute repeat reshape resize scalar_tensor select slice "
+            "split squeeze stack t transpose unsqueeze view zeros zeros_like"
+        ),
+    }
+)
 PRODUCTS = ("mm", "bmm", "addmm")
-FREE = (
-    "_to_copy _unsafe_view alias arange as_strided cat clone constant_pad_nd copy detach empty "
-    "empty_like expand fill flatten full full_like index index_select lift_fresh linspace ones "
-    "ones_like permute repeat reshape resize scalar_tensor select slice split squeeze stack t "
-    "transpose unsqueeze view zeros zeros_like"
-).split()
 
 
 @dataclass(frozen=True)
@@ -110,34 +92,29 @@ class _Observer(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
+        name = func.overloadpacket.__name__.removesuffix("_")  # one in place counts the same
         first = result[0] if isinstance(result, tuple | list) else result
         if isinstance(first, Tensor):
             self._add(name, args, first)
         return result
 
     def _add(self, name: str, args: Any, result: Tensor) -> None:
-        plain = name.removesuffix("_") if not name.startswith("__") else name.strip("_")
         if name == "convolution":
             self._add_convolution(args, result)
         elif name in PRODUCTS:
-            first = args[1] if name == "addmm" else args[0]
-            macs = result.numel() * first.shape[-1]
-            self.count.add(PRODUCT, macs=macs, flops=result.numel() if name == "addmm" else 0)
-            self.published_macs += macs
-        elif plain in BY_RESULT or name in BY_RESULT:
-            kind, per_element = BY_RESULT.get(name) or BY_RESULT[plain]
-            self.count.add_elements(kind, result.shape, per_element)
-            if kind == NORMALISATION:
-                self.published_macs += 2 * result.numel()
-        elif plain in BY_INPUT:
-            self.count.add_elements(REDUCTION, args[0].shape, 1)
-            if plain == "mean":
-                self.published_macs += args[0].numel()
-        elif plain == "max_pool2d_with_indices":
+            biased = name == "addmm"
+            inner = args[1 if biased else 0].shape[-1]
+            self.count.add_product(result.shape, inner=inner, per_element=int(biased))
+            self.published_macs += result.numel() * inner
+        elif name == "max_pool2d_with_indices":
             self.count.add_elements(REDUCTION, result.shape, prod(args[1]))
-        elif plain in FREE or name in FREE:
-            self.count.add(MOVEMENT)
+        elif name in RULES:
+            rule = RULES[name]
+            self.count.add_by_rule(rule, args[0].shape if rule.of_input else result.shape)
+            if rule is Rule.NORMALISE:
+                self.published_macs += 2 * result.numel()
+            elif name == "mean":
+                self.published_macs += args[0].numel()
         else:
             raise NotImplementedError(f"no convention for PyTorch's {name}")
 
@@ -145,12 +122,12 @@ class _Observer(TorchDispatchMode):
         weight, bias, groups = args[1], args[2], args[8]
         self.count.add_convolution(
             result.shape,
+            channels=weight.shape[0],
             window=prod(weight.shape[2:]),
             inputs=weight.shape[1],
             groups=groups,
             bias=bias is not None,
         )
-        self.count.parameters += weight.numel() + (0 if bias is None else bias.numel())
         self.published_macs += result.numel() * weight[0].numel()
         if bias is not None:
             self.published_macs += result.numel()

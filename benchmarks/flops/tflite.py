@@ -6,60 +6,45 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.errors import ArtifactError
 from ritm_edge.optional import require
 from ritm_edge.tflite_file import unseal
 
-from .convention import (
-    ACTIVATION,
-    ARITHMETIC,
-    BILINEAR_FLOPS,
-    CLAMP_FLOPS,
-    MOVEMENT,
-    PRODUCT,
-    QUANTISATION,
-    QUANTISE_FLOPS,
-    REDUCTION,
-    RELU_FLOPS,
-    RESIZE,
-    SIGMOID_FLOPS,
-    SOFTMAX,
-    SOFTMAX_FLOPS,
-    Count,
-)
+from .convention import ACTIVATION, REDUCTION, Count, Rule, by_operation, rule_of
 
-# Operator → kind and FLOPs per element of its result.
-BY_RESULT = {
-    "RELU": (ACTIVATION, RELU_FLOPS),
-    "RELU6": (ACTIVATION, CLAMP_FLOPS),
-    "LEAKY_RELU": (ACTIVATION, CLAMP_FLOPS),
-    "PRELU": (ACTIVATION, CLAMP_FLOPS),
-    "HARD_SWISH": (ACTIVATION, SIGMOID_FLOPS),
-    "LOGISTIC": (ACTIVATION, SIGMOID_FLOPS),
-    "TANH": (ACTIVATION, SIGMOID_FLOPS),
-    "RESIZE_BILINEAR": (RESIZE, BILINEAR_FLOPS),
-    "RESIZE_NEAREST_NEIGHBOR": (RESIZE, 0),
-    "SOFTMAX": (SOFTMAX, SOFTMAX_FLOPS),
-    "QUANTIZE": (QUANTISATION, QUANTISE_FLOPS),
-    "DEQUANTIZE": (QUANTISATION, QUANTISE_FLOPS),
-    **dict.fromkeys(
-        "ABS ADD CEIL DIV EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GREATER GREATER_EQUAL LESS "
-        "LESS_EQUAL LOGICAL_AND LOGICAL_NOT LOGICAL_OR MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW ROUND "
-        "RSQRT SELECT SELECT_V2 SIGN SQRT SQUARE SUB".split(),
-        (ARITHMETIC, 1),
-    ),
-    "SQUARED_DIFFERENCE": (ARITHMETIC, 2),
-}
-BY_INPUT = ("MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "SUM")
+RULES = by_operation(
+    {
+        Rule.RELU: "RELU",
+        Rule.CLAMP: "LEAKY_RELU PRELU RELU6",
+        Rule.SIGMOID: "HARD_SWISH LOGISTIC TANH",
+        Rule.SOFTMAX: "SOFTMAX",
+        Rule.BILINEAR: "RESIZE_BILINEAR",
+        Rule.NEAREST: "RESIZE_NEAREST_NEIGHBOR",
+        Rule.QUANTISE: "DEQUANTIZE QUANTIZE",
+        Rule.CALCULATE: (
+            "ABS ADD CEIL DIV EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GREATER GREATER_EQUAL LESS "
+            "LESS_EQUAL LOGICAL_AND LOGICAL_NOT LOGICAL_OR MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW "
+            "ROUND RSQRT SELECT SELECT_V2 SIGN SQRT SQUARE SUB"
+        ),
+        Rule.SQUARED_DIFFERENCE: "SQUARED_DIFFERENCE",
+        Rule.REDUCE: "MEAN REDUCE_ANY REDUCE_MAX REDUCE_MIN SUM",
+        Rule.MOVE: (
+            "BATCH_TO_SPACE_ND BROADCAST_TO CAST CONCATENATION EXPAND_DIMS FILL GATHER GATHER_ND "
+            "MIRROR_PAD PACK PAD PADV2 RANGE RESHAPE REVERSE_V2 SCATTER_ND SHAPE SLICE "
+            "SPACE_TO_BATCH_ND SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE TRANSPOSE UNPACK ZEROS_LIKE"
+        ),
+    }
+)
 WINDOWS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-FREE = tuple(
-    "BATCH_TO_SPACE_ND BROADCAST_TO CAST CONCATENATION EXPAND_DIMS FILL GATHER GATHER_ND PACK PAD "
-    "PADV2 MIRROR_PAD RANGE RESHAPE REVERSE_V2 SCATTER_ND SHAPE SLICE SPACE_TO_BATCH_ND SPLIT "
-    "SPLIT_V SQUEEZE STRIDED_SLICE TILE TRANSPOSE UNPACK ZEROS_LIKE".split()
-)
-# Names of fused activations (flatbuffer enum ActivationFunctionType) and their FLOPs.
-FUSED = {0: 0, 1: RELU_FLOPS, 2: CLAMP_FLOPS, 3: CLAMP_FLOPS, 4: SIGMOID_FLOPS}
+# Fused activation (flatbuffer enum ActivationFunctionType) → FLOPs of each element.
+FUSED = {
+    0: 0,
+    1: Rule.RELU.per_element,
+    2: Rule.CLAMP.per_element,
+    3: Rule.CLAMP.per_element,
+    4: Rule.SIGMOID.per_element,
+}
 
 ABSENT = -1  # index of an optional input that is not given
 
@@ -139,46 +124,35 @@ class _Graph:
             weight = inputs[1]
             bias = len(inputs) > 2 and operator.Inputs(2) != ABSENT
             fused = self._fused(operator, "FullyConnectedOptions")
-            flops = prod(result) * (int(bias) + fused)
-            count.add(PRODUCT, macs=prod(result) * weight[-1], flops=flops)
+            count.add_product(result, inner=weight[-1], per_element=int(bias) + fused)
             count.parameters += prod(weight) + (weight[0] if bias else 0)
         elif name == "BATCH_MATMUL":
             options = self._options(operator, "BatchMatMulOptions")
             inner = inputs[0][-2] if options is not None and options.AdjX() else inputs[0][-1]
-            count.add(PRODUCT, macs=prod(result) * inner)
-        elif name in BY_RESULT:
-            kind, per_element = BY_RESULT[name]
-            count.add_elements(kind, result, per_element + self._arithmetic_fused(name, operator))
-        elif name in BY_INPUT:
-            count.add_elements(REDUCTION, inputs[0], 1)
+            count.add_product(result, inner=inner)
         elif name in WINDOWS:
             options = self._options(operator, "Pool2DOptions")
             window = options.FilterHeight() * options.FilterWidth()
             count.add_elements(REDUCTION, result, window)
-        elif name in FREE:
-            count.add(MOVEMENT)
         else:
-            raise UnsupportedOperationError(
-                f"{self.path} contains the operation '{name}', which bench flops cannot count: "
-                "leave the file out or export it again."
-            )
+            rule = rule_of(name, RULES, self.path)
+            per_element = rule.per_element + self._arithmetic_fused(name, operator)
+            count.add_elements(rule.kind, inputs[0] if rule.of_input else result, per_element)
 
     def _add_convolution(
         self, count: Count, name: str, inputs: list[Shape], result: Shape, operator: Any
     ) -> None:
         depthwise = name == "DEPTHWISE_CONV_2D"
-        weight = inputs[
-            1
-        ]  # [outputs, height, width, inputs]; depthwise [1, height, width, outputs]
-        bias = len(inputs) > 2 and operator.Inputs(2) != ABSENT
+        # [outputs, height, width, inputs]; depthwise [1, height, width, outputs]
+        weight = inputs[1]
         count.add_convolution(
             result,
+            channels=result[3],
             window=weight[1] * weight[2],
             inputs=1 if depthwise else weight[3],
             groups=inputs[0][3] if depthwise else inputs[0][3] // weight[3],
-            bias=bias,
+            bias=len(inputs) > 2 and operator.Inputs(2) != ABSENT,
         )
-        count.parameters += prod(weight) + (result[3] if bias else 0)
         options = "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions"
         per_element = self._fused(operator, options)
         if per_element:

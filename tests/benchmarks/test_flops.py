@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from ritm_edge.benchmarks.flops.convention import (
     ACTIVATION,
     ARITHMETIC,
-    BILINEAR_FLOPS,
     CONVOLUTION,
     DEPTHWISE,
     PRODUCT,
     QUANTISATION,
     RESIZE,
+    Rule,
 )
 from ritm_edge.benchmarks.flops.mlprogram import count_mlprogram
 from ritm_edge.benchmarks.flops.onnx import count_onnx
@@ -107,7 +107,7 @@ def test_every_format_executes_the_products_of_the_network(artifacts):
         assert count.kinds[CONVOLUTION].macs == reference.kinds[CONVOLUTION].macs, name
         assert count.kinds[PRODUCT].macs == reference.kinds[PRODUCT].macs, name
         # An export leaves out the upsampling of the auxiliary output.
-        auxiliary = 64 * 96 * BILINEAR_FLOPS
+        auxiliary = 64 * 96 * Rule.BILINEAR.per_element
         assert count.kinds[RESIZE].flops == reference.kinds[RESIZE].flops - auxiliary, name
         # Batch normalisations are folded into the convolutions, which then all have a bias.
         assert "batch normalisation" not in count.kinds, name

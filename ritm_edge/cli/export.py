@@ -8,7 +8,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import parse_size
+from .options import AsJson, parse_size
 from .sensitivity import list_sensitivity
 from .task_table import print_task_report
 
@@ -92,7 +92,7 @@ def command(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
     ] = Path("artifacts"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Export weights to artifacts and prove each one equal to PyTorch.
 

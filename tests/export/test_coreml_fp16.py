@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from ritm_edge.export.pipeline import artifact_name, export_model
 from ritm_edge.export.precision import Demand
 from ritm_edge.export.registry import find_target

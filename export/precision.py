@@ -33,8 +33,7 @@ class ReducedPrecision:
         keep_float: layers that stay in float32 by default: cheap to run, and measured to be
             the sensitive ones.
         any_size: whether `convert` can leave height and width open.
-        rewrites: names of the exact rewrites that go before it; none where they were not judged
-            by the task together with it.
+        rewrites: names of the exact rewrites that go before it.
     """
 
     convert: Convert

@@ -11,7 +11,7 @@ from ..onnx_graph import export_onnx
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8, convert_int8_dynamic
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8, INT8_DYNAMIC
-from ..rewrites import NAMES
+from ..rewrites import NAMES, WITHOUT_MATRICES
 from ..target import Target
 
 
@@ -40,12 +40,23 @@ TARGETS = (
         any_size=True,
         rewrites=NAMES,
         precisions={
-            FP16: ReducedPrecision(convert_fp16, FP16_TASK, any_size=True),
+            FP16: ReducedPrecision(
+                convert_fp16, FP16_TASK, any_size=True, rewrites=WITHOUT_MATRICES
+            ),
             INT8: ReducedPrecision(
-                convert_int8, INT8_TASK, calibrated=True, keep_float=KEEP_FLOAT, any_size=True
+                convert_int8,
+                INT8_TASK,
+                calibrated=True,
+                keep_float=KEEP_FLOAT,
+                any_size=True,
+                rewrites=WITHOUT_MATRICES,
             ),
             INT8_DYNAMIC: ReducedPrecision(
-                convert_int8_dynamic, INT8_TASK, keep_float=KEEP_FLOAT, any_size=True
+                convert_int8_dynamic,
+                INT8_TASK,
+                keep_float=KEEP_FLOAT,
+                any_size=True,
+                rewrites=WITHOUT_MATRICES,
             ),
         },
     ),

@@ -14,6 +14,7 @@ from ..onnx_graph import export_onnx, first_line
 from ..onnx_precision import KEEP_FLOAT, convert_fp16, convert_int8
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8
+from ..rewrites import WITHOUT_MATRICES
 from ..source import Convert, Source
 from ..target import Target
 
@@ -68,13 +69,17 @@ TARGETS = (
         packages=("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "openvino"),
         convert=convert,
         stamp=stamp,
+        rewrites=WITHOUT_MATRICES,
         precisions={
-            FP16: ReducedPrecision(partial(convert, write_onnx=convert_fp16), FP16_TASK),
+            FP16: ReducedPrecision(
+                partial(convert, write_onnx=convert_fp16), FP16_TASK, rewrites=WITHOUT_MATRICES
+            ),
             INT8: ReducedPrecision(
                 partial(convert, write_onnx=convert_int8),
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
+                rewrites=WITHOUT_MATRICES,
             ),
         },
     ),

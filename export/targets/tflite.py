@@ -22,7 +22,7 @@ from ritm_edge.tflite_file import seal, unseal
 from ..onnx_graph import export_onnx
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
-from ..rewrites import NAMES
+from ..rewrites import WITHOUT_MATRICES
 from ..source import Source
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
@@ -30,8 +30,6 @@ from ..tflite_onnx import lower_opset
 from ..tflite_precision import halve_weights
 from ..tflite_split import split_at_click_maps
 
-# Its own resize of a few channels takes as long as the two products.
-REWRITES = tuple(name for name in NAMES if name != "resize_by_matrices")
 WORKER = "ritm_edge.export.tflite_worker"
 MAX_REASON = 200
 # Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
@@ -132,7 +130,7 @@ TARGETS = (
         packages=("torch", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert"),
         convert=convert,
         stamp=stamp,
-        rewrites=REWRITES,
+        rewrites=WITHOUT_MATRICES,
         precisions={
             FP16: ReducedPrecision(partial(convert, precision=FP16), FP16_TASK),
             INT8: ReducedPrecision(partial(convert, precision=INT8), INT8_TASK, calibrated=True),

@@ -5,23 +5,32 @@ import torch
 from torch import Tensor, nn
 
 from ritm_edge.export.calibration import Inputs
+from ritm_edge.export.rewrites import rewrite
+from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.ritm import RitmModel
 
 from ..models import tiny_model
 
 
 class PaintedGraph(nn.Module):
-    """Disks of the real model beside the photo and previous mask, then two convolutions."""
+    """Disks of the real model beside the photo and previous mask, then two convolutions.
 
-    def __init__(self) -> None:
+    Args:
+        rewritten: paint them as default artifacts do; else as the literal graph.
+    """
+
+    def __init__(self, *, rewritten: bool = True) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.model: RitmModel = tiny_model()
+        passes = ("windowed_disks",) if rewritten else ()
+        graph, _ = rewrite(self.model, IOSpec(64, 64), passes)
+        self.encode_clicks = graph.encode_clicks
         self.features = nn.Conv2d(6, 8, 3, padding=1)
         self.head = nn.Conv2d(8, 1, 1)
 
     def forward(self, image: Tensor, clicks: Tensor, prev_mask: Tensor) -> Tensor:
-        disks = self.model.encode_clicks(clicks, *image.shape[2:])
+        disks = self.encode_clicks(clicks, *image.shape[2:])
         seen = torch.cat((image / 255.0, prev_mask, disks), dim=1)
         return torch.sigmoid(self.head(torch.relu(self.features(seen))))
 

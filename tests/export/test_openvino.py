@@ -42,7 +42,7 @@ def convert(precision, spec, path):
 
 
 def click_maps(model, size):
-    """Where "inside a disk" becomes a number, of all that depends on the clicks alone."""
+    """The last values in the shape of the maps that depend on the clicks alone."""
     clean, found = {}, []
     for operation in model.get_ordered_ops():
         sources = [value.get_source_output().get_node() for value in operation.inputs()]
@@ -51,12 +51,13 @@ def click_maps(model, size):
             clean[name] = operation.output(0).any_name == CLICKS
         else:
             clean[name] = all(clean[source.get_friendly_name()] for source in sources)
-        if operation.get_type_name() != "Convert" or not (sources and clean[name]):
+        if not (sources and clean[name]):
             continue
-        if operation.input(0).get_element_type().get_type_name() == "boolean":
-            found += [port for port in operation.outputs() if tuple(port.shape) == (1, 2, *size)]
-    (maps,) = found
-    return maps
+        for port in operation.outputs():
+            is_float = port.get_element_type().get_type_name() == "f32"
+            if is_float and port.partial_shape.is_static and tuple(port.shape) == (1, 2, *size):
+                found.append(port)
+    return found[-1]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

@@ -49,26 +49,15 @@ def convert(source: Source, path: Path, *, write_onnx: Convert = export_onnx) ->
             OpenVinoFile(graph.read_bytes(), weights.read_bytes()).write(temporary)
 
 
-def stamp(path: Path, text: str) -> None:
-    """Write the self-description into the file.
-
-    Raises:
-        ArtifactError: `path` is damaged or no .openvino file.
-    """
-    file = OpenVinoFile.read(path)._replace(description=text)
-    with atomic_output(path) as temporary:
-        file.write(temporary)
-
-
 TARGETS = (
     Target(
         name="openvino",
-        suffix=".openvino",
+        suffix=OpenVinoFile.SUFFIX,
         extra="openvino",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "openvino"),
         convert=convert,
-        stamp=stamp,
+        stamp=OpenVinoFile.stamp,
         rewrites=WITHOUT_MATRICES,
         precisions={
             FP16: ReducedPrecision(

@@ -20,7 +20,7 @@ from ritm_edge.export.source import Source
 from ritm_edge.export.targets import openvino
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.openvino_file import GRAPH, OpenVinoFile
+from ritm_edge.openvino_file import OpenVinoFile
 from ritm_edge.runtimes.openvino import import_openvino
 
 from ..runtimes import tiny_info
@@ -86,7 +86,7 @@ def test_disks_are_bit_equal(precision, size, tmp_path):
 def test_nothing_is_reported_to_anyone(tmp_path):
     """The package tells its maker when it is imported and when it converts; ours must not."""
     path = convert("fp32", SPEC, tmp_path / "m.openvino")
-    openvino.stamp(path, tiny_info(SPEC, "openvino").to_json())
+    OpenVinoFile.stamp(path, tiny_info(SPEC, "openvino").to_json())
     code = f"""
 import socket, sys
 def refuse(*_): raise SystemExit("somebody opened a connection")
@@ -108,13 +108,13 @@ def test_unzipped_it_is_what_openvino_reads(tmp_path):
     path = convert("fp16", SPEC, tmp_path / "m.openvino")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    model = import_openvino().Core().read_model(tmp_path / GRAPH)
+    model = import_openvino().Core().read_model(tmp_path / OpenVinoFile.GRAPH)
     assert [port.any_name for port in model.inputs] == ["image", "clicks", "prev_mask"]
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
     path = convert("fp32", SPEC, tmp_path / "m.openvino")
-    monkeypatch.setattr("ritm_edge.openvino_file.MAX_BYTES", 1000)
+    monkeypatch.setattr("ritm_edge.zipped_model.MAX_BYTES", 1000)
     with pytest.raises(ArtifactError, match="unpacks to over"):
         open_runtime(path)
 

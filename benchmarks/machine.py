@@ -10,7 +10,7 @@ from typing import Any
 
 from ritm_edge.artifact import tool_versions
 
-PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools", "openvino")
+PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools", "openvino", "ncnn")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -34,6 +34,7 @@ from ..machine import describe_versions
 from ..published import table_4
 from .convention import Count
 from .mlprogram import count_mlprogram
+from .ncnn import count_ncnn
 from .onnx import count_onnx
 from .openvino import count_openvino
 from .pytorch import count_model
@@ -91,7 +92,8 @@ def measure_artifact(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> list[d
     """Count what one file executes.
 
     Args:
-        path: .onnx, .tflite, .mlpackage or .openvino; or a checkpoint, which PyTorch executes.
+        path: .onnx, .tflite, .mlpackage, .openvino or .ncnn; or a checkpoint, which PyTorch
+            executes.
         size: (height, width) of the input where the file takes any.
 
     Returns:
@@ -134,6 +136,8 @@ def _count(
         return {None: count_mlprogram(runtime.path)}
     if runtime.name == "openvino":
         return {None: count_openvino(runtime.path)}
+    if runtime.name == "ncnn":
+        return {None: count_ncnn(runtime.path)}
     if runtime.name == "onnx":
         return {None: count_onnx(runtime.path, _empty_inputs(spec, size, slots))}
     raise UnsupportedOperationError(

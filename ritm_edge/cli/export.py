@@ -20,7 +20,7 @@ def command(
     target: Annotated[
         list[str],
         typer.Option(
-            "--target", "-t", help="onnx, tflite, coreml or openvino; repeat for several."
+            "--target", "-t", help="onnx, tflite, coreml, openvino or ncnn; repeat for several."
         ),
     ],
     checkpoint: Annotated[

@@ -18,7 +18,9 @@ OBJECTS = 20  # of --objects
 
 
 def command(
-    artifact: Annotated[Path, typer.Argument(help=".onnx, .tflite, .mlpackage or .openvino")],
+    artifact: Annotated[
+        Path, typer.Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")
+    ],
     checkpoint: Annotated[
         Path | None,
         typer.Option("--checkpoint", help="What it should equal; default: the embedded weights."),

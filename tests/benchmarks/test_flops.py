@@ -20,6 +20,7 @@ from ritm_edge.benchmarks.flops.convention import (
     Rule,
 )
 from ritm_edge.benchmarks.flops.mlprogram import count_mlprogram
+from ritm_edge.benchmarks.flops.ncnn import count_ncnn
 from ritm_edge.benchmarks.flops.onnx import count_onnx
 from ritm_edge.benchmarks.flops.openvino import count_openvino
 from ritm_edge.benchmarks.flops.pytorch import count_model
@@ -43,6 +44,7 @@ FORMATS = {
     "tflite": "tflite",
     "coreml": "mlpackage",
     "openvino": "openvino",
+    "ncnn": "ncnn",
 }
 SPEC = IOSpec(64, 96, max_clicks=3)
 INPUTS = {
@@ -101,6 +103,7 @@ def test_every_format_executes_the_products_of_the_network(artifacts):
         "tflite": count_tflite(artifacts / "tiny.tflite")["serving_default"],
         "coreml": count_mlprogram(artifacts / "tiny.mlpackage"),
         "openvino": count_openvino(artifacts / "tiny.openvino"),
+        "ncnn": count_ncnn(artifacts / "tiny.ncnn"),
     }
     assert counts.keys() == {target.name for target in all_targets()}
     for name, count in counts.items():

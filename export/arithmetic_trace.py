@@ -1,0 +1,53 @@
+"""TorchScript in which truth values are the numbers 0.0 and 1.0: for converters without booleans.
+
+Equal to the last bit for finite numbers: the difference of two different ones is never zero, the
+ceiling of what is positive is at least one, and a product with 0.0 or 1.0 is exact.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+
+def _positive(x: Tensor) -> Tensor:
+    return torch.clamp(torch.ceil(torch.relu(x)), max=1.0)
+
+
+def _less(left: Tensor, right: Tensor | float) -> Tensor:
+    return _positive(right - left)
+
+
+def _at_most(left: Tensor, right: Tensor | float) -> Tensor:
+    return 1.0 - _positive(left - right)
+
+
+def _where(condition: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
+    return condition * chosen + (1.0 - condition) * other
+
+
+# The comparisons that the models make.
+BY_NAME: dict[str, Callable[..., Tensor]] = {"lt": _less, "le": _at_most, "where": _where}
+
+
+class _TruthAsNumbers(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        replacement = BY_NAME.get(getattr(func, "__name__", ""), func)
+        return replacement(*args, **(kwargs or {}))
+
+
+def trace(graph: nn.Module, example: dict[str, Tensor]) -> torch.jit.ScriptModule:
+    """Record what `graph` does with inputs of these shapes.
+
+    Args:
+        graph: in eval mode; takes the inputs in the order of `example`.
+        example: inputs by name.
+    """
+    with warnings.catch_warnings(), torch.no_grad(), _TruthAsNumbers():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(graph, tuple(example.values()), check_trace=False)

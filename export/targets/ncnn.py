@@ -1,0 +1,103 @@
+"""ncnn: its layers and weights, made by pnnx from TorchScript."""
+
+import subprocess
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ritm_edge.errors import ConversionError
+from ritm_edge.files import atomic_output
+from ritm_edge.ncnn_file import INPUT, SHAPE_KEYS, Layer, NcnnFile, format_layers, parse_layers
+from ritm_edge.optional import require
+from ritm_edge.parity import FP32_TOLERANCE
+
+from ..arithmetic_trace import trace
+from ..precision import FP16_TASK, ReducedPrecision
+from ..precision_names import FP16
+from ..source import Source
+from ..target import Target
+
+REWRITES = ("fold_batch_norm", "fold_scales", "windowed_disks", "drop_dead_attention")
+
+
+def convert(source: Source, path: Path, *, half_weights: bool = False) -> None:
+    """Write an .ncnn file of static shape.
+
+    Args:
+        source: what to convert.
+        path: where to.
+        half_weights: store those of convolutions in half precision; nothing else is.
+
+    Raises:
+        ConversionError: pnnx failed, or wrote layers that ncnn does not have.
+        MissingExtraError: pnnx or ncnn is not installed.
+    """
+    ncnn = require("ncnn", extra="ncnn")
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-ncnn-") as folder:
+        text, weights = _run_pnnx(source, Path(folder), half_weights)
+    layers = [_with_contract(layer, source) for layer in parse_layers(text)]
+    unknown = sorted({layer.kind for layer in layers if ncnn.layer_to_index(layer.kind) < 0})
+    if unknown:
+        raise ConversionError(
+            f"ncnn has no layer for {', '.join(unknown)}: choose another target for this model."
+        )
+    with atomic_output(path) as temporary:
+        NcnnFile(format_layers(layers).encode(), weights).write(temporary)
+
+
+def _run_pnnx(source: Source, folder: Path, half_weights: bool) -> tuple[str, bytes]:
+    program = require("pnnx", extra="ncnn").EXEC_PATH
+    shapes = ",".join(
+        f"[{','.join(map(str, tensor.shape))}]f32" for tensor in source.example.values()
+    )
+    try:
+        trace(source.graph, source.example).save(str(folder / "model.pt"))
+        # Names without a folder: all that it writes goes to where it runs.
+        subprocess.run(
+            [program, "model.pt", f"inputshape={shapes}", f"fp16={int(half_weights)}"],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+        return (folder / "model.ncnn.param").read_text(), (folder / "model.ncnn.bin").read_bytes()
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        raise ConversionError(
+            f"pnnx failed ({type(error).__name__}): check that torch and pnnx have the versions of "
+            "constraints.txt."
+        ) from error
+
+
+def _with_contract(layer: Layer, source: Source) -> Layer:
+    """Names instead of in0, in1, … and out0, …; inputs with their shapes."""
+    names = {f"in{index}": name for index, name in enumerate(source.example)}
+    names |= {f"out{index}": name for index, name in enumerate(source.output_names)}
+    layer = replace(
+        layer,
+        inputs=tuple(names.get(each, each) for each in layer.inputs),
+        outputs=tuple(names.get(each, each) for each in layer.outputs),
+    )
+    if layer.kind != INPUT:
+        return layer
+    (name,) = layer.outputs
+    shape = map(str, reversed(source.example[name].shape[1:]))
+    return replace(layer, name=name, settings=dict(zip(SHAPE_KEYS, shape, strict=False)))
+
+
+TARGETS = (
+    Target(
+        name="ncnn",
+        suffix=NcnnFile.SUFFIX,
+        extra="ncnn",
+        tolerance=FP32_TOLERANCE,
+        packages=("torch", "pnnx", "ncnn"),
+        convert=convert,
+        stamp=NcnnFile.stamp,
+        precisions={
+            FP16: ReducedPrecision(
+                partial(convert, half_weights=True), FP16_TASK, rewrites=REWRITES
+            )
+        },
+        rewrites=REWRITES,
+    ),
+)

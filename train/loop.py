@@ -59,7 +59,7 @@ def train(
     * `best.pth`, the weights with the lowest mean NoC@90 over `benchmarks`;
     * `log.jsonl` and the folder `tensorboard`;
     * `broken.jsonl`, photos and annotations that could not be read and were left out;
-    * at the end `weights.safetensors`, in half precision.
+    * at the end, or when it is stopped, `weights.safetensors`, in half precision.
 
     With `run.ema_decay` the best and the final weights are the averaged ones.
 
@@ -155,8 +155,7 @@ def train(
                     run.save(step)
                 if ends:
                     break
-        if step == length.steps:
-            run.save_weights()
+        run.save_weights()
     return last
 
 

@@ -25,12 +25,10 @@ from ritm_edge.parity import FP32_TOLERANCE
 
 from ..precision import FP16_TASK, ReducedPrecision
 from ..precision_names import FP16
+from ..rewrites import LESS_WORK
 from ..source import Source
 from ..target import Target
 
-# Those that only leave work out. Whether the others, which turn convolutions and resizes into
-# matrix products, win on Apple's engines has not been measured.
-REWRITES = ("fold_batch_norm", "fold_scales", "windowed_disks", "drop_dead_attention")
 NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 # coremltools writes it beside the program of a torch.export source; nothing of Core ML reads it.
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
@@ -178,9 +176,10 @@ TARGETS = (
         packages=("torch", "coremltools"),
         convert=convert,
         stamp=stamp,
-        rewrites=REWRITES,
+        # Whether the other passes win on Apple's engines has not been measured.
+        rewrites=LESS_WORK,
         precisions={
-            FP16: ReducedPrecision(partial(convert, half=True), FP16_TASK, rewrites=REWRITES)
+            FP16: ReducedPrecision(partial(convert, half=True), FP16_TASK, rewrites=LESS_WORK)
         },
     ),
 )

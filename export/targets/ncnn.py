@@ -15,10 +15,9 @@ from ritm_edge.parity import FP32_TOLERANCE
 from ..arithmetic_trace import trace
 from ..precision import FP16_TASK, ReducedPrecision
 from ..precision_names import FP16
+from ..rewrites import LESS_WORK
 from ..source import Source
 from ..target import Target
-
-REWRITES = ("fold_batch_norm", "fold_scales", "windowed_disks", "drop_dead_attention")
 
 
 def convert(source: Source, path: Path, *, half_weights: bool = False) -> None:
@@ -95,9 +94,9 @@ TARGETS = (
         stamp=NcnnFile.stamp,
         precisions={
             FP16: ReducedPrecision(
-                partial(convert, half_weights=True), FP16_TASK, rewrites=REWRITES
+                partial(convert, half_weights=True), FP16_TASK, rewrites=LESS_WORK
             )
         },
-        rewrites=REWRITES,
+        rewrites=LESS_WORK,
     ),
 )

@@ -140,8 +140,8 @@ def command(
         return  # the leading process speaks for all
     if stopped() and progress.step < progress.steps:
         print_notice(
-            f"interrupted after step {progress.step} of {progress.steps}: {last} is saved; "
-            "repeat the command with --resume to go on."
+            f"interrupted after step {progress.step} of {progress.steps}: {last} is saved, the "
+            f"weights so far are {output / WEIGHTS}; repeat the command with --resume to go on."
         )
         raise typer.Exit(INTERRUPTED)
     print_notice(f"checkpoint {last}, half-precision weights {output / WEIGHTS}")

@@ -17,9 +17,12 @@ from ritm_edge.errors import ArtifactError, ConversionError, MissingExtraError  
 from ritm_edge.export.arithmetic_trace import trace  # noqa: E402
 from ritm_edge.export.pipeline import export_model  # noqa: E402
 from ritm_edge.export.registry import find_target  # noqa: E402
-from ritm_edge.export.rewrites import rewrite  # noqa: E402
+from ritm_edge.export.rewrites import (
+    LESS_WORK,
+    rewrite,
+)
 from ritm_edge.export.source import Source  # noqa: E402
-from ritm_edge.export.targets.ncnn import REWRITES, convert  # noqa: E402
+from ritm_edge.export.targets.ncnn import convert  # noqa: E402
 from ritm_edge.io_spec import IOSpec  # noqa: E402
 from ritm_edge.model.clicks_encoding import disk_maps  # noqa: E402
 from ritm_edge.model.export_graph import example_inputs  # noqa: E402
@@ -35,7 +38,7 @@ TARGET = find_target("ncnn")
 EMPTY = {"image": np.zeros((1, 3, 64, 96)), "clicks": -np.ones((1, 6, 3))}
 
 
-def convert_model(model, spec, path, *, rewrites=REWRITES, half_weights=False):
+def convert_model(model, spec, path, *, rewrites=LESS_WORK, half_weights=False):
     graph, _ = rewrite(model, spec, rewrites)
     source = Source(graph, example_inputs(spec), ("mask",))
     convert(source, path, half_weights=half_weights)
@@ -50,7 +53,7 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("half_weights", [False, True], ids=["fp32", "fp16"])
-@pytest.mark.parametrize("rewrites", [(), REWRITES], ids=["literal", "rewritten"])
+@pytest.mark.parametrize("rewrites", [(), LESS_WORK], ids=["literal", "rewritten"])
 @pytest.mark.parametrize("size", [(75, 101), (1024, 1024)], ids=str)
 def test_disks_are_bit_equal(size, rewrites, half_weights, tmp_path):
     """Observed inside of the artifact, where they meet the previous mask."""
@@ -78,7 +81,7 @@ def test_disks_are_bit_equal(size, rewrites, half_weights, tmp_path):
     assert painted > 200
 
 
-@pytest.mark.parametrize("rewrites", [(), REWRITES], ids=["literal", "rewritten"])
+@pytest.mark.parametrize("rewrites", [(), LESS_WORK], ids=["literal", "rewritten"])
 @pytest.mark.parametrize("size", [(75, 101), (96, 128)], ids=str)
 def test_it_agrees_with_pytorch_at_even_and_odd_sizes(size, rewrites, tmp_path):
     """With a tenth of the tolerance, through `export` as users call it."""

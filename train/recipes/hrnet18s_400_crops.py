@@ -1,4 +1,4 @@
-"""Last leg of the embedded weights: the 400 pixels of zoom-in, while the rate falls to nothing."""
+"""Fourth leg of the embedded weights: the 400 pixels of zoom-in, while the rate falls to nothing."""
 
 from dataclasses import replace
 
@@ -12,6 +12,6 @@ def recipe() -> TrainConfig:
         before,
         data=replace(before.data, batch_size=6),
         augmentation=replace(before.augmentation, crop=(400, 400)),
-        optimizer=replace(before.optimizer, lr=1.5e-4),
-        schedule=replace(before.schedule, steps=1200, final_fraction=0.0),
+        optimizer=replace(before.optimizer, lr=3e-4),
+        schedule=replace(before.schedule, steps=950, final_fraction=0.0),
     )

@@ -24,7 +24,7 @@ WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
 DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions
+.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions gallery
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -51,14 +51,28 @@ fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
 
 # What lower precisions lose and gain: exports that must pass their gate on GrabCut, then times.
 precisions: $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite
-	$(BIN)/ritm-edge export --target openvino --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --precision fp16 \
-	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
+	$(BIN)/ritm-edge export --target openvino --target ncnn --output $(OUT)
+	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --target ncnn \
+	    --precision fp16 --data GrabCut=$(DATA)/GrabCut --output $(OUT)
 	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --precision int8 \
 	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
 	$(BIN)/ritm-edge bench latency $(foreach s,onnx tflite openvino,$(OUT)/hrnet18s-400x400.$(s) \
 	    $(foreach p,fp16 int8,$(OUT)/hrnet18s-400x400-$(p).$(s))) \
+	    $(OUT)/hrnet18s-400x400.ncnn $(OUT)/hrnet18s-400x400-fp16.ncnn \
 	    --threads $(THREADS) -o $(RESULTS)/precisions.json
+	$(MAKE) tables
+
+# Sessions of the simulated user on the objects of the sample photo, as pictures.
+gallery: setup
+	mkdir -p $(OUT)/sample/images $(OUT)/sample/masks
+	cp $(PHOTO) $(OUT)/sample/images/astronaut.jpg
+	cp ritm_edge/samples/astronaut-objects.png $(OUT)/sample/masks/astronaut.png
+	$(BIN)/ritm-edge bench noc --data Folder=$(OUT)/sample $(WEIGHTS) --all-clicks \
+	    -o $(OUT)/sample.json
+	$(BIN)/ritm-edge bench paper $(OUT)/sample.json --model $(WEIGHTS) \
+	    --data Folder=$(OUT)/sample --objects 5 --clicks 6 -o $(OUT)/sample-paper
+	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
+	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
 
 $(DYNAMIC): $(WEIGHTS) | setup
 	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
@@ -68,7 +82,7 @@ $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite: $(OUT)/hrnet18s-400
 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md
+	    docs/fixed-size.md docs/runtimes.md
 
 test: check-style
 	$(BIN)/python -m pytest

@@ -18,6 +18,8 @@ from .machine import describe_machine, describe_versions
 from .roofline import Roofline, count_flops, measure_roofline, percent_of_roofline
 from .worker_client import WorkerClient
 
+FP32 = "fp32"
+
 # Not a product: it executes Core ML files anywhere to check them, at no particular speed.
 REFERENCE_EVALUATOR = "reference evaluator"
 # Worker threads spin for a while after a run and would take a core from the next candidate.
@@ -76,6 +78,7 @@ class LatencyRow:
             is no artifact.
         ratio_to_literal: median of the ratios, round by round, to the literal graph of the same
             runtime and precision; None where that is not among the candidates.
+        ratio_to_fp32: as that, to the float32 artifact of the same runtime.
         flops: operations of one run; None unless asked for.
         percent_of_roofline: of the machine's measured peak, at the median time; None unless asked
             for.
@@ -92,9 +95,10 @@ class LatencyRow:
     idle_memory_bytes: int
     file_bytes: int
     parity: dict[str, Any] | None = None
-    precision: str = "fp32"
+    precision: str = FP32
     rewrites: tuple[str, ...] | None = None
     ratio_to_literal: float | None = None
+    ratio_to_fp32: float | None = None
     flops: int | None = None
     percent_of_roofline: float | None = None
 
@@ -310,6 +314,7 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             precision=candidate.worker.precision,
             rewrites=candidate.worker.rewrites,
             ratio_to_literal=_ratio_to_literal(candidate, candidates),
+            ratio_to_fp32=_ratio_to_fp32(candidate, candidates),
         )
         for candidate in candidates
     )
@@ -322,6 +327,19 @@ def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -
     for other in candidates:
         same = (other.worker.runtime, other.worker.precision) == (worker.runtime, worker.precision)
         if same and other.worker.rewrites == ():
+            return float(np.median(paired_ratios(candidate.samples, other.samples)))
+    return None
+
+
+def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+    worker = candidate.worker
+    for other in candidates:
+        # A literal graph of lower precision is compared with the literal one of float32.
+        same = (other.worker.runtime, bool(other.worker.rewrites)) == (
+            worker.runtime,
+            bool(worker.rewrites),
+        )
+        if same and worker.precision != FP32 == other.worker.precision:
             return float(np.median(paired_ratios(candidate.samples, other.samples)))
     return None
 

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +93,18 @@ def latency_table(report: dict[str, Any]) -> str:
         "median ms",
         "ratio to PyTorch",
         "to its literal graph",
+        "to fp32",
         "of peak",
         "cold start ms",
         "peak MB",
         "file MB",
     )
+    measured = [any(row[i] != UNMEASURED for row in rows) for i in range(len(header))]
+    header, *rows = (tuple(compress(cells, measured)) for cells in (header, *rows))
     height, width = report["size"]
     machine, settings = report["machine"], report["settings"]
     note = (
-        f"\n{height}×{width}, fp32, {settings['threads'] or 'default'} threads, "
+        f"\n{height}×{width}, {settings['threads'] or 'default'} threads, "
         f"{settings['runs']} interleaved rounds, {machine['cpu']} "
         f"({machine['usable_cores']} cores).\n"
     )
@@ -117,10 +121,11 @@ def latency_table(report: dict[str, Any]) -> str:
     return _table(header, rows) + note
 
 
-def _optional_cells(row: dict[str, Any]) -> tuple[str, str]:
-    literal, percent = row.get("ratio_to_literal"), row.get("percent_of_roofline")
+def _optional_cells(row: dict[str, Any]) -> tuple[str, str, str]:
+    ratios = row.get("ratio_to_literal"), row.get("ratio_to_fp32")
+    percent = row.get("percent_of_roofline")
     return (
-        UNMEASURED if literal is None else f"{literal:.2f}",
+        *(UNMEASURED if ratio is None else f"{ratio:.2f}" for ratio in ratios),
         UNMEASURED if percent is None else f"{percent:.0f} %",
     )
 

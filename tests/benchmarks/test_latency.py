@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -324,3 +325,18 @@ def test_wrong_arguments(checkpoint, tmp_path):
     fails(UsageError, "--checkpoint", checkpoint, "--size", "big")
     fails(OutputFileError, "--checkpoint", checkpoint, "-o", tmp_path)
     fails(InputFileError, tmp_path / "missing.onnx", "--no-pytorch")
+
+
+def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
+    def candidate(runtime, precision, rewrites, *samples):
+        worker = SimpleNamespace(runtime=runtime, precision=precision, rewrites=rewrites)
+        return SimpleNamespace(worker=worker, samples=samples)
+
+    literal = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
+    rewritten = candidate("onnx", "fp32", ("a pass",), 10.0, 20.0, 40.0)
+    elsewhere = candidate("tflite", "fp32", ("a pass",), 1.0, 1.0, 1.0)
+    int8 = candidate("onnx", "int8", ("a pass", "another"), 5.0, 5.0, 30.0)
+    alone = candidate("openvino", "int8", ("a pass",), 5.0, 5.0, 30.0)
+    everything = [literal, elsewhere, rewritten, int8, alone]
+    ratios = [latency._ratio_to_fp32(each, everything) for each in everything]
+    assert ratios == [None, None, None, 0.5, None]

@@ -17,10 +17,7 @@ from ritm_edge.errors import ArtifactError, ConversionError, MissingExtraError  
 from ritm_edge.export.arithmetic_trace import trace  # noqa: E402
 from ritm_edge.export.pipeline import export_model  # noqa: E402
 from ritm_edge.export.registry import find_target  # noqa: E402
-from ritm_edge.export.rewrites import (
-    LESS_WORK,
-    rewrite,
-)
+from ritm_edge.export.rewrites import LESS_WORK, rewrite  # noqa: E402
 from ritm_edge.export.source import Source  # noqa: E402
 from ritm_edge.export.targets.ncnn import convert  # noqa: E402
 from ritm_edge.io_spec import IOSpec  # noqa: E402

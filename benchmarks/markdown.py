@@ -26,7 +26,7 @@ MARK = re.compile(
     r"(?P<start><!-- table: (?P<source>[\w./-]+) -->\n).*?(?P<end><!-- end of table -->)", re.DOTALL
 )
 UNMEASURED = "—"
-MEAN_IOU_CLICKS = (1, 3, 5)
+MEAN_IOU_CLICKS = (1, 3, 5, 10)
 
 
 def fill_tables(text: str, root: Path) -> str:
@@ -137,36 +137,42 @@ def noc_table(reports: list[dict[str, Any]]) -> str:
         "benchmark",
         "file",
         *(noc["name"] for noc in reports[0]["noc"]),
-        "95 % interval",
         "to first file",
         f"≥{strictest['max_clicks']}@90",
         "never @90",
         *(f"IoU@{k}" for k in MEAN_IOU_CLICKS),
+        "drops",
         "objects",
     )
     rows = []
     for report in reports:
         noc = _at_90(report)
-        difference = noc["difference"]
+        difference, drops = noc["difference"], report["share_of_drops"]
         rows.append(
             (
                 report["benchmark"],
                 report["file"],
-                *(f"{entry['mean']:.2f}" for entry in report["noc"]),
-                f"{noc['interval'][0]:.2f}…{noc['interval'][1]:.2f}",
+                *map(_noc_with_interval, report["noc"]),
                 UNMEASURED if difference is None else f"{difference['mean']:+.2f}",
                 str(noc["at_limit_published"]),
                 str(noc["never_reached"]),
                 *(_optional(_mean_iou(report, k)) for k in MEAN_IOU_CLICKS),
+                UNMEASURED if drops is None else f"{drops:.1%}",
                 str(report["objects"]),
             )
         )
     note = (
-        f"\nInterval and difference: {strictest['name']}; the interval is a 95 % bootstrap over "
-        f"the objects. ≥{strictest['max_clicks']} is the published count and includes objects "
-        "solved at the last click.\n"
+        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of "
+        f"{strictest['name']}. ≥{strictest['max_clicks']} is the published count and includes "
+        "objects solved at the last click. IoU@k: mean over all objects after k clicks. Drops: "
+        "clicks after which the IoU is lower than before by more than 0.02.\n"
     )
     return _table(header, rows) + note
+
+
+def _noc_with_interval(entry: dict[str, Any]) -> str:
+    low, high = entry["interval"]
+    return f"{entry['mean']:.2f} ({low:.2f}…{high:.2f})"
 
 
 def flops_table(document: dict[str, Any]) -> str:

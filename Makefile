@@ -42,6 +42,8 @@ quickstart: setup
 noc: $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite
 	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
 	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(DYNAMIC) --start-iou 0.75 \
+	    $(NOC_FLAGS) --journal $(OUT)/corrections.jsonl -o $(RESULTS)/corrections.json
 	$(MAKE) tables
 
 fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx

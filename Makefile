@@ -14,7 +14,7 @@ THREADS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO := ritm_edge/samples/astronaut.jpg
-CLICKS := --click 110,220 --click 60,225 --click 110,60,neg
+CLICKS := --click 100,225 --click 225,225,neg
 ARTIFACTS := $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite $(OUT)/hrnet18s-400x400.mlpackage
 
 DATA ?= data

@@ -52,12 +52,14 @@ fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
 	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
 
-# What lower precisions lose and gain: exports that must pass their gate on GrabCut, then times.
+# What lower precisions lose and gain: exports that must pass their gates, int8 of the main targets
+# by clicks on GrabCut, then times.
 precisions: $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite
 	$(BIN)/ritm-edge export --target openvino --target ncnn --output $(OUT)
 	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --target ncnn \
-	    --precision fp16 --data GrabCut=$(DATA)/GrabCut --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --precision int8 \
+	    --precision fp16 --output $(OUT)
+	$(BIN)/ritm-edge export --target openvino --precision int8 --output $(OUT)
+	$(BIN)/ritm-edge export --target onnx --target tflite --precision int8 \
 	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
 	$(BIN)/ritm-edge bench latency $(foreach s,onnx tflite openvino,$(OUT)/hrnet18s-400x400.$(s) \
 	    $(foreach p,fp16 int8,$(OUT)/hrnet18s-400x400-$(p).$(s))) \

@@ -100,7 +100,6 @@ def latency_table(report: dict[str, Any]) -> str:
         "file MB",
     )
     measured = [any(row[i] != UNMEASURED for row in rows) for i in range(len(header))]
-    header, *rows = (tuple(compress(cells, measured)) for cells in (header, *rows))
     height, width = report["size"]
     machine, settings = report["machine"], report["settings"]
     note = (
@@ -118,10 +117,11 @@ def latency_table(report: dict[str, Any]) -> str:
         note += (
             "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
         )
-    return _table(header, rows) + note
+    kept = [tuple(compress(cells, measured)) for cells in (header, *rows)]
+    return _table(kept[0], kept[1:]) + note
 
 
-def _optional_cells(row: dict[str, Any]) -> tuple[str, str, str]:
+def _optional_cells(row: dict[str, Any]) -> tuple[str, ...]:
     ratios = row.get("ratio_to_literal"), row.get("ratio_to_fp32")
     percent = row.get("percent_of_roofline")
     return (

@@ -42,7 +42,7 @@ quickstart: setup
 noc: $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite
 	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
 	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
-	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(DYNAMIC) --start-iou 0.75 \
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(DYNAMIC) --start-iou 0.75 \
 	    $(NOC_FLAGS) --journal $(OUT)/corrections.jsonl -o $(RESULTS)/corrections.json
 	$(MAKE) tables
 

@@ -333,15 +333,14 @@ def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -
 
 def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
     worker = candidate.worker
-    for other in candidates:
-        # A literal graph of lower precision is compared with the literal one of float32.
-        same = (other.worker.runtime, bool(other.worker.rewrites)) == (
-            worker.runtime,
-            bool(worker.rewrites),
-        )
-        if same and worker.precision != FP32 == other.worker.precision:
-            return float(np.median(paired_ratios(candidate.samples, other.samples)))
-    return None
+    same = [
+        c for c in candidates if (c.worker.runtime, c.worker.precision) == (worker.runtime, FP32)
+    ]
+    if worker.precision == FP32 or not same:
+        return None
+    # The literal graph of float32 only where the default one is missing.
+    default = max(same, key=lambda other: bool(other.worker.rewrites))
+    return float(np.median(paired_ratios(candidate.samples, default.samples)))
 
 
 def _shown(path: Path) -> str:

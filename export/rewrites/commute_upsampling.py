@@ -87,17 +87,17 @@ class CommutedHeads(nn.Module):
         self.widen = nn.ModuleList(Widen(sizes[0][1], width) for _, width in sizes[NEAR:])
         self.for_aux = SplitConvolution(_first(network.aux_head), channels, sizes)
         self.for_context = SplitConvolution(_first(network.conv3x3_ocr), channels, sizes)
-        # Their first convolutions live on in the two above.
-        self.rest_of_aux = network.aux_head[1:]
-        self.rest_of_context = network.conv3x3_ocr[1:]
+        # Their first convolutions live on in the two above; the names are the checkpoint's.
+        self.aux_head = network.aux_head[1:]
+        self.conv3x3_ocr = network.conv3x3_ocr[1:]
 
     def forward(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor]:
         branches = self.network.features(rgb, click_features)
         size = branches[0].shape[2:]
         near = torch.cat([branches[0], *(resize(x, size) for x in branches[1:NEAR])], dim=1)
         far = [widen(x) for widen, x in zip(self.widen, branches[NEAR:], strict=True)]
-        aux_logits = self.rest_of_aux(self.for_aux(near, far))
-        features = self.rest_of_context(self.for_context(near, far))
+        aux_logits = self.aux_head(self.for_aux(near, far))
+        features = self.conv3x3_ocr(self.for_context(near, far))
         context = gather_context(features, aux_logits)
         features = self.network.ocr_distri_head(features, context)
         return self.network.cls_head(features), aux_logits

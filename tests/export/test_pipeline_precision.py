@@ -73,7 +73,7 @@ def test_int8_end_to_end(tmp_path):
 
 def test_what_loses_too_much_is_kept_only_on_demand(converted, tmp_path):
     impossible = TaskTolerance(max_noc_increase=0, min_mask_iou=1.1, reason="test")
-    target = target_with(lambda *args: args[3].write_bytes(converted), impossible)
+    target = target_with(lambda _, path: path.write_bytes(converted), impossible)
     path = tmp_path / "tiny.onnx"
     with pytest.raises(ParityError, match=r"tiny\.onnx loses too much"):
         export_model(tiny_reference(), info(), target, path, demand=DEMAND)
@@ -87,16 +87,16 @@ def test_what_loses_too_much_is_kept_only_on_demand(converted, tmp_path):
 def test_the_converter_gets_what_was_asked_for(converted, tmp_path):
     given = []
 
-    def convert(*args):
-        given.append(args[4])
-        args[3].write_bytes(converted)
+    def convert(source, path):
+        given.append(source)
+        path.write_bytes(converted)
 
     target = target_with(convert, keep_float=("a",))
     for number, demand in enumerate((DEMAND, replace(DEMAND, keep_float=("b", "c")))):
         path = tmp_path / f"{number}.onnx"
         export_model(tiny_reference(), info(), target, path, demand=demand)
-    assert [numerics.keep_float for numerics in given] == [("a",), ("b", "c")]
-    assert [list(numerics.calibration) for numerics in given] == [[], []]
+    assert [source.keep_float for source in given] == [("a",), ("b", "c")]
+    assert [list(source.calibration) for source in given] == [[], []]
 
 
 def test_a_precision_of_fixed_size_says_so(tmp_path):

@@ -108,7 +108,7 @@ def test_an_interrupted_run_saves_and_goes_on(photos, tmp_path, number):
     saved = torch.load(output / LAST_CHECKPOINT, weights_only=True)
     done = saved["training"]["step"]
     assert f"after step {done} of 100000" in errors
-    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG, FOLDER]
+    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG, FOLDER, WEIGHTS]
 
 
 def _wait_for(log: Path, process: subprocess.Popen) -> None:

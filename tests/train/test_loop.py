@@ -175,7 +175,7 @@ def test_a_full_disk_is_a_typed_error_and_the_checkpoint_survives(photos, tmp_pa
     with pytest.raises(OutputFileError, match="No space left on device"):
         run(small_config(), photos, output, resume=True)
     assert last.read_bytes() == before
-    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG]
+    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG, WEIGHTS]
 
 
 def test_an_output_that_cannot_be_written_is_found_before_training(photos, tmp_path):

@@ -115,7 +115,7 @@ def test_a_file_system_that_takes_no_more_stops_the_run_and_keeps_the_checkpoint
     assert message.startswith("ritm_edge.errors.OutputFileError: cannot write"), errors
     assert "File too large" in message
     assert last.read_bytes() == before
-    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG]
+    assert sorted(p.name for p in output.iterdir()) == [LAST_CHECKPOINT, LOG, WEIGHTS]
 
 
 @pytest.mark.usefixtures("tiny_networks")

@@ -164,10 +164,17 @@ class IterativeSettings:
     Attributes:
         max_iterations: a batch gets 0 to this many, uniformly.
         use_prev_mask: the network sees its previous output (section 3.3).
+        damaged_start_probability: share of samples that start with one click and a damaged true
+            mask as the previous one, as a mask from another tool is corrected.
     """
 
     max_iterations: Count = 3
     use_prev_mask: bool = True
+    damaged_start_probability: Share = 0.0
+
+    def __post_init__(self) -> None:
+        if self.damaged_start_probability and not self.use_prev_mask:
+            raise UsageError("damaged_start_probability needs use_prev_mask: set it to true.")
 
 
 @settings

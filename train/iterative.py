@@ -1,4 +1,4 @@
-"""Simulated corrections while training (section 3.2, second part)."""
+"""Simulated corrections while training (section 3.2, second part), also of masks from elsewhere."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ritm_edge.damaged_mask import damaged_mask
+
+from .click_sampler import FIRST_CLICK_ORDER
+
 THRESHOLD = 0.49
+# IoU of a mask from elsewhere that is worth correcting.
+DAMAGED_IOU = (0.5, 0.95)
 
 
 def next_click_candidates(
@@ -78,6 +84,48 @@ def add_next_clicks(
     return clicks
 
 
+def start_from_damaged_masks(
+    labels: Tensor,
+    clicks: Tensor,
+    *,
+    probability: float,
+    rngs: Sequence[np.random.Generator],
+) -> tuple[Tensor, Tensor]:
+    """Let some samples begin as the correction of a mask from elsewhere begins.
+
+    Their previous mask is the object with bites taken out and blobs added, and their only click
+    lies in the largest of these errors. (The paper corrects such masks, section 1, without having
+    trained on them.)
+
+    Args:
+        labels: [B, 1, H, W]; 1 object, 0 background, −1 ignore.
+        clicks: float32 [B, 2K, 3], the first clicks.
+        probability: chance of each sample; with 0 nothing random is drawn.
+        rngs: one source of randomness per sample.
+
+    Returns:
+        A changed copy of `clicks`, and the previous masks [B, 1, H, W] (0 or 1).
+    """
+    prev_mask = torch.zeros_like(labels, dtype=torch.float32)
+    if not probability:
+        return clicks, prev_mask
+    clicks = clicks.clone()
+    for index, (target, rng) in enumerate(zip(labels[:, 0].cpu().numpy(), rngs, strict=True)):
+        if rng.random() >= probability or not (target == 1).any():
+            continue
+        name = str(rng.integers(2**31))
+        mask = damaged_mask(target.astype(np.int8), rng.uniform(*DAMAGED_IOU), name=name)
+        prev_mask[index, 0] = torch.from_numpy(mask.astype(np.float32))
+        clicks[index] = -1
+        one = slice(index, index + 1)
+        slots = clicks.shape[1] // 2
+        # The first slot of its sign, and the mark of a click before any correction.
+        added = add_next_clicks(labels[one], prev_mask[one], clicks[one], order=slots, rngs=[rng])
+        added[..., 2][added[..., 2] == slots] = FIRST_CLICK_ORDER
+        clicks[one] = added
+    return clicks, prev_mask
+
+
 def simulate_corrections(
     predict: Callable[[Tensor, Tensor, Tensor], Tensor],
     image: Tensor,
@@ -86,6 +134,7 @@ def simulate_corrections(
     *,
     iterations: int,
     rngs: Sequence[np.random.Generator],
+    prev_mask: Tensor | None = None,
     use_prev_mask: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Let the current model segment and be corrected `iterations` times.
@@ -98,14 +147,17 @@ def simulate_corrections(
         clicks: float32 [B, 2K, 3], the first clicks.
         iterations: n ≥ 0.
         rngs: one source of randomness per sample.
+        prev_mask: [B, 1, H, W], what the first step is shown; None is zero.
         use_prev_mask: whether the model sees its previous output; without it the mask stays zero
             and only the clicks tell of earlier steps.
 
     Returns:
-        The clicks and the last probabilities [B, 1, H, W] (zeros for n = 0 or without
+        The clicks and the last probabilities [B, 1, H, W] (`prev_mask` for n = 0, zeros without
         `use_prev_mask`) for the training step.
     """
-    no_mask = prev_mask = torch.zeros_like(image[:, :1])
+    no_mask = torch.zeros_like(image[:, :1])
+    if prev_mask is None or not use_prev_mask:
+        prev_mask = no_mask
     for order in range(1, iterations + 1):
         probabilities = predict(image, clicks, prev_mask)
         clicks = add_next_clicks(labels, probabilities, clicks, order=order, rngs=rngs)

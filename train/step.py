@@ -18,7 +18,7 @@ from .adaptive_iou import AdaptiveIoU
 from .config import LossSettings, TrainConfig
 from .dataset import Sample
 from .distributed import Team
-from .iterative import simulate_corrections
+from .iterative import simulate_corrections, start_from_damaged_masks
 from .joint_layers import join_layers
 from .losses import LOSSES, binary_cross_entropy
 from .optimiser import make_optimiser, set_rate
@@ -161,6 +161,10 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))
         iterations = int(rng.integers(settings.max_iterations + 1))
         first = self.team.rank * len(image)
+        rngs = [np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))]
+        clicks, start = start_from_damaged_masks(
+            labels, clicks, probability=settings.damaged_start_probability, rngs=rngs
+        )
         self.model.eval()
         with torch.no_grad():
             corrected = simulate_corrections(
@@ -169,7 +173,8 @@ class Trainer:
                 labels,
                 clicks,
                 iterations=iterations,
-                rngs=[np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))],
+                rngs=rngs,
+                prev_mask=start,
                 use_prev_mask=settings.use_prev_mask,
             )
         self.model.train()

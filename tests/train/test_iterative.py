@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from ritm_edge.errors import UsageError
+from ritm_edge.metrics import iou
+from ritm_edge.train.config import IterativeSettings
 from ritm_edge.train.iterative import (
+    DAMAGED_IOU,
     add_next_clicks,
     next_click_candidates,
     simulate_corrections,
+    start_from_damaged_masks,
 )
 
 from ..golden import load_arrays, load_json
@@ -108,3 +113,59 @@ def test_corrections_feed_the_mask_back():
 
     _, unused = correct(3, use_prev_mask=False)
     assert not unused.any()
+
+
+def test_some_samples_start_from_a_damaged_mask_and_one_click_in_its_largest_error():
+    labels = torch.zeros((40, 1, 96, 128))
+    labels[:, :, 20:70, 30:100] = 1
+    labels[:, :, :8] = -1
+    labels[0] = 0  # nothing to select
+    clicks = torch.full((40, 48, 3), -1.0)
+    clicks[:, :2] = torch.tensor((30.0, 40.0, 100.0))
+    before = clicks.clone()
+    started, masks = start_from_damaged_masks(labels, clicks, probability=0.5, rngs=generators(40))
+    assert torch.equal(clicks, before)
+    chosen = masks.flatten(1).any(dim=1)
+    assert 8 <= chosen.sum() <= 32
+    assert not chosen[0]
+    assert torch.equal(started[~chosen], before[~chosen])
+    for label, mask, points in zip(labels[chosen], masks[chosen], started[chosen], strict=True):
+        value = iou(label[0].numpy(), mask[0].numpy() > 0.5)
+        assert DAMAGED_IOU[0] - 0.05 <= value <= DAMAGED_IOU[1]
+        ((slot, _),) = (points[:, 2:] >= 0).nonzero().tolist()
+        row, column, order = points[slot].long().tolist()
+        assert (slot, order) in {(0, 100), (24, 100)}
+        is_object, is_covered = label[0, row, column] == 1, mask[0, row, column] == 1
+        assert is_object != is_covered
+        assert is_object == (slot == 0)
+
+
+def test_no_sample_starts_from_a_damaged_mask_unless_asked():
+    labels = torch.ones((2, 1, 32, 32))
+    clicks = torch.full((2, 4, 3), -1.0)
+    rngs = generators(2)
+    same, masks = start_from_damaged_masks(labels, clicks, probability=0, rngs=rngs)
+    assert torch.equal(same, clicks)
+    assert not masks.any()
+    assert [rng.random() for rng in rngs] == [rng.random() for rng in generators(2)]
+
+
+def test_the_start_is_what_the_first_step_sees():
+    seen = []
+
+    def predict(*inputs):
+        seen.append(inputs[2])
+        return torch.zeros_like(inputs[2])
+
+    image, labels = torch.zeros((1, 3, 32, 32)), torch.ones((1, 1, 32, 32))
+    clicks, start = torch.full((1, 4, 3), -1.0), torch.full((1, 1, 32, 32), 0.25)
+    options = {"rngs": generators(1), "prev_mask": start}
+    _, same = simulate_corrections(predict, image, labels, clicks, iterations=0, **options)
+    assert torch.equal(same, start)
+    simulate_corrections(predict, image, labels, clicks, iterations=1, **options)
+    assert torch.equal(seen[0], start)
+
+
+def test_a_model_without_previous_mask_cannot_start_from_one():
+    with pytest.raises(UsageError, match="needs use_prev_mask"):
+        IterativeSettings(use_prev_mask=False, damaged_start_probability=0.1)

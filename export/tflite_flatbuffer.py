@@ -58,7 +58,15 @@ def set_metadata(model: Any, key: str, text: str) -> None:
 
 
 def name_tensors(model: Any) -> None:
-    """Give input and output tensors the names of the signature, for tools that show or use them."""
+    """Give input and output tensors the names of the signature, for tools that show or use them.
+
+    Constants lose theirs: the converter only numbered them, and hundreds of names take 10 kB.
+    """
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if data is not None and len(data):
+                tensor.name = None
     for signature in model.signatureDefs:
         tensors = model.subgraphs[signature.subgraphIndex].tensors
         for entry in [*signature.inputs, *signature.outputs]:

@@ -1,5 +1,6 @@
 """TFLite below float32: half-precision weights, or 8-bit integers."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,21 +32,22 @@ def halve_weights(model: Any) -> None:
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
     graph = model.subgraphs[0]
     halved: dict[int, int] = {}
+    users = Counter(tensor.buffer for tensor in graph.tensors)
     for kind, operator in operators(model):
         weight = operator.inputs[1] if kind == CONVOLUTION else None
         if weight is None or weight in halved:
             continue
         tensor = graph.tensors[weight]
         data = model.buffers[tensor.buffer].data
-        if tensor.type != schema.TensorType.FLOAT32 or data is None:
+        if tensor.type != schema.TensorType.FLOAT32 or data is None or users[tensor.buffer] > 1:
             continue
         values = np.frombuffer(bytes(data), np.float32)
         if values.size == 0 or np.abs(values).max() > np.finfo(np.float16).max:
             continue
-        model.buffers.append(schema.BufferT(values.astype(np.float16).tobytes()))
+        model.buffers[tensor.buffer].data = values.astype(np.float16).tobytes()
         half = schema.TensorT()
-        half.shape, half.name = tensor.shape, tensor.name + b"_half"
-        half.type, half.buffer = schema.TensorType.FLOAT16, len(model.buffers) - 1
+        half.shape, half.type, half.buffer = tensor.shape, schema.TensorType.FLOAT16, tensor.buffer
+        tensor.name = None
         graph.tensors.append(half)
         halved[weight] = len(graph.tensors) - 1
         tensor.buffer = 0  # by the schema an empty buffer: the tensor is computed

@@ -22,7 +22,7 @@ from ritm_edge.tflite_file import seal, unseal
 from ..onnx_graph import export_onnx
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
-from ..rewrites import WITHOUT_MATRICES
+from ..rewrites import LESS_WORK, WITHOUT_MATRICES
 from ..source import Source
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
@@ -132,9 +132,15 @@ TARGETS = (
         stamp=stamp,
         rewrites=WITHOUT_MATRICES,
         precisions={
-            FP16: ReducedPrecision(partial(convert, precision=FP16), FP16_TASK),
-            INT8: ReducedPrecision(partial(convert, precision=INT8), INT8_TASK, calibrated=True),
-            INT8_DYNAMIC: ReducedPrecision(partial(convert, precision=INT8_DYNAMIC), INT8_TASK),
+            FP16: ReducedPrecision(
+                partial(convert, precision=FP16), FP16_TASK, rewrites=WITHOUT_MATRICES
+            ),
+            INT8: ReducedPrecision(
+                partial(convert, precision=INT8), INT8_TASK, calibrated=True, rewrites=LESS_WORK
+            ),
+            INT8_DYNAMIC: ReducedPrecision(
+                partial(convert, precision=INT8_DYNAMIC), INT8_TASK, rewrites=LESS_WORK
+            ),
         },
     ),
 )

@@ -115,6 +115,8 @@ def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
         halves = [t for t in tensors if t.type == schema.TensorType.FLOAT16]
         assert len(halves) == len(types) > 50
         assert all(len(model.buffers[half.buffer].data) for half in halves)
+        stored = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
+        assert stored < 0.6 * 4 * sum(p.numel() for p in graph.parameters())
     else:
         assert types.count(schema.TensorType.INT8) > 50
     if precision == "int8":

@@ -52,19 +52,21 @@ fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
 	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
 
-# What lower precisions lose and gain: exports that must pass their gates, int8 of the main targets
-# by clicks on GrabCut, then times.
-precisions: $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite
+# What lower precisions lose and gain: exports that must pass their gates, then clicks and times.
+S400 := $(OUT)/hrnet18s-400x400
+precisions: $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target openvino --target ncnn --output $(OUT)
 	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --target ncnn \
 	    --precision fp16 --output $(OUT)
-	$(BIN)/ritm-edge export --target openvino --precision int8 --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --precision int8 \
-	    --data GrabCut=$(DATA)/GrabCut --output $(OUT)
-	$(BIN)/ritm-edge bench latency $(foreach s,onnx tflite openvino,$(OUT)/hrnet18s-400x400.$(s) \
-	    $(foreach p,fp16 int8,$(OUT)/hrnet18s-400x400-$(p).$(s))) \
-	    $(OUT)/hrnet18s-400x400.ncnn $(OUT)/hrnet18s-400x400-fp16.ncnn \
-	    --threads $(THREADS) -o $(RESULTS)/precisions.json
+	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino \
+	    --precision int8 --output $(OUT)
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut --jobs $(THREADS) \
+	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
+	    $(S400).ncnn $(S400)-fp16.ncnn --journal $(OUT)/precisions.jsonl \
+	    -o $(RESULTS)/precisions-noc.json
+	$(BIN)/ritm-edge bench latency \
+	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
+	    $(S400).ncnn $(S400)-fp16.ncnn --threads $(THREADS) -o $(RESULTS)/precisions.json
 	$(MAKE) tables
 
 # Sessions of the simulated user on the objects of the sample photo, as pictures.

@@ -30,7 +30,7 @@ class ReducedPrecision:
         convert: writes the artifact.
         tolerance: how much worse than float32 at the task it may be, and why.
         calibrated: whether `convert` needs recorded inputs.
-        keep_float: layers that stay in float32 by default: cheap to run, and measured to be
+        keep_float: layers that stay out of int8 by default: cheap to run, and measured to be
             the sensitive ones.
         any_size: whether `convert` can leave height and width open.
         rewrites: names of the exact rewrites that go before it.

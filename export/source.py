@@ -19,7 +19,7 @@ class Source:
         output_names: names of the outputs.
         any_size: let height and width of image, previous mask and output vary.
         calibration: inputs to measure the ranges of activations on; empty where not needed.
-        keep_float: layers that stay in float32, by the beginnings of their parameters' names.
+        keep_float: layers that stay out of int8, by the beginnings of their parameters' names.
     """
 
     graph: nn.Module

@@ -67,7 +67,11 @@ class _Graph:
         }
 
     def add(self, step: Step) -> None:
-        self.shapes |= {name: declared.shape for name, declared in step.outputs}
+        results = {name: declared.shape for name, declared in step.outputs}
+        self.shapes |= results
+        if step.operation.constant:
+            self.constants |= results
+            return
         kind, result = step.operation.name, step.outputs[0][1].shape
         if kind == "conv":
             self._add_convolution(step, result)

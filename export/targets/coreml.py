@@ -1,4 +1,4 @@
-"""Core ML: an ML Program in fp32 or fp16 for iOS 16, macOS 13 and later."""
+"""Core ML: an ML Program in fp32, fp16 or int8 for iOS 16, macOS 13 and later."""
 
 import contextlib
 import io
@@ -16,15 +16,16 @@ import numpy as np
 import torch
 
 from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.errors import ConversionError
+from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.mlprogram.package import open_package
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 
-from ..precision import FP16_TASK, ReducedPrecision
-from ..precision_names import FP16
+from ..coreml_precision import store_in_int8
+from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
+from ..precision_names import FP16, FP32, INT8
 from ..rewrites import LESS_WORK
 from ..source import Source
 from ..target import Target
@@ -34,17 +35,19 @@ NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(source: Source, path: Path, *, half: bool = False) -> None:
+def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
         source: with float32 inputs.
         path: folder to write.
-        half: compute in float16, which is all that Apple's neural engine knows, but for the click
-            encoding, whose squared distances float16 would round or overflow.
+        precision: "fp16" computes in float16, which is all that Apple's neural engine knows, but
+            for the click encoding, whose squared distances float16 would round or overflow; "int8"
+            computes the same from weights stored in 8 bits.
 
     Raises:
         ConversionError: the converter failed.
+        UsageError: `source` names a layer to keep that there is not.
         MissingExtraError: coremltools is not installed.
     """
     log = io.StringIO()
@@ -60,15 +63,17 @@ def convert(source: Source, path: Path, *, half: bool = False) -> None:
                     for name in source.output_names
                 ],
                 compute_precision=(
-                    coremltools.transform.FP16ComputePrecision(op_selector=_sees_a_photo)
-                    if half
-                    else coremltools.precision.FLOAT32
+                    coremltools.precision.FLOAT32
+                    if precision == FP32
+                    else coremltools.transform.FP16ComputePrecision(op_selector=_sees_a_photo)
                 ),
                 minimum_deployment_target=coremltools.target.iOS16,
                 skip_model_load=True,
             )
+            if precision == INT8:
+                model = store_in_int8(model, source.keep_float)
             model.save(str(path))
-    except (OSError, ImportError):
+    except (OSError, ImportError, UsageError):
         raise
     except Exception as error:  # any converter exception is a failed conversion
         error.add_note(log.getvalue())
@@ -179,7 +184,8 @@ TARGETS = (
         # Whether the other passes win on Apple's engines has not been measured.
         rewrites=LESS_WORK,
         precisions={
-            FP16: ReducedPrecision(partial(convert, half=True), FP16_TASK, rewrites=LESS_WORK)
+            FP16: ReducedPrecision(partial(convert, precision=FP16), FP16_TASK, rewrites=LESS_WORK),
+            INT8: ReducedPrecision(partial(convert, precision=INT8), INT8_TASK, rewrites=LESS_WORK),
         },
     ),
 )

@@ -57,7 +57,7 @@ def command(
         typer.Option(
             "--keep-float",
             metavar="LAYER",
-            help="For int8: beginning of a layer's name to keep in float32, instead of the "
+            help="For int8: beginning of a layer's name to keep out of it, instead of the "
             "target's own list; repeat for several.",
             show_default=False,
         ),

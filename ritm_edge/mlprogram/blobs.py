@@ -19,8 +19,8 @@ HEADER = struct.Struct("<II")
 RECORD = struct.Struct("<IIQQ")
 RECORD_SIZE = 64
 SENTINEL = 0xDEADBEEF
-# The format knows more types; programs in fp32 and fp16 need these.
-TYPES = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
+# The format knows more types; programs in fp32 and fp16, with weights in 8 bits, need these.
+TYPES = {1: np.dtype("<f2"), 2: np.dtype("<f4"), 3: np.dtype("u1"), 4: np.dtype("i1")}
 
 
 class WeightFile:
@@ -47,7 +47,7 @@ class WeightFile:
 
         Args:
             offset: bytes from the start of the file.
-            dtype: float16 or float32; must be what the record says.
+            dtype: float16, float32, uint8 or int8; must be what the record says.
             count: number of elements; must be what the record says.
 
         Returns:

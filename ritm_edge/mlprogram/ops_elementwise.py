@@ -18,6 +18,8 @@ TORCH_DTYPES = {
     "fp16": torch.float16,
     "fp32": torch.float32,
     "int32": torch.int32,
+    "int8": torch.int8,
+    "uint8": torch.uint8,
 }
 
 _UNARY_FLOAT: dict[str, Callable[[Tensor], Tensor]] = {

@@ -12,11 +12,18 @@ import torch
 from torch import Tensor
 
 # Importing these modules fills the registry.
-from . import ops_elementwise, ops_reduce, ops_resize, ops_shape, ops_window  # noqa: F401
+from . import (  # noqa: F401
+    ops_constant,
+    ops_elementwise,
+    ops_reduce,
+    ops_resize,
+    ops_shape,
+    ops_window,
+)
 from .blobs import WeightFile
 from .problems import FormatError, UnsupportedError
 from .registry import Constant, Operation, Parameter, find, plain_value
-from .values import STRING, TensorType, parse_type, read_value
+from .values import BYTES, STRING, TensorType, parse_type, read_value
 from .wire import Decoded
 
 MAIN = "main"
@@ -122,6 +129,8 @@ class _Compiler:
         declared = parse_type(value.get("type", {}), name)
         if declared.dtype == STRING:
             raise UnsupportedError(f"a computed text ('{name}')")
+        if declared.dtype in BYTES:
+            raise UnsupportedError(f"a computed {declared.dtype} value ('{name}')")
         self.types[name] = declared
         return declared
 
@@ -135,16 +144,18 @@ class _Compiler:
             self._add_constant(message, name, where)
             return
         operation = find(kind)
-        unknown = sorted(set(message["attributes"]) - {"name"})
+        attributes = {key: v for key, v in message["attributes"].items() if key != "name"}
+        unknown = sorted(message["inputs"] if operation.constant else attributes)
         if unknown or message["blocks"]:
             raise UnsupportedError(f"{where} with {', '.join(unknown) or 'a nested block'}")
         tensors: dict[str, str | list[str]] = {}
         constants: dict[str, Any] = {}
-        for key, argument in message["inputs"].items():
+        for key, argument in (attributes or message["inputs"]).items():
             if key not in operation.parameters:
                 raise UnsupportedError(f"the input '{key}' of {where}")
             parameter = operation.parameters[key]
-            names = self._bind(argument, f"{name}.{key}")
+            bindings = [{"value": argument}] if operation.constant else argument["arguments"]
+            names = self._bind(bindings, f"{name}.{key}")
             if parameter.kind is Tensor:
                 tensors[key] = self._tensor(_only(names, key, where), where)
             elif parameter.kind is list:
@@ -181,10 +192,10 @@ class _Compiler:
             raise FormatError(f"{where} has a value of another type")
         self._constants[name] = read_value(value, name, self._open)
 
-    def _bind(self, argument: Decoded, name: str) -> list[str]:
+    def _bind(self, bindings: list[Decoded], name: str) -> list[str]:
         """Names of the bound values; a value written in place becomes a constant."""
         names = []
-        for index, binding in enumerate(argument["arguments"]):
+        for index, binding in enumerate(bindings):
             if "value" in binding:
                 key = f"{name}#{index}"
                 self._constants[key] = read_value(binding["value"], key, self._open)

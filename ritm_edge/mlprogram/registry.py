@@ -55,6 +55,7 @@ class Operation:
         parameters: by name.
         dtypes: element types its tensors may have; they must all be the same …
         free: … except for these parameters.
+        constant: whether it unpacks constants: the format keeps its arguments in attributes.
     """
 
     name: str
@@ -62,13 +63,18 @@ class Operation:
     parameters: Mapping[str, Parameter]
     dtypes: frozenset[str]
     free: frozenset[str]
+    constant: bool
 
 
 OPERATIONS: dict[str, Operation] = {}
 
 
 def operation(
-    dtypes: frozenset[str], *, name: str | None = None, free: tuple[str, ...] = ()
+    dtypes: frozenset[str],
+    *,
+    name: str | None = None,
+    free: tuple[str, ...] = (),
+    constant: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as the operation of its name (or `name`)."""
 
@@ -76,7 +82,9 @@ def operation(
         key = name or function.__name__
         if key in OPERATIONS:
             raise ValueError(f"two implementations of {key}")
-        OPERATIONS[key] = Operation(key, function, _parameters(function), dtypes, frozenset(free))
+        OPERATIONS[key] = Operation(
+            key, function, _parameters(function), dtypes, frozenset(free), constant
+        )
         return function
 
     return register

@@ -14,13 +14,17 @@ from .wire import Decoded
 
 # Numbers of the enum DataType in MIL.proto.
 STRING = "string"
-DTYPES = {1: "bool", 2: STRING, 10: "fp16", 11: "fp32", 23: "int32"}
+DTYPES = {1: "bool", 2: STRING, 10: "fp16", 11: "fp32", 21: "int8", 23: "int32", 31: "uint8"}
 NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
     "bool": np.dtype(np.bool_),
     "fp16": np.dtype("<f2"),
     "fp32": np.dtype("<f4"),
     "int32": np.dtype("<i4"),
+    "int8": np.dtype("i1"),
+    "uint8": np.dtype("u1"),
 }
+# Constants that are stored in 8 bits; nothing is computed in them.
+BYTES = ("int8", "uint8")
 MAX_RANK = 5  # Core ML's own limit
 # 1 GiB of fp32: far above any tensor of these models, far below what would stop the machine.
 MAX_ELEMENTS = 2**28
@@ -28,7 +32,7 @@ MAX_ELEMENTS = 2**28
 
 @dataclass(frozen=True)
 class TensorType:
-    """Element type ("fp32", "fp16", "int32", "bool", "string") and static shape."""
+    """Element type ("fp32", "fp16", "int32", "bool", "string", "int8", "uint8"), static shape."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -89,7 +93,7 @@ def read_value(
     declared = parse_type(value.get("type", {}), name)
     if "blobFileValue" in value:
         blob = value["blobFileValue"]
-        if declared.dtype not in ("fp16", "fp32"):
+        if declared.dtype not in ("fp16", "fp32", *BYTES):
             raise UnsupportedError(f"{declared.dtype} weights (constant '{name}')")
         file = weights(blob.get("fileName", ""))
         array = file.read(blob.get("offset", 0), NUMPY_DTYPES[declared.dtype], declared.elements)
@@ -107,7 +111,7 @@ def read_value(
 
 def _immediate(tensor: Decoded, declared: TensorType, name: str) -> NDArray[Any]:
     dtype = NUMPY_DTYPES[declared.dtype]
-    if declared.dtype == "fp16":
+    if declared.dtype in ("fp16", *BYTES):
         data = tensor.get("bytes", {}).get("values", b"")
         if len(data) % dtype.itemsize:
             raise FormatError(f"the constant '{name}' has half a value")

@@ -36,6 +36,7 @@ from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.model.ritm import HRNETS, ModelConfig
 
+from ..core.mlprogram_build import mb, write_program
 from ..models import TINY, tiny_model
 from ..runtimes import tiny_info
 
@@ -180,6 +181,35 @@ def test_onnx_layers_by_hand(tmp_path):
     assert count.kinds[DEPTHWISE].flops == pixels * 2
     assert count.kinds[ACTIVATION].flops == pixels
     assert count.parameters == 72 + 4 + 4
+
+
+def test_core_ml_weights_in_8_bits_are_weights_and_unpacking_them_is_no_work(tmp_path):
+    def unpacked(*shape):
+        return mb.constexpr_affine_dequantize(
+            quantized_data=np.ones(shape, np.int8),
+            zero_point=np.int8(0),
+            scale=np.float32(0.5),
+            axis=0,
+        )
+
+    def network(weight):
+        def build(a):
+            seen = mb.conv(x=a, weight=weight(4, 2, 3, 3), pad_type="valid")
+            return mb.matmul(x=seen, y=weight(8, 6))
+
+        return build
+
+    counts = [
+        count_mlprogram(write_program(tmp_path / name, network(weight), (1, 2, 7, 10)))
+        for name, weight in (
+            ("packed.mlpackage", unpacked),
+            ("float.mlpackage", lambda *shape: np.ones(shape, np.float32)),
+        )
+    ]
+    assert counts[0] == counts[1]
+    assert counts[0].parameters == 72 + 48
+    assert counts[0].kinds[CONVOLUTION].macs == 4 * 5 * 8 * 18
+    assert counts[0].kinds[PRODUCT].macs == 4 * 5 * 6 * 8
 
 
 def test_an_unknown_operation_is_named_not_counted_as_nothing(tmp_path):

@@ -238,6 +238,36 @@ def conv(
     return apply
 
 
+def unpacked(
+    data: np.ndarray, zero: np.ndarray, scale: np.ndarray, axis: int, *, half: bool = False
+) -> Case:
+    """Adds what is unpacked to the input; only the unpacking itself runs in float16, if `half`."""
+
+    def build(a: Any) -> Any:
+        constant = mb.constexpr_affine_dequantize(
+            quantized_data=data, zero_point=zero, scale=scale, axis=axis
+        )
+        return mb.add(x=a, y=mb.cast(x=constant, dtype="fp32") if half else constant)
+
+    along = [1, 1, 1]
+    along[axis] = -1
+    steps = data.astype(np.float64) - zero.astype(np.float64).reshape(along)
+    constant = (steps * scale.astype(np.float64).reshape(along)).astype(scale.dtype)
+    return Case("constexpr_affine_dequantize", build, lambda a: a + constant.astype(np.float32), X)
+
+
+BYTES = np.random.default_rng(0).integers(-128, 128, (2, 3, 4)).astype(np.int8)
+ODD_BYTES = BYTES.view(np.uint8)
+SCALES = np.abs(sample((3,))) + 0.01
+
+CONSTANT = [
+    unpacked(BYTES, np.zeros(3, np.int8), SCALES, 1),
+    unpacked(BYTES, np.array([-128, 0, 127], np.int8), SCALES, -2),
+    unpacked(BYTES, np.array([3, -3], np.int8), np.array(0.3, np.float32), 0),
+    unpacked(ODD_BYTES, np.array(255, np.uint8), np.array([0.5, 0.25, 3, 0.1], np.float32), 2),
+    unpacked(ODD_BYTES, np.array([0, 255, 7], np.uint8), SCALES.astype(np.float16), 1, half=True),
+]
+
 IMAGE = ((1, 4, 9, 8),)
 W_3x3 = sample((6, 4, 3, 3))
 W_GROUPS = sample((6, 2, 3, 2))

@@ -8,9 +8,9 @@ from ritm_edge.mlprogram.evaluator import Program
 from ritm_edge.mlprogram.registry import OPERATIONS
 
 from .mlprogram_build import ct, mb, sample, write_program
-from .mlprogram_cases import ELEMENTWISE, REDUCE, SHAPE, WINDOW, Case
+from .mlprogram_cases import CONSTANT, ELEMENTWISE, REDUCE, SHAPE, WINDOW, Case
 
-CASES = [*ELEMENTWISE, *SHAPE, *REDUCE, *WINDOW]
+CASES = [*CONSTANT, *ELEMENTWISE, *SHAPE, *REDUCE, *WINDOW]
 RESIZES = {"upsample_bilinear", "resize_bilinear", "upsample_nearest_neighbor"}
 
 

@@ -26,11 +26,10 @@ def refused(path, reason, error=UnsupportedOperationError):
          "resize_nearest_neighbor"),
         (lambda a: mb.cond(pred=mb.less(x=mb.reduce_sum(x=a), y=0.0),
                            _true_fn=lambda: mb.relu(x=a), _false_fn=lambda: mb.tanh(x=a)), "cond"),
-        (lambda a: mb.add(x=a, y=mb.constexpr_affine_dequantize(
-            quantized_data=np.ones((3, 4), np.int8), zero_point=np.int8(0), scale=np.float32(2),
-            axis=0)), "constexpr_affine_dequantize"),
+        (lambda a: mb.add(x=a, y=mb.constexpr_cast(source_val=np.ones((3, 4), np.float16),
+                                                   output_dtype="fp32")), "constexpr_cast"),
     ],
-    ids=["gelu", "cumsum", "topk", "nearest", "control flow", "int8"],
+    ids=["gelu", "cumsum", "topk", "nearest", "control flow", "constant"],
 )  # fmt: skip
 def test_an_unknown_operation_is_named(build, name, tmp_path):
     path = write_program(tmp_path / "p.mlpackage", build, (1, 2, 3, 4))
@@ -121,7 +120,7 @@ def test_a_second_function_is_refused(package):
     refused(package, "several functions")
 
 
-@pytest.mark.parametrize("code", [0, 12, 13, 21, 24, 99])
+@pytest.mark.parametrize("code", [0, 12, 13, 22, 24, 32, 99])
 def test_an_unsupported_element_type_is_refused(package, code):
     edit_model(
         package,
@@ -172,6 +171,128 @@ def set_dimension(model, kind, size):
 def test_a_program_that_contradicts_itself_is_refused(package, edit, reason):
     edit_model(package, edit)
     refused(package, reason, ArtifactError)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A weight in bytes, with a vector of scales in the file and one zero point in the program."""
+
+    def build(a):
+        weight = mb.constexpr_affine_dequantize(
+            quantized_data=np.ones((12, 2, 3, 3), np.int8),
+            zero_point=np.int8(0),
+            scale=np.full(12, 0.5, np.float32),
+            axis=0,
+            name="weight",
+        )
+        return mb.conv(x=a, weight=weight, pad_type="valid", name="out")
+
+    return write_program(tmp_path / "p.mlpackage", build, (1, 2, 5, 4))
+
+
+def unpacking(model):
+    return find(model, "constexpr_affine_dequantize")
+
+
+def argument(model, key):
+    return unpacking(model).attributes[key]
+
+
+def typed(value, code, *shape):
+    """Declare another type, of a value that stays in the file or the program."""
+    declared = value.type.tensorType
+    declared.dataType, declared.rank = code, len(shape)
+    del declared.dimensions[:]
+    for size in shape:
+        declared.dimensions.add().constant.size = size
+
+
+def number(value, code, field, *numbers):
+    """Replace a value by numbers written into the program."""
+    value.ClearField("blobFileValue")
+    typed(value, code, *([len(numbers)] if len(numbers) > 1 else []))
+    value.immediateValue.tensor.Clear()
+    getattr(value.immediateValue.tensor, field).values.extend(numbers)
+
+
+FP16, FP32, INT8, INT32, UINT8 = 10, 11, 21, 23, 31
+
+
+def test_bytes_are_unpacked(packed):
+    x = sample((1, 2, 5, 4))
+    result = Program.open(packed).run({"a": x})["out"]
+    np.testing.assert_allclose(result[0, 3, 0, 0], 0.5 * x[0, :, :3, :3].sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda m: number(argument(m, "scale"), FP32, "floats", 1, 2), r"\[2\] factors for axis 0"),
+        (lambda m: typed(argument(m, "scale"), FP32, 12, 1), r"\[12, 1\] factors for axis 0"),
+        (lambda m: typed(argument(m, "scale"), FP16, 12), "not the 12 values of float16"),
+        (lambda m: typed(argument(m, "quantized_data"), INT8, 12, 2, 3, 4), "not the 288 values"),
+        (lambda m: typed(argument(m, "quantized_data"), UINT8, 12, 2, 3, 3), "values of uint8"),
+        (lambda m: typed(argument(m, "quantized_data"), INT8, 12, 2, 9), "but declares fp32"),
+        (lambda m: typed(argument(m, "quantized_data"), INT8, 2**29), "claims 536870912 elements"),
+        (lambda m: number(argument(m, "quantized_data"), FP32, "floats", 1, 2),
+         "neither int8 nor uint8"),
+        (lambda m: number(argument(m, "axis"), INT32, "ints", 4), "without the axis 4"),
+        (lambda m: number(argument(m, "axis"), INT32, "ints", -5), "without the axis -5"),
+        (lambda m: number(argument(m, "axis"), FP32, "floats", 0.0), "is not a single int"),
+        (lambda m: typed(argument(m, "zero_point"), INT8, 2), "has 1 values instead of 2"),
+        (lambda m: argument(m, "zero_point").immediateValue.tensor.bytes.Clear(), "has 0 values"),
+        (lambda m: unpacking(m).attributes.pop("scale"), "lacks its input 'scale'"),
+        (lambda m: argument(m, "scale").CopyFrom(argument(m, "name")), "with the text"),
+        (lambda m: setattr(unpacking(m).outputs[0].type.tensorType, "dataType", FP16),
+         "as fp32 .*, but declares fp16"),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_packed_weights_that_contradict_themselves_are_refused(packed, edit, reason):
+    edit_model(packed, edit)
+    refused(packed, reason, ArtifactError)
+
+
+def unpack_computed(model):
+    unpacking(model).attributes.pop("quantized_data")
+    unpacking(model).inputs["quantized_data"].arguments.add().name = "a"
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda m: number(argument(m, "zero_point"), FP32, "floats", 0.0),
+         "a zero point that is neither int8 nor uint8"),
+        (lambda m: setattr(unpacking(m).outputs[0].type.tensorType, "dataType", INT8),
+         "a computed int8 value"),
+        (lambda m: argument(m, "block").CopyFrom(argument(m, "axis")), "the input 'block' of"),
+        (unpack_computed, "with quantized_data"),
+        (lambda m: setattr(find(m, "conv").outputs[0].type.tensorType, "dataType", UINT8),
+         "a computed uint8 value"),
+    ],
+    ids=["zero point", "bytes", "unknown", "computed", "convolution"],
+)  # fmt: skip
+def test_an_unknown_kind_of_packed_weights_is_refused(packed, edit, reason):
+    edit_model(packed, edit)
+    refused(packed, reason)
+
+
+def test_nothing_is_computed_in_bytes(packed):
+    def edit(model):
+        constant = main_block(model).operations.add(type="const")
+        constant.outputs.add().CopyFrom(unpacking(model).outputs[0])
+        constant.outputs[0].name = "bytes"
+        constant.outputs[0].type.tensorType.dataType = INT8
+        constant.attributes["val"].CopyFrom(argument(model, "quantized_data"))
+        block = main_block(model)
+        reordered = [block.operations[-1], *block.operations[:-1]]
+        kept = [type(constant).FromString(each.SerializeToString()) for each in reordered]
+        del block.operations[:]
+        block.operations.extend(kept)
+        bind(find(model, "conv"), "weight", "bytes")
+
+    edit_model(packed, edit)
+    refused(packed, "mixes fp32 and int8", ArtifactError)
 
 
 def test_operands_of_two_types_are_refused(tmp_path):

@@ -1,0 +1,72 @@
+"""Core ML with 8-bit weights, by coremltools' own compression."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ritm_edge.errors import UsageError
+from ritm_edge.optional import require
+
+# How torch.export calls the parameters of the graph's model.
+PARAMETER = "p_model_{}"
+STEPS = 127  # of int8 on either side of zero
+# Weights of so many elements or fewer stay: those of HRNet-18s would save 6 kB, all together.
+SMALL = 2048
+
+
+def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
+    """A copy of the model with the weights of large convolutions in int8.
+
+    Symmetric, one scale per output channel. Core ML unpacks them; types and order of all
+    computation, and every constant of the click encoding, stay as they are.
+
+    Args:
+        model: a coremltools `MLModel` in float32 or float16.
+        keep_float: beginnings of the names of parameters whose layers are left alone.
+
+    Raises:
+        UsageError: no layer of that name.
+    """
+    optimize = require("coremltools.optimize.coreml", extra="coreml")
+    weights = {
+        name: constant.val
+        for name, constant in optimize.get_weights_metadata(model, weight_threshold=0).items()
+        if any(
+            user.op_type == "conv" and user.params_name_mapping.get("weight") == name
+            for user in constant.child_ops
+        )
+    }
+    kept = _named(weights, keep_float) | {
+        name for name, weight in weights.items() if _needs_tiny_scales(weight)
+    }
+    per_channel = optimize.OpLinearQuantizerConfig(
+        mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=SMALL
+    )
+    config = optimize.OptimizationConfig(
+        op_type_configs={"conv": per_channel}, op_name_configs=dict.fromkeys(kept)
+    )
+    return optimize.linear_quantize_weights(model, config)
+
+
+def _named(weights: Iterable[str], layers: Iterable[str]) -> set[str]:
+    kept = set()
+    for layer in layers:
+        beginning = PARAMETER.format(layer.replace(".", "_"))
+        matching = {name for name in weights if name.startswith(beginning)}
+        if not matching:
+            raise UsageError(
+                f"no layer is called {layer}: --sensitivity lists the layers there are."
+            )
+        kept |= matching
+    return kept
+
+
+def _needs_tiny_scales(weight: NDArray[np.floating]) -> bool:
+    """Whether the scale of a channel is no normal number of its type.
+
+    It would lose bits, and hardware that takes such numbers for zero would lose the channel.
+    """
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1).astype(np.float32)
+    return bool((largest / STEPS < np.finfo(weight.dtype).tiny).any())

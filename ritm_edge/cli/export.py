@@ -121,11 +121,13 @@ def command(
     if dynamic and any(not t.any_size for t in targets):
         names = ", ".join(t.name for t in targets if not t.any_size)
         raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
-    for each in targets:
-        find_precision(each, precision)
+    reduced = [find_precision(each, precision) for each in targets]
     if sensitivity:
         list_sensitivity(checkpoint, spec, calibration, as_json=as_json)
         return
+    if calibration is not None and not any(each and each.calibrated for each in reduced):
+        names = ", ".join(each.name for each in targets)
+        raise UsageError(f"{precision} of {names} is not calibrated: leave out --calibration.")
     demand = Demand(
         calibration=calibration,
         keep_float=None if keep_float is None else tuple(keep_float),

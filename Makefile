@@ -25,7 +25,7 @@ WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
 DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions gallery
+.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions gallery curve
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -83,6 +83,13 @@ gallery: setup
 	    --data Folder=$(OUT)/sample --objects 5 --clicks 6 -o $(OUT)/sample-paper
 	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
 	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
+
+# The legs of the embedded weights; STEP=FILE counts steps over all of them.
+LEGS := $(RESULTS)/training
+curve: setup
+	$(BIN)/ritm-edge curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
+	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3600=leg5 5953=leg7 6903=leg8 8303=leg9, \
+	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) --noc 9003=$(RESULTS)/noc.json -o docs/training-curve.png
 
 $(DYNAMIC): $(WEIGHTS) | setup
 	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)

@@ -25,7 +25,7 @@ WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
 DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions gallery curve
+.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions speed gallery curve
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -70,6 +70,18 @@ precisions: $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge bench latency \
 	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
 	    $(S400).ncnn $(S400)-fp16.ncnn --threads $(THREADS) -o $(RESULTS)/precisions.json
+	$(MAKE) tables
+
+# Times beside PyTorch and the literal graphs, and the arithmetic of every graph. Needs a quiet machine.
+LITERAL := $(S400)-literal.onnx $(S400)-literal.tflite
+DEFAULT := $(foreach s,onnx tflite mlpackage openvino ncnn,$(S400).$(s))
+speed: $(DYNAMIC)
+	$(BIN)/ritm-edge export --target onnx --target tflite --no-rewrites --output $(OUT)
+	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --target openvino \
+	    --target ncnn --output $(OUT)
+	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) \
+	    -o $(RESULTS)/latency.json
+	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables
 
 # Sessions of the simulated user on the objects of the sample photo, as pictures.

@@ -156,8 +156,7 @@ def simulate_corrections(
         `use_prev_mask`) for the training step.
     """
     no_mask = torch.zeros_like(image[:, :1])
-    if prev_mask is None or not use_prev_mask:
-        prev_mask = no_mask
+    prev_mask = prev_mask.to(image.dtype) if prev_mask is not None and use_prev_mask else no_mask
     for order in range(1, iterations + 1):
         probabilities = predict(image, clicks, prev_mask)
         clicks = add_next_clicks(labels, probabilities, clicks, order=order, rngs=rngs)

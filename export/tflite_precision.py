@@ -1,6 +1,5 @@
 """TFLite below float32: half-precision weights, or 8-bit integers."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,10 +20,11 @@ CONVOLUTION, SOFTMAX = "CONV_2D", "SOFTMAX"
 
 
 def halve_weights(model: Any) -> None:
-    """Store the weights of convolutions as float16 with a Dequantize before, in place.
+    """Store weights and biases of convolutions as float16 with a Dequantize before, in place.
 
-    XNNPACK widens them once, when the file is opened; everything is computed in float32. TFLite's
-    own float16 conversion would take the constants of the clicks too.
+    XNNPACK widens them once, when the file is opened, and computes in float32; but it takes only
+    convolutions of which both come from a Dequantize. TFLite's own float16 conversion would take
+    the constants of the clicks too.
 
     Args:
         model: `ModelT` from `tflite_flatbuffer.unpack`.
@@ -32,36 +32,51 @@ def halve_weights(model: Any) -> None:
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
     graph = model.subgraphs[0]
     halved: dict[int, int] = {}
-    users = Counter(tensor.buffer for tensor in graph.tensors)
     for kind, operator in operators(model):
-        weight = operator.inputs[1] if kind == CONVOLUTION else None
-        if weight is None or weight in halved:
+        constants = [i for i in operator.inputs[1:] if i >= 0] if kind == CONVOLUTION else []
+        values = {i: _float_constant(model, i) for i in constants if i not in halved}
+        if any(v is None or np.abs(v).max() > np.finfo(np.float16).max for v in values.values()):
             continue
-        tensor = graph.tensors[weight]
-        data = model.buffers[tensor.buffer].data
-        if tensor.type != schema.TensorType.FLOAT32 or data is None or users[tensor.buffer] > 1:
-            continue
-        values = np.frombuffer(bytes(data), np.float32)
-        if values.size == 0 or np.abs(values).max() > np.finfo(np.float16).max:
-            continue
-        model.buffers[tensor.buffer].data = values.astype(np.float16).tobytes()
-        half = schema.TensorT()
-        half.shape, half.type, half.buffer = tensor.shape, schema.TensorType.FLOAT16, tensor.buffer
-        tensor.name = None
-        graph.tensors.append(half)
-        halved[weight] = len(graph.tensors) - 1
-        tensor.buffer = 0  # by the schema an empty buffer: the tensor is computed
+        for index, array in values.items():
+            tensor = graph.tensors[index]
+            model.buffers.append(schema.BufferT(array.astype(np.float16).tobytes()))
+            half = schema.TensorT()
+            half.shape, half.type = tensor.shape, schema.TensorType.FLOAT16
+            half.buffer = len(model.buffers) - 1
+            graph.tensors.append(half)
+            halved[index] = len(graph.tensors) - 1
+            tensor.name = None
+            tensor.buffer = 0  # by the schema an empty buffer: the tensor is computed
+    _empty_unused_buffers(model)
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
     code.version = 3  # the first that takes float16
     model.operatorCodes.append(code)
     widened = []
-    for weight, half_index in halved.items():
+    for constant, half_index in halved.items():
         operator = schema.OperatorT()
         operator.opcodeIndex = len(model.operatorCodes) - 1
-        operator.inputs, operator.outputs = [half_index], [weight]
+        operator.inputs, operator.outputs = [half_index], [constant]
         widened.append(operator)
     graph.operators = [*widened, *graph.operators]
+
+
+def _float_constant(model: Any, index: int) -> NDArray[np.float32] | None:
+    """Values of a tensor; None where it is computed, empty, or of another type."""
+    tensor = model.subgraphs[0].tensors[index]
+    data = model.buffers[tensor.buffer].data
+    schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
+    if tensor.type != schema.TensorType.FLOAT32 or data is None or not len(data):
+        return None
+    return np.frombuffer(bytes(data), np.float32)
+
+
+def _empty_unused_buffers(model: Any) -> None:
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
 
 
 def integer_model(converter: Any, calibration: Arrays) -> bytes:

@@ -113,7 +113,11 @@ def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
     types = [tensors[op.inputs[1]].type for kind, op in operators(model) if kind == "CONV_2D"]
     if precision == "fp16":
         halves = [t for t in tensors if t.type == schema.TensorType.FLOAT16]
-        assert len(halves) == len(types) > 50
+        assert len(halves) > len(types) > 50
+        # Else XNNPACK leaves the convolution to kernels that take four times as long.
+        wide = {int(op.outputs[0]) for kind, op in operators(model) if kind == "DEQUANTIZE"}
+        convolutions = [op for kind, op in operators(model) if kind == "CONV_2D"]
+        assert all({int(i) for i in op.inputs[1:] if i >= 0} <= wide for op in convolutions)
         assert all(len(model.buffers[half.buffer].data) for half in halves)
         stored = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
         assert stored < 0.6 * 4 * sum(p.numel() for p in graph.parameters())

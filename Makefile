@@ -63,10 +63,9 @@ precisions: $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target coreml --precision int8 --output $(OUT) --json \
 	    > $(OUT)/coreml-int8.json
 	cp $(OUT)/coreml-int8.json $(RESULTS)/
-	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut --jobs $(THREADS) \
-	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
-	    $(S400).ncnn $(S400)-fp16.ncnn --journal $(OUT)/precisions.jsonl \
-	    -o $(RESULTS)/precisions-noc.json
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut --jobs $(THREADS) $(S400).onnx \
+	    $(foreach s,onnx tflite,$(S400)-fp16.$(s) $(S400)-int8.$(s)) \
+	    --journal $(OUT)/precisions.jsonl -o $(RESULTS)/precisions-noc.json
 	$(BIN)/ritm-edge bench latency \
 	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
 	    $(S400).ncnn $(S400)-fp16.ncnn --threads $(THREADS) -o $(RESULTS)/precisions.json

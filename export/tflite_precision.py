@@ -35,9 +35,14 @@ def halve_weights(model: Any) -> None:
     for kind, operator in operators(model):
         constants = [i for i in operator.inputs[1:] if i >= 0] if kind == CONVOLUTION else []
         values = {i: _float_constant(model, i) for i in constants if i not in halved}
-        if any(v is None or np.abs(v).max() > np.finfo(np.float16).max for v in values.values()):
+        fitting = {
+            index: array
+            for index, array in values.items()
+            if array is not None and np.abs(array).max() <= np.finfo(np.float16).max
+        }
+        if len(fitting) < len(values):
             continue
-        for index, array in values.items():
+        for index, array in fitting.items():
             tensor = graph.tensors[index]
             model.buffers.append(schema.BufferT(array.astype(np.float16).tobytes()))
             half = schema.TensorT()

@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO := ritm_edge/samples/astronaut.jpg
 CLICKS := --click 100,225 --click 225,225,neg
-ARTIFACTS := $(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite $(OUT)/hrnet18s-400x400.mlpackage
+S400 := $(OUT)/hrnet18s-400x400
+ARTIFACTS := $(S400).onnx $(S400).tflite $(S400).mlpackage
 
 DATA ?= data
 # Ten clicks on every object: the mean IoU after each of them is over all objects.
@@ -39,21 +40,20 @@ quickstart: setup
 
 # The numbers of clicks in README and docs, from the embedded weights; about half an hour on two cores.
 # A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
-noc: $(DYNAMIC) $(OUT)/hrnet18s-400x400.tflite
+noc: $(DYNAMIC) $(S400).tflite
 	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
 	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
 	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(DYNAMIC) --start-iou 0.75 \
 	    $(NOC_FLAGS) --journal $(OUT)/corrections.jsonl -o $(RESULTS)/corrections.json
 	$(MAKE) tables
 
-fixed-size: $(DYNAMIC) $(OUT)/hrnet18s-400x400.onnx
+fixed-size: $(DYNAMIC) $(S400).onnx
 	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $< -o $(RESULTS)/fixed-size.json
 	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $^ --fit context --fit letterbox --fit stretch \
 	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
 
 # What lower precisions lose and gain: exports that must pass their gates, then clicks and times.
-S400 := $(OUT)/hrnet18s-400x400
 precisions: $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target openvino --target ncnn --output $(OUT)
 	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --target ncnn \
@@ -74,10 +74,9 @@ precisions: $(S400).onnx $(S400).tflite
 # Times beside PyTorch and the literal graphs, and the arithmetic of every graph. Needs a quiet machine.
 LITERAL := $(S400)-literal.onnx $(S400)-literal.tflite
 DEFAULT := $(foreach s,onnx tflite mlpackage openvino ncnn,$(S400).$(s))
-speed: $(DYNAMIC)
+speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target onnx --target tflite --no-rewrites --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --target openvino \
-	    --target ncnn --output $(OUT)
+	$(BIN)/ritm-edge export --target coreml --target openvino --target ncnn --output $(OUT)
 	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) \
 	    -o $(RESULTS)/latency.json
 	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) --kinds -o $(RESULTS)/flops.json
@@ -99,13 +98,13 @@ gallery: setup
 LEGS := $(RESULTS)/training
 curve: setup
 	$(BIN)/ritm-edge curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
-	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3600=leg5 5953=leg7 6903=leg8 8303=leg9, \
+	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3300=leg5 5953=leg7 6903=leg8 8303=leg9, \
 	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) --noc 9003=$(RESULTS)/noc.json -o docs/training-curve.png
 
 $(DYNAMIC): $(WEIGHTS) | setup
 	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
 
-$(OUT)/hrnet18s-400x400.onnx $(OUT)/hrnet18s-400x400.tflite: $(OUT)/hrnet18s-400x400.%: $(WEIGHTS) | setup
+$(S400).onnx $(S400).tflite: $(S400).%: $(WEIGHTS) | setup
 	$(BIN)/ritm-edge export --target $* --output $(OUT)
 
 tables:

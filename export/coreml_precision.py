@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.errors import UsageError
 from ritm_edge.optional import require
 
-# How torch.export calls the parameters of the graph's model.
-PARAMETER = "p_model_{}"
+from .layer_names import find_layers
+
 STEPS = 127  # of int8 on either side of zero
 # Weights of so many elements or fewer stay: those of HRNet-18s would save 6 kB, all together.
 SMALL = 2048
@@ -38,7 +37,7 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
             for user in constant.child_ops
         )
     }
-    kept = _named(weights, keep_float) | {
+    kept = find_layers(dict(zip(weights, weights, strict=True)), keep_float, spell=_parameter) | {
         name for name, weight in weights.items() if _needs_tiny_scales(weight)
     }
     per_channel = optimize.OpLinearQuantizerConfig(
@@ -50,17 +49,9 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
     return optimize.linear_quantize_weights(model, config)
 
 
-def _named(weights: Iterable[str], layers: Iterable[str]) -> set[str]:
-    kept = set()
-    for layer in layers:
-        beginning = PARAMETER.format(layer.replace(".", "_"))
-        matching = {name for name in weights if name.startswith(beginning)}
-        if not matching:
-            raise UsageError(
-                f"no layer is called {layer}: --sensitivity lists the layers there are."
-            )
-        kept |= matching
-    return kept
+def _parameter(layer: str) -> str:
+    """How torch.export calls a parameter of the graph's model."""
+    return f"p_model_{layer.replace('.', '_')}"
 
 
 def _needs_tiny_scales(weight: NDArray[np.floating]) -> bool:

@@ -16,6 +16,7 @@ from ritm_edge.optional import require
 
 from .calibration import Inputs
 from .click_subgraph import find_click_subgraph
+from .layer_names import find_layers
 from .onnx_graph import export_onnx, first_line
 from .source import Source
 
@@ -23,7 +24,8 @@ from .source import Source
 # branch that is added to another; leaving it out raised the mask IoU from 0.95 to 0.98.
 INTEGER_OPERATIONS = ("Conv", "Relu", "LeakyRelu", "Add", "Concat")
 # What decides last, and what takes the clicks in: little to compute. With the context block and the
-# last layer alone in float32, GrabCut needed 0.18 clicks more than in float32, with these 0.08.
+# last layer alone in float32, GrabCut needed 0.18 clicks more than in float32, with these 0.08
+# (weights of eight legs).
 KEEP_FLOAT = (
     "maps_transform",
     "feature_extractor.aux_head.3",
@@ -197,15 +199,8 @@ def _floating(model: Any, keep_float: Iterable[str]) -> list[str]:
         UsageError: a name that no layer begins with.
     """
     kept = {node.name for node in find_click_subgraph(model.graph).nodes}
-    layers = layer_of(model)
-    for prefix in keep_float:
-        matching = {name for name, layer in layers.items() if layer.startswith(prefix)}
-        if not matching and prefix not in KEEP_FLOAT:  # other models have other layers
-            raise UsageError(
-                f"no layer is called {prefix}: --sensitivity lists the layers there are."
-            )
-        kept |= matching
-    return sorted(kept)
+    # Other models than those of the default list have other layers.
+    return sorted(kept | find_layers(layer_of(model), keep_float, optional=KEEP_FLOAT))
 
 
 class _Reader:

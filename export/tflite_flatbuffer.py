@@ -57,6 +57,12 @@ def set_metadata(model: Any, key: str, text: str) -> None:
     model.metadata = [*(model.metadata or []), entry]
 
 
+def constant_data(model: Any, tensor: Any) -> Any:
+    """Bytes of a constant `TensorT`; None where the tensor is computed or empty."""
+    data = model.buffers[tensor.buffer].data
+    return data if data is not None and len(data) else None
+
+
 def name_tensors(model: Any) -> None:
     """Give input and output tensors the names of the signature, for tools that show or use them.
 
@@ -64,8 +70,7 @@ def name_tensors(model: Any) -> None:
     """
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            data = model.buffers[tensor.buffer].data
-            if data is not None and len(data):
+            if constant_data(model, tensor) is not None:
                 tensor.name = None
     for signature in model.signatureDefs:
         tensors = model.subgraphs[signature.subgraphIndex].tensors

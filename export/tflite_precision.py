@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.optional import require
 
-from .tflite_flatbuffer import pack, unpack
+from .tflite_flatbuffer import constant_data, pack, unpack
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -34,17 +34,12 @@ def halve_weights(model: Any) -> None:
     halved: dict[int, int] = {}
     for kind, operator in operators(model):
         constants = [i for i in operator.inputs[1:] if i >= 0] if kind == CONVOLUTION else []
-        values = {i: _float_constant(model, i) for i in constants if i not in halved}
-        fitting = {
-            index: array
-            for index, array in values.items()
-            if array is not None and np.abs(array).max() <= np.finfo(np.float16).max
-        }
-        if len(fitting) < len(values):
+        halves = {i: _in_half(model, graph.tensors[i]) for i in constants if i not in halved}
+        if None in halves.values():
             continue
-        for index, array in fitting.items():
+        for index, data in halves.items():
             tensor = graph.tensors[index]
-            model.buffers.append(schema.BufferT(array.astype(np.float16).tobytes()))
+            model.buffers.append(schema.BufferT(data))
             half = schema.TensorT()
             half.shape, half.type = tensor.shape, schema.TensorType.FLOAT16
             half.buffer = len(model.buffers) - 1
@@ -66,14 +61,15 @@ def halve_weights(model: Any) -> None:
     graph.operators = [*widened, *graph.operators]
 
 
-def _float_constant(model: Any, index: int) -> NDArray[np.float32] | None:
-    """Values of a tensor; None where it is computed, empty, or of another type."""
-    tensor = model.subgraphs[0].tensors[index]
-    data = model.buffers[tensor.buffer].data
+def _in_half(model: Any, tensor: Any) -> bytes | None:
+    """A constant's float16 values; None where it is computed, of another type, or too large."""
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
-    if tensor.type != schema.TensorType.FLOAT32 or data is None or not len(data):
+    data = constant_data(model, tensor)
+    if tensor.type != schema.TensorType.FLOAT32 or data is None:
         return None
-    return np.frombuffer(bytes(data), np.float32)
+    values = np.frombuffer(bytes(data), np.float32)
+    fits = np.abs(values).max() <= np.finfo(np.float16).max
+    return values.astype(np.float16).tobytes() if fits else None
 
 
 def _empty_unused_buffers(model: Any) -> None:
@@ -113,7 +109,7 @@ def _forget_ranges(model: Any) -> None:
     constant = {
         index
         for index, tensor in enumerate(graph.tensors)
-        if model.buffers[tensor.buffer].data is not None and len(model.buffers[tensor.buffer].data)
+        if constant_data(model, tensor) is not None
     }
     for kind, operator in operators(model):
         variable = {i for i in operator.inputs if i >= 0} - constant

@@ -71,17 +71,34 @@ def add_next_clicks(
         A changed copy of `clicks`.
     """
     clicks = clicks.clone()
-    slots = clicks.shape[1] // 2
-    width = labels.shape[3]
     targets = (labels[:, 0] > 0.5).cpu().numpy()
     values = probabilities[:, 0].cpu().numpy()
     for index, (target, probability) in enumerate(zip(targets, values, strict=True)):
-        positive, candidates = next_click_candidates(target, probability)
-        if candidates.size:
-            row, column = divmod(int(rngs[index].choice(candidates)), width)
-            slot = (slots if positive else 2 * slots) - order
-            clicks[index, slot] = torch.tensor((row, column, order), dtype=clicks.dtype)
+        _add_click(clicks[index], target, probability, rngs[index], from_end=order, order=order)
     return clicks
+
+
+def _add_click(
+    clicks: Tensor,
+    target: NDArray[np.bool_],
+    probability: NDArray[np.float32],
+    rng: np.random.Generator,
+    *,
+    from_end: int,
+    order: int,
+) -> None:
+    """Add a sample's next click, if it has an error, to its [2K, 3] in place.
+
+    Args:
+        from_end: slot among those of its sign, 1 for the last.
+        order: mark of the click.
+    """
+    positive, candidates = next_click_candidates(target, probability)
+    if candidates.size:
+        row, column = divmod(int(rng.choice(candidates)), target.shape[1])
+        slots = len(clicks) // 2
+        slot = (slots if positive else 2 * slots) - from_end
+        clicks[slot] = torch.tensor((row, column, order), dtype=clicks.dtype)
 
 
 def start_from_damaged_masks(
@@ -110,19 +127,18 @@ def start_from_damaged_masks(
     if not probability:
         return clicks, prev_mask
     clicks = clicks.clone()
-    for index, (target, rng) in enumerate(zip(labels[:, 0].cpu().numpy(), rngs, strict=True)):
-        if rng.random() >= probability or not (target == 1).any():
+    slots = clicks.shape[1] // 2
+    for index, (label, rng) in enumerate(zip(labels[:, 0].cpu().numpy(), rngs, strict=True)):
+        target = label == 1
+        if rng.random() >= probability or not target.any():
             continue
         name = str(rng.integers(2**31))
-        mask = damaged_mask(target.astype(np.int8), rng.uniform(*DAMAGED_IOU), name=name)
-        prev_mask[index, 0] = torch.from_numpy(mask.astype(np.float32))
+        mask = damaged_mask(label.astype(np.int8), rng.uniform(*DAMAGED_IOU), name=name)
+        damaged = mask.astype(np.float32)
+        prev_mask[index, 0] = torch.from_numpy(damaged)
         clicks[index] = -1
-        one = slice(index, index + 1)
-        slots = clicks.shape[1] // 2
-        # The first slot of its sign, and the mark of a click before any correction.
-        added = add_next_clicks(labels[one], prev_mask[one], clicks[one], order=slots, rngs=[rng])
-        added[..., 2][added[..., 2] == slots] = FIRST_CLICK_ORDER
-        clicks[one] = added
+        # As the first click of a session: in the first slot of its sign.
+        _add_click(clicks[index], target, damaged, rng, from_end=slots, order=FIRST_CLICK_ORDER)
     return clicks, prev_mask
 
 

@@ -16,22 +16,20 @@ from ritm_edge.optional import require
 
 from .calibration import Inputs
 from .click_subgraph import find_click_subgraph
-from .layer_names import find_layers
+from .layer_names import (
+    KEEP_FLOAT,
+    Operation,
+    find_layers,
+    layer_of_weight,
+    layers_of_operations,
+)
+from .onnx_equalize import equalize_channels
 from .onnx_graph import export_onnx, first_line
 from .source import Source
 
 # What runs in integers. Not Resize: ONNX Runtime's integer Resize truncates, which shifts every
 # branch that is added to another; leaving it out raised the mask IoU from 0.95 to 0.98.
 INTEGER_OPERATIONS = ("Conv", "Relu", "LeakyRelu", "Add", "Concat")
-# What decides last, and what takes the clicks in: little to compute. With the context block and the
-# last layer alone in float32, GrabCut needed 0.18 clicks more than in float32, with these 0.08
-# (weights of eight legs).
-KEEP_FLOAT = (
-    "maps_transform",
-    "feature_extractor.aux_head.3",
-    "feature_extractor.ocr_distri_head",
-    "feature_extractor.cls_head",
-)
 
 
 def convert_fp16(source: Source, path: Path) -> None:
@@ -84,6 +82,7 @@ def convert_int8(source: Source, path: Path) -> None:
         export_onnx(source, floating)
         model = load_named(floating)
         with quantizing():
+            equalize_channels(model, source.calibration)
             ranges = measure_ranges(model, source.calibration, Path(folder))
             model = quantize(model, ranges, keep_float=source.keep_float)
     onnx.save(model, path)
@@ -175,21 +174,16 @@ def quantize(
 
 
 def layer_of(model: Any) -> dict[str, str]:
-    """Name of each operation → parameter whose layer it belongs to.
-
-    A convolution belongs to its own weight, everything else to the convolution that feeds it
-    last; what comes before the first convolution belongs to none.
-    """
-    written: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for node in model.graph.node:
-        layers = [written[name] for name in node.input if name in written]
-        if node.op_type == "Conv":
-            layers = [node.input[1].removeprefix("model.").replace(".network.", ".")]
-        if layers:
-            found[node.name] = layers[-1]
-            written.update(dict.fromkeys(node.output, layers[-1]))
-    return found
+    """Name of each operation → parameter whose layer it belongs to."""
+    return layers_of_operations(
+        Operation(
+            node.name,
+            node.input,
+            node.output,
+            layer_of_weight(node.input[1]) if node.op_type == "Conv" else None,
+        )
+        for node in model.graph.node
+    )
 
 
 def _floating(model: Any, keep_float: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from ritm_edge.parity import MASK_THRESHOLD
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from .calibration import Inputs, record_calibration
+from .onnx_equalize import equalize_channels
 from .onnx_graph import export_onnx
 from .onnx_precision import layer_of, load_named, measure_ranges, quantize, quantizing
 from .precision_names import INT8
@@ -73,6 +74,7 @@ def measure_sensitivity(
         export_onnx(Source(graph, example_inputs(spec), (MASK,)), path)
         model = load_named(path)
         with quantizing():
+            equalize_channels(model, inputs)
             ranges = measure_ranges(model, inputs, Path(scratch))
             expected = _run(model, compared)
             members: dict[str, list[str]] = {}

@@ -1,5 +1,6 @@
 """Reads and writes the flatbuffer of a .tflite file through the schema's object API."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from ritm_edge.optional import require
@@ -7,6 +8,7 @@ from ritm_edge.optional import require
 IDENTIFIER = b"TFL3"
 # TFLite's schema asks for it (force_align); kernels read weights with vector loads.
 ALIGNMENT = 16
+CONVOLUTION = "CONV_2D"
 
 
 def unpack(data: bytes) -> Any:
@@ -61,6 +63,14 @@ def constant_data(model: Any, tensor: Any) -> Any:
     """Bytes of a constant `TensorT`; None where the tensor is computed or empty."""
     data = model.buffers[tensor.buffer].data
     return data if data is not None and len(data) else None
+
+
+def operators(model: Any) -> Iterator[tuple[str, Any]]:
+    """Name and operator of every operation of the first graph, in order."""
+    schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    for operator in model.subgraphs[0].operators:
+        yield names[model.operatorCodes[operator.opcodeIndex].builtinCode], operator
 
 
 def name_tensors(model: Any) -> None:

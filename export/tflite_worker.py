@@ -4,6 +4,7 @@ onnx2tf prints, exits, rewrites its input file and holds TensorFlow's memory; he
 reaches the caller. The folder of the parts is scratch space.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .precision_names import INT8, INT8_DYNAMIC
-from .tflite_precision import integer_model
+from .tflite_int8 import KEPT_WEIGHTS, integer_model
 
 Shape = tuple[int, ...]
 
@@ -43,7 +45,7 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
     Args:
         target: file to write.
         job: .npz with "precision": "int8" (then also the stacked calibration inputs by name,
-            NCHW), "int8-dynamic" or "fp32".
+            NCHW, and "kept_weights", names in the ONNX files), "int8-dynamic" or "fp32".
         sources: ONNX files, in the order in which they run.
     """
     import tensorflow as tf
@@ -69,13 +71,21 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     with np.load(job) as settings:
         precision = str(settings["precision"])
-        calibration = {name: settings[name] for name in specs if name in settings}
-    if precision == INT8:
-        target.write_bytes(integer_model(converter, calibration))
-        return
-    if precision == INT8_DYNAMIC:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    target.write_bytes(converter.convert())
+        if precision == INT8_DYNAMIC:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        data = converter.convert()
+        if precision == INT8:
+            calibration = {name: settings[name] for name in specs}
+            kept = _weights(sources, settings[KEPT_WEIGHTS].tolist())
+            data = integer_model(data, calibration, kept, threads=os.cpu_count() or 1)
+    target.write_bytes(data)
+
+
+def _weights(sources: Sequence[Path], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    import onnx
+
+    constants = (tensor for source in sources for tensor in onnx.load(source).graph.initializer)
+    return {t.name: onnx.numpy_helper.to_array(t) for t in constants if t.name in names}
 
 
 def _convert(source: Path) -> Part:

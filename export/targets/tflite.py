@@ -9,6 +9,7 @@ import tempfile
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
 from ritm_edge.tflite_file import seal, unseal
 
+from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
+from ..onnx_equalize import equalize_channels
 from ..onnx_graph import export_onnx
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
@@ -26,8 +29,9 @@ from ..rewrites import LESS_WORK, WITHOUT_MATRICES
 from ..source import Source
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
+from ..tflite_fp16 import halve_weights
+from ..tflite_int8 import KEPT_WEIGHTS
 from ..tflite_onnx import lower_opset
-from ..tflite_precision import halve_weights
 from ..tflite_split import split_at_click_maps
 
 WORKER = "ritm_edge.export.tflite_worker"
@@ -50,11 +54,13 @@ def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
     Raises:
         ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
-        UsageError: layers to keep in float32: TensorFlow's converter forgets their names.
+        UsageError: a layer to keep in float32 that there is not, or dynamic ranges, which
+            TensorFlow's converter takes for every layer.
     """
-    if source.keep_float:
+    if source.keep_float and precision != INT8:
         raise UsageError(
-            "the target tflite keeps its own choice of layers in float32: leave out --keep-float."
+            f"{precision} of the target tflite keeps no layer in float32: leave out --keep-float, "
+            f"or take --precision {INT8}."
         )
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
         if find_spec(module) is None:  # TensorFlow is imported in the worker only
@@ -62,13 +68,10 @@ def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
     with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
         graph, job, converted = (Path(folder, f"graph.{s}") for s in ("onnx", "npz", "tflite"))
         export_onnx(source, graph)
+        settings = _integer_settings(source, graph) if precision == INT8 else {}
         lower_opset(graph)
-        recorded = {
-            name: np.stack([inputs[name] for inputs in source.calibration])
-            for name in (source.example if source.calibration else ())
-        }
         in_worker = FP32 if precision == FP16 else precision
-        np.savez(job, precision=in_worker, **recorded)
+        np.savez(job, precision=in_worker, **settings)
         _run_worker(job, split_at_click_maps(graph), converted)
         model = unpack(converted.read_bytes())
     if precision == FP16:
@@ -76,6 +79,22 @@ def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
     name_tensors(model)
     with atomic_output(path) as temporary:
         temporary.write_bytes(seal(pack(model)))
+
+
+def _integer_settings(source: Source, graph: Path) -> dict[str, Any]:
+    """Make the ONNX file ready for integers; what the worker must know beside it."""
+    onnx = require("onnx", extra="tflite")
+    model = onnx.shape_inference.infer_shapes(onnx.load(graph))
+    weights = {
+        n.input[1]: layer_of_weight(n.input[1]) for n in model.graph.node if n.op_type == "Conv"
+    }
+    kept = find_layers(weights, source.keep_float, optional=KEEP_FLOAT)
+    equalize_channels(model, source.calibration)
+    onnx.save(model, graph)
+    recorded = {
+        name: np.stack([inputs[name] for inputs in source.calibration]) for name in source.example
+    }
+    return {KEPT_WEIGHTS: np.array(sorted(kept), np.str_), **recorded}
 
 
 def _run_worker(job: Path, parts: list[Path], target: Path) -> None:
@@ -136,7 +155,11 @@ TARGETS = (
                 partial(convert, precision=FP16), FP16_TASK, rewrites=WITHOUT_MATRICES
             ),
             INT8: ReducedPrecision(
-                partial(convert, precision=INT8), INT8_TASK, calibrated=True, rewrites=LESS_WORK
+                partial(convert, precision=INT8),
+                INT8_TASK,
+                calibrated=True,
+                keep_float=KEEP_FLOAT,
+                rewrites=LESS_WORK,
             ),
             INT8_DYNAMIC: ReducedPrecision(
                 partial(convert, precision=INT8_DYNAMIC), INT8_TASK, rewrites=LESS_WORK

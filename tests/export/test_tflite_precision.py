@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 pytest.importorskip("onnx2tf", reason="the tflite extra is not installed")
 
@@ -13,8 +14,7 @@ from ritm_edge.errors import UsageError
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
-from ritm_edge.export.tflite_flatbuffer import pack, unpack
-from ritm_edge.export.tflite_precision import operators
+from ritm_edge.export.tflite_flatbuffer import operators, pack, unpack
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.tflite import run_unstamped
@@ -134,8 +134,70 @@ def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
         assert not {"SOFTMAX", "BATCH_MATMUL", "GATHER", "LESS_EQUAL"} & kinds
 
 
-def test_layers_cannot_be_named(tmp_path):
-    with pytest.raises(UsageError, match="leave out --keep-float"):
-        tflite.convert(
-            Source(PaintedGraph(), {}, ("mask",), keep_float=("x",)), tmp_path / "m.tflite"
-        )
+class Residual(nn.Module):
+    """A faint branch that is added to a loud one."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Conv2d(4, 8, 3, padding=1)
+        self.branch = nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Conv2d(8, 1, 1)
+        for parameter in self.branch.parameters():
+            parameter.data *= 0.05
+
+    def forward(self, image, prev_mask):
+        loud = torch.relu(self.features(torch.cat((image / 255.0, prev_mask), dim=1)))
+        return torch.sigmoid(self.head(torch.relu(loud + self.branch(loud))))
+
+
+def residual_model(path, precision="int8", keep_float=()):
+    recorded = [{n: i[n] for n in ("image", "prev_mask")} for i in random_inputs(16, 24, 1, 4)]
+    example = {name: torch.from_numpy(array) for name, array in recorded[0].items()}
+    graph = Residual().eval()
+    source = Source(graph, example, ("mask",), calibration=recorded, keep_float=keep_float)
+    tflite.convert(source, path, precision=precision)
+    return graph, recorded, unpack(unseal(path))
+
+
+def test_ranges_are_those_of_the_tensor_itself(tmp_path):
+    """TensorFlow's own calibrator gives the branch the range of the sum."""
+    graph, recorded, model = residual_model(tmp_path / "m.tflite")
+    tensors = model.subgraphs[0].tensors
+    outputs = [int(op.outputs[0]) for kind, op in operators(model) if kind == "CONV_2D"]
+    sums = [int(op.outputs[0]) for kind, op in operators(model) if kind == "ADD"]
+    branch = 255 * tensors[outputs[1]].quantization.scale[0]
+    assert branch < 0.3 * 255 * tensors[sums[0]].quantization.scale[0]
+    with torch.inference_mode():
+        for each in recorded:
+            mask = run_unstamped(tmp_path / "m.tflite", each)["mask"]
+            expected = graph(**{name: torch.from_numpy(array) for name, array in each.items()})
+            assert np.abs(mask - expected.numpy()).mean() < 0.02
+
+
+def test_named_layers_stay_in_float32(tmp_path):
+    def in_integers(model):
+        tensors = model.subgraphs[0].tensors
+        return [
+            tensors[op.inputs[1]].type == schema.TensorType.INT8
+            for kind, op in operators(model)
+            if kind == "CONV_2D"
+        ]
+
+    plain = residual_model(tmp_path / "a.tflite")[2]
+    kept = residual_model(tmp_path / "b.tflite", keep_float=("branch",))[2]
+    assert in_integers(plain)[:2] == [True, True]
+    assert in_integers(kept)[:2] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("precision", "layer", "reason"),
+    [
+        ("int8", "nonsense", "no layer is called nonsense"),
+        ("int8-dynamic", "branch", "leave out --keep-float"),
+    ],
+)
+def test_layers_that_cannot_be_kept_are_refused(precision, layer, reason, tmp_path):
+    with pytest.raises(UsageError, match=reason):
+        residual_model(tmp_path / "m.tflite", precision, keep_float=(layer,))
+    assert list(tmp_path.iterdir()) == []

@@ -63,8 +63,8 @@ precisions: $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target coreml --precision int8 --output $(OUT) --json \
 	    > $(OUT)/coreml-int8.json
 	cp $(OUT)/coreml-int8.json $(RESULTS)/
-	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut --jobs $(THREADS) $(S400).onnx \
-	    $(foreach s,onnx tflite,$(S400)-fp16.$(s) $(S400)-int8.$(s)) \
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) --jobs $(THREADS) $(S400).onnx \
+	    $(foreach s,onnx tflite,$(S400)-fp16.$(s) $(S400)-int8.$(s)) $(S400)-int8.openvino \
 	    --journal $(OUT)/precisions.jsonl -o $(RESULTS)/precisions-noc.json
 	$(BIN)/ritm-edge bench latency \
 	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \

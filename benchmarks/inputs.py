@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from ritm_edge.clicks import Click, pack_clicks
 from ritm_edge.io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
 
-CLICK_COUNT = 3  # two positive, one negative: a usual moment of a session
+POSITIVE, NEGATIVE = 2, 1  # clicks: a usual moment of a session
 UNLIMITED_SLOTS = 2  # per sign, for a checkpoint: as many as the clicks need
 
 
@@ -24,23 +24,21 @@ def round_inputs(
     Returns:
         float32 arrays by name: image [1, 3, H, W] of whole numbers in 0…255, clicks [1, 2K, 3],
         prev_mask [1, 1, H, W] in 0…1.
-
-    Raises:
-        ClickError: the graph has fewer than two slots per sign.
     """
     height, width = size
     generator = np.random.default_rng((seed, index))
     image = generator.integers(0, 256, (1, 3, height, width)).astype(np.float32)
-    places = generator.random((CLICK_COUNT, 2)) * (height - 1, width - 1)
+    places = generator.random((POSITIVE + NEGATIVE, 2)) * (height - 1, width - 1)
     centre = generator.random(2) * (height - 1, width - 1)
     rows, columns = np.mgrid[:height, :width]
     distance = np.hypot(rows - centre[0], columns - centre[1])
     prev_mask = np.clip(1.5 - distance / (0.25 * min(size)), 0, 1)
-    clicks = [
-        Click(row, column, positive=order < CLICK_COUNT - 1, order=order)
-        for order, (row, column) in enumerate(places)
-    ]
     slots = spec.max_clicks or UNLIMITED_SLOTS
+    positive = min(POSITIVE, slots)
+    clicks = [
+        Click(row, column, positive=order < positive, order=order)
+        for order, (row, column) in enumerate(places[: positive + NEGATIVE])
+    ]
     inputs = {IMAGE: image, CLICKS: pack_clicks(clicks, max_clicks=slots).astype(np.float32)}
     if spec.prev_mask:
         inputs[PREV_MASK] = prev_mask[None, None].astype(np.float32)

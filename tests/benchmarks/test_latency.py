@@ -131,6 +131,8 @@ def test_inputs_are_fresh_and_the_same_for_all():
     assert first["prev_mask"].min() == 0
     assert first["prev_mask"].max() == 1
     assert "prev_mask" not in round_inputs(IOSpec(prev_mask=False), (32, 48), seed=0, index=0)
+    single = round_inputs(IOSpec(max_clicks=1), (32, 48), seed=0, index=0)["clicks"]
+    assert (single[0, :, 2] == [0, 1]).all()
 
 
 def test_file_sizes(tmp_path):

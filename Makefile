@@ -77,7 +77,7 @@ DEFAULT := $(foreach s,onnx tflite mlpackage openvino ncnn,$(S400).$(s))
 speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target onnx --target tflite --no-rewrites --output $(OUT)
 	$(BIN)/ritm-edge export --target coreml --target openvino --target ncnn --output $(OUT)
-	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) \
+	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) --runs 60 \
 	    -o $(RESULTS)/latency.json
 	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables

@@ -34,7 +34,7 @@ def equalize_channels(model: Any, inputs: Sequence[Inputs]) -> None:
     """Scale the channels of all activations between convolutions, in place.
 
     Args:
-        model: with known shapes, from `onnx_precision.load_named`.
+        model: after shape inference.
         inputs: to measure how loud each channel becomes.
     """
     graph = model.graph

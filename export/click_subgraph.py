@@ -17,7 +17,7 @@ class ClickSubgraph:
         nodes: the operations, in graph order.
         tensors: everything they write, and the clicks themselves.
         maps: those of `tensors` that the rest of the graph reads.
-        constants: weights, and tensors computed from nothing but weights.
+        constants: weights, sizes of inputs, and tensors computed from nothing else.
     """
 
     nodes: list[Any]
@@ -38,7 +38,8 @@ def find_click_subgraph(graph: Any) -> ClickSubgraph:
     maps: set[str] = set()
     for node in graph.node:
         variable = set(node.input) - constants
-        if not variable:
+        # Where height and width are open, coordinates count up to those of the image.
+        if not variable or node.op_type == "Shape":
             constants |= set(node.output)
         elif variable <= tensors and node.op_type not in FEATURE_OPERATIONS:
             nodes.append(node)

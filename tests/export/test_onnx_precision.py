@@ -66,24 +66,36 @@ def test_three_precisions_are_offered():
     assert PRECISIONS == ("fp16", "int8", "int8-dynamic")
 
 
+def check_disks(model, graph, sizes):
+    """Observed inside of the artifact while the whole of it runs."""
+    (maps,) = find_click_subgraph(model.graph).maps
+    model.graph.output.append(onnx.helper.make_tensor_value_info(maps, 1, None))
+    painted = 0
+    for size in sizes:
+        inputs = random_inputs(*size, 4, 1)[0]
+        for clicks in awkward_clicks(*size, slots=4):
+            (disks,) = run(model, {**inputs, "clicks": clicks}, [maps])
+            expected = graph.model.encode_clicks(torch.from_numpy(clicks), *size).numpy()
+            assert disks.dtype == np.float32
+            assert disks.tobytes() == expected.tobytes()
+            painted += int(disks.sum())
+    assert painted > 200
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("size", [(75, 101), (1024, 1024)], ids=str)
 def test_disks_are_bit_equal(precision, size, tmp_path):
-    """Observed inside of the artifact while the whole of it runs."""
-    spec = IOSpec(*size, max_clicks=4)
     graph = PaintedGraph().eval()
-    model = convert(graph, precision, spec, tmp_path / "m.onnx")
-    (maps,) = find_click_subgraph(model.graph).maps
-    model.graph.output.append(onnx.helper.make_tensor_value_info(maps, 1, (1, 2, *size)))
-    inputs = random_inputs(*size, 4, 1)[0]
-    painted = 0
-    for clicks in awkward_clicks(*size, slots=4):
-        (disks,) = run(model, {**inputs, "clicks": clicks}, [maps])
-        expected = graph.model.encode_clicks(torch.from_numpy(clicks), *size).numpy()
-        assert disks.dtype == np.float32
-        assert disks.tobytes() == expected.tobytes()
-        painted += int(disks.sum())
-    assert painted > 200
+    model = convert(graph, precision, IOSpec(*size, max_clicks=4), tmp_path / "m.onnx")
+    check_disks(model, graph, [size])
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_disks_are_bit_equal_where_height_and_width_are_open(precision, tmp_path):
+    graph = PaintedGraph().eval()
+    spec = IOSpec(max_clicks=4)
+    model = convert(graph, precision, spec, tmp_path / "m.onnx", any_size=True)
+    check_disks(model, graph, [(75, 101), (400, 400)])
 
 
 def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
@@ -148,7 +160,7 @@ def test_height_and_width_can_stay_open(precision, tmp_path):
     assert mask.shape == (1, 1, 61, 83)
     with torch.inference_mode():
         expected = graph(**{name: torch.from_numpy(array) for name, array in inputs.items()})
-    assert np.abs(mask - expected.numpy()).mean() < 0.1
+    assert np.abs(mask - expected.numpy()).mean() < 0.05
 
 
 def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):

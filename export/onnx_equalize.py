@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.optional import require
+from ritm_edge.runtimes.onnx import open_session
 
 from .calibration import Inputs
 
@@ -26,6 +27,7 @@ MIGRATION = 0.5
 # was silent on the calibration photos must not leave the range on others.
 LARGEST_RATIO = 8.0
 QUIET = 1e-6
+EXTREMES = ("ReduceMax", "ReduceMin")
 
 Values = NDArray[np.float64]
 
@@ -43,10 +45,10 @@ def equalize_channels(model: Any, inputs: Sequence[Inputs]) -> None:
     factors = _factors(channels, _peaks(model, channels.measured(), inputs), constants)
     for node in channels.convolutions:
         read, written = (factors[channels.of[name]] for name in (node.input[0], node.output[0]))
-        scale = {1: read[None, :, None, None] / written[:, None, None, None], 2: 1.0 / written}
-        for position, name in enumerate(node.input[1:], 1):
-            values = _values(constants[name]) * scale[position]
-            _replace(constants[name], values.astype(np.float32))
+        weight, *bias = (constants[name] for name in node.input[1:])
+        _scale(weight, read[None, :, None, None] / written[:, None, None, None])
+        for tensor in bias:
+            _scale(tensor, 1.0 / written)
 
 
 class _Channels:
@@ -154,31 +156,22 @@ def _peaks(model: Any, names: Sequence[str], inputs: Sequence[Inputs]) -> dict[s
     if not names:  # asked for no outputs, ONNX Runtime gives all
         return {}
     onnx = require("onnx", extra="onnx")
-    ort = require("onnxruntime", extra="onnx")
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     graph = observed.graph
     axes = "all but channels"
     graph.initializer.append(onnx.numpy_helper.from_array(np.array((0, 2, 3)), axes))
-    wanted = [(name, kind) for name in names for kind in ("ReduceMax", "ReduceMin")]
-    for name, kind in wanted:
-        output = f"{name} {kind}"
+    wanted = [(name, kind, f"{name} {kind}") for name in names for kind in EXTREMES]
+    for name, kind, output in wanted:
         graph.node.append(onnx.helper.make_node(kind, [name, axes], [output], keepdims=0))
         graph.output.append(
             onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
         )
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(
-        observed.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    asked = [value.name for value in graph.input]
+    session = open_session(observed.SerializeToString())
+    outputs = [output for *_, output in wanted]
     peaks: dict[str, Values] = {name: np.zeros(1) for name in names}
     for each in inputs:
-        found = session.run(
-            [f"{name} {kind}" for name, kind in wanted], {name: each[name] for name in asked}
-        )
-        for (name, _), values in zip(wanted, found, strict=True):
+        for (name, *_), values in zip(wanted, session.run(outputs, each), strict=True):
             peaks[name] = np.maximum(peaks[name], np.abs(values))
     return peaks
 
@@ -198,12 +191,11 @@ def _factors(
         np.maximum.at(share, channels.of[node.input[0]], weight.max(axis=(0, 2, 3)))
     factors = np.maximum(loudness, QUIET) ** MIGRATION
     factors /= np.maximum(share, 1.0 / LARGEST_RATIO**2) ** (1.0 - MIGRATION)
-    fixed = sorted(channels.fixed)
-    factors[fixed] = 1.0
+    factors[sorted(channels.fixed)] = 1.0
     for name in peaks:
         own = channels.of[name]
         if channels.fixed.isdisjoint(own.tolist()):
-            np.maximum.at(factors, own, factors[own].max() / LARGEST_RATIO)
+            factors[own] = np.maximum(factors[own], factors[own].max() / LARGEST_RATIO)
     return factors
 
 
@@ -212,6 +204,6 @@ def _values(tensor: Any) -> Values:
     return values
 
 
-def _replace(tensor: Any, values: NDArray[np.float32]) -> None:
-    numpy_helper = require("onnx", extra="onnx").numpy_helper
-    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
+def _scale(tensor: Any, factors: Values) -> None:
+    scaled = (_values(tensor) * factors).astype(np.float32)
+    tensor.CopyFrom(require("onnx", extra="onnx").numpy_helper.from_array(scaled, tensor.name))

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.optional import require
 from ritm_edge.parity import MASK_THRESHOLD
+from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from .calibration import Inputs, record_calibration
@@ -90,12 +90,7 @@ def measure_sensitivity(
 
 
 def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
-    ort = require("onnxruntime", extra="onnx")
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(model.SerializeToString())
     return [session.run([MASK], each)[0] for each in inputs]
 
 

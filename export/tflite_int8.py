@@ -1,6 +1,6 @@
 """TFLite in 8-bit integers: ranges that we measure, and layers that stay in float32."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ Ranges = dict[int, tuple[float, float]]
 # context that the product gathers a mean of nothing (mask IoU 0.86 instead of 0.97).
 FLOAT_OPERATIONS = ("tfl.batch_matmul",)
 SOFTMAX = "SOFTMAX"
-# In the job of the worker: names of the weights of layers that stay in float32.
-KEPT_WEIGHTS = "kept_weights"
+# In the job of the worker: before the names of the weights of layers that stay in float32.
+KEPT = "kept: "
+OTHER = ""  # stands for all layers that become integers
 
 
 def integer_model(
@@ -46,24 +47,28 @@ def integer_model(
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
     model = unpack(data)
     tensors = model.subgraphs[0].tensors
-    floating = _exact_tensors(model) | _outputs_of(model, kept)
+    variable = {int(i) for i in model.subgraphs[0].inputs}
+    variable |= {int(i) for _, operator in operators(model) for i in operator.outputs}
     # What has no range stays as it is: the only way to keep single tensors in float32.
-    for index, (low, high) in measure_ranges(data, calibration, threads).items():
-        if index not in floating:
-            tensors[index].quantization = schema.QuantizationParametersT()
-            tensors[index].quantization.min = [low]
-            tensors[index].quantization.max = [high]
+    variable -= _exact_tensors(model) | _outputs_of(model, kept)
+    for index, (low, high) in measure_ranges(data, variable, calibration, threads).items():
+        tensors[index].quantization = schema.QuantizationParametersT()
+        tensors[index].quantization.min = [low]
+        tensors[index].quantization.max = [high]
     return bytes(mlir_quantize(pack(model), denylisted_ops=list(FLOAT_OPERATIONS)))
 
 
-def measure_ranges(data: bytes, calibration: Arrays, threads: int) -> Ranges:
-    """Smallest and largest value of every computed float32 tensor, by its index.
+def measure_ranges(
+    data: bytes, tensors: Collection[int], calibration: Arrays, threads: int
+) -> Ranges:
+    """Smallest and largest value of those of the tensors that are float32, by their index.
 
     TensorFlow's own calibrator looks at a tensor after the addition that follows has written its
     sum into the same memory: in residual blocks it saw ranges eight times too wide.
 
     Args:
         data: flatbuffer in float32.
+        tensors: indices in its first graph.
         calibration: inputs [N, 1, …] by name, NCHW.
         threads: of the interpreter.
     """
@@ -75,14 +80,11 @@ def measure_ranges(data: bytes, calibration: Arrays, threads: int) -> Ranges:
         # XNNPACK would hide what is between the operations that it takes.
         experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
-    model = unpack(data)
-    computed = {int(i) for i in model.subgraphs[0].inputs}
-    computed |= {int(i) for _, operator in operators(model) for i in operator.outputs}
     run = interpreter.get_signature_runner()
     found: Ranges = {}
     for row in _rows(calibration):
         run(**row)
-        for index in computed:
+        for index in tensors:
             values = interpreter.get_tensor(index)
             if values.dtype == np.float32:
                 low, high = found.get(index, (np.inf, -np.inf))
@@ -93,23 +95,23 @@ def measure_ranges(data: bytes, calibration: Arrays, threads: int) -> Ranges:
 def _exact_tensors(model: Any) -> set[int]:
     """Clicks and what is computed from them alone, single vectors, and single channels."""
     graph = model.subgraphs[0]
-    exact = {int(i) for i in graph.inputs if CLICKS.encode() in graph.tensors[i].name}
+    exact = {i for i in graph.inputs if CLICKS.encode() in graph.tensors[i].name}
     constant = {
         index
         for index, tensor in enumerate(graph.tensors)
         if constant_data(model, tensor) is not None
     }
     for kind, operator in operators(model):
-        variable = {int(i) for i in operator.inputs if i >= 0} - constant
+        variable = {i for i in operator.inputs if i >= 0} - constant
         if variable and variable <= exact and kind != CONVOLUTION:
-            exact |= {int(i) for i in operator.outputs}
+            exact |= set(operator.outputs)
     for kind, operator in operators(model):
         if kind == SOFTMAX:
-            exact |= {int(i) for i in (*operator.inputs, *operator.outputs)}
+            exact |= {*operator.inputs, *operator.outputs}
         for index in operator.outputs:
             shape = [int(n) for n in graph.tensors[index].shape]
             if shape[-1] == 1 or (len(shape) == 4 and shape[1:3] == [1, 1]):
-                exact.add(int(index))
+                exact.add(index)
     return exact
 
 
@@ -120,20 +122,18 @@ def _outputs_of(model: Any, kept: Mapping[str, Array]) -> set[int]:
     """
     wanted = {weight.transpose(0, 2, 3, 1).tobytes(): name for name, weight in kept.items()}
     tensors = model.subgraphs[0].tensors
-    outputs: dict[int, Sequence[int]] = {}
     operations = []
-    for number, (kind, operator) in enumerate(operators(model)):
-        outputs[number] = [int(i) for i in operator.outputs]
+    for kind, operator in operators(model):
         layer = None
         if kind == CONVOLUTION:
-            layer = wanted.get(bytes(constant_data(model, tensors[operator.inputs[1]])), "")
-        inputs = [int(i) for i in operator.inputs]
-        operations.append(Operation(number, inputs, outputs[number], layer))
+            layer = wanted.get(bytes(constant_data(model, tensors[operator.inputs[1]])), OTHER)
+        outputs = tuple(operator.outputs)
+        operations.append(Operation(outputs, operator.inputs, outputs, layer))
     layers = layers_of_operations(operations)
     lost = set(wanted.values()) - set(layers.values())
     if lost:
         raise RuntimeError(f"onnx2tf changed the weights {', '.join(sorted(lost))}")
-    return {i for number, layer in layers.items() if layer for i in outputs[number]}
+    return {i for outputs, layer in layers.items() if layer != OTHER for i in outputs}
 
 
 def _rows(calibration: Arrays) -> Iterator[dict[str, Array]]:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .precision_names import INT8, INT8_DYNAMIC
-from .tflite_int8 import KEPT_WEIGHTS, integer_model
+from .tflite_int8 import KEPT, integer_model
 
 Shape = tuple[int, ...]
 
@@ -45,7 +44,8 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
     Args:
         target: file to write.
         job: .npz with "precision": "int8" (then also the stacked calibration inputs by name,
-            NCHW, and "kept_weights", names in the ONNX files), "int8-dynamic" or "fp32".
+            NCHW, and weights of layers to keep by "kept: " and their name), "int8-dynamic" or
+            "fp32".
         sources: ONNX files, in the order in which they run.
     """
     import tensorflow as tf
@@ -76,16 +76,9 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
         data = converter.convert()
         if precision == INT8:
             calibration = {name: settings[name] for name in specs}
-            kept = _weights(sources, settings[KEPT_WEIGHTS].tolist())
+            kept = {n.removeprefix(KEPT): settings[n] for n in settings if n.startswith(KEPT)}
             data = integer_model(data, calibration, kept, threads=os.cpu_count() or 1)
     target.write_bytes(data)
-
-
-def _weights(sources: Sequence[Path], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    import onnx
-
-    constants = (tensor for source in sources for tensor in onnx.load(source).graph.initializer)
-    return {t.name: onnx.numpy_helper.to_array(t) for t in constants if t.name in names}
 
 
 def _convert(source: Path) -> Part:

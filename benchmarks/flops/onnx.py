@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.errors import ArtifactError
+from ritm_edge.errors import ArtifactError, MissingExtraError
 from ritm_edge.optional import require
+from ritm_edge.runtimes.onnx import open_session
 
 from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
-FATAL_ONLY = 4
 SHAPE_OF = "ritm_edge_shape_of:"
 RULES = by_operation(
     {
@@ -84,7 +84,6 @@ def count_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> Count:
 def _run_for_shapes(
     onnx: Any, model: Any, inputs: Mapping[str, NDArray[np.float32]], path: Path
 ) -> Shapes:
-    ort = require("onnxruntime", extra="onnx")
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     names = [name for node in model.graph.node for name in node.output if name]
@@ -95,14 +94,11 @@ def _run_for_shapes(
         probe.graph.output.append(
             onnx.helper.make_tensor_value_info(shape, onnx.TensorProto.INT64, None)
         )
-    options = ort.SessionOptions()
-    options.log_severity_level = FATAL_ONLY
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        session = ort.InferenceSession(
-            probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(probe.SerializeToString(), optimize=False)
         found = session.run([SHAPE_OF + name for name in names], dict(inputs))
+    except MissingExtraError:
+        raise
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
         raise ArtifactError(
             f"{path} fails while running ({type(error).__name__}): export it again."

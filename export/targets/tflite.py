@@ -23,6 +23,7 @@ from ritm_edge.tflite_file import seal, unseal
 from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
 from ..onnx_equalize import equalize_channels
 from ..onnx_graph import export_onnx
+from ..onnx_precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
 from ..rewrites import LESS_WORK, WITHOUT_MATRICES
@@ -30,7 +31,7 @@ from ..source import Source
 from ..target import Target
 from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite_fp16 import halve_weights
-from ..tflite_int8 import KEPT_WEIGHTS
+from ..tflite_int8 import KEPT
 from ..tflite_onnx import lower_opset
 from ..tflite_split import split_at_click_maps
 
@@ -85,16 +86,19 @@ def _integer_settings(source: Source, graph: Path) -> dict[str, Any]:
     """Make the ONNX file ready for integers; what the worker must know beside it."""
     onnx = require("onnx", extra="tflite")
     model = onnx.shape_inference.infer_shapes(onnx.load(graph))
-    weights = {
+    layers = {
         n.input[1]: layer_of_weight(n.input[1]) for n in model.graph.node if n.op_type == "Conv"
     }
-    kept = find_layers(weights, source.keep_float, optional=KEEP_FLOAT)
-    equalize_channels(model, source.calibration)
+    kept = find_layers(layers, source.keep_float, optional=KEEP_FLOAT)
+    with quantizing():
+        equalize_channels(model, source.calibration)
     onnx.save(model, graph)
+    to_array = onnx.numpy_helper.to_array
+    weights = {KEPT + t.name: to_array(t) for t in model.graph.initializer if t.name in kept}
     recorded = {
         name: np.stack([inputs[name] for inputs in source.calibration]) for name in source.example
     }
-    return {KEPT_WEIGHTS: np.array(sorted(kept), np.str_), **recorded}
+    return {**weights, **recorded}
 
 
 def _run_worker(job: Path, parts: list[Path], target: Path) -> None:

@@ -8,13 +8,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..artifact import METADATA_KEY, ArtifactInfo
-from ..errors import ArtifactError
+from ..errors import ArtifactError, MissingExtraError
 from ..io_spec import MASK
 from ..optional import require
 from .base import Outputs, Runtime, check_inputs
 
 SUFFIXES = (".onnx",)
 FATAL_ONLY = 4  # ONNX Runtime's own log would interleave with ours
+
+
+def open_session(model: str | bytes, *, threads: int | None = None, optimize: bool = True) -> Any:
+    """An ONNX Runtime session on the CPU that writes no log.
+
+    Args:
+        model: path or content of an .onnx file.
+        threads: for one operation; None leaves the choice to ONNX Runtime.
+        optimize: fuse and reorder operations.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        Exception: ONNX Runtime's own, where it cannot take the model.
+    """
+    ort = require("onnxruntime", extra="onnx")
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if not optimize:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxRuntime:
@@ -29,17 +51,12 @@ class OnnxRuntime:
             ArtifactError: damaged, or not made by `ritm-edge export`.
             MissingExtraError: ONNX Runtime is not installed.
         """
-        ort = require("onnxruntime", extra="onnx")
-        options = ort.SessionOptions()
-        options.log_severity_level = FATAL_ONLY
-        if threads is not None:
-            options.intra_op_num_threads = threads
         self.path = path
         try:
-            self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(str(path), threads=threads)
             properties = self._session.get_modelmeta().custom_metadata_map
+        except MissingExtraError:
+            raise
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise ArtifactError(
                 f"{path} cannot be loaded as ONNX ({type(error).__name__}): it is damaged or of "

@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from onnx import numpy_helper
@@ -15,6 +14,7 @@ from ritm_edge.export.onnx_precision import load_named, measure_ranges, quantize
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
 from .precision_graphs import random_inputs
@@ -75,12 +75,7 @@ def weights(model):
 
 
 def run(model, inputs):
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, inputs)[0]
+    return open_session(model.SerializeToString()).run(None, inputs)[0]
 
 
 def test_float_results_stay_and_integers_come_closer(tmp_path):

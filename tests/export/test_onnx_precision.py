@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 
@@ -17,6 +16,7 @@ from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
 from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
@@ -54,12 +54,7 @@ def convert(graph, precision, spec, path, **how):
 
 
 def run(model, inputs, names=None):
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(names, inputs)
+    return open_session(model.SerializeToString()).run(names, inputs)
 
 
 def test_three_precisions_are_offered():

@@ -325,17 +325,23 @@ def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -
     if not worker.rewrites:
         return None
     for other in candidates:
-        same = (other.worker.runtime, other.worker.precision) == (worker.runtime, worker.precision)
+        same = _is_variant(other, candidate) and other.worker.precision == worker.precision
         if same and other.worker.rewrites == ():
             return float(np.median(paired_ratios(candidate.samples, other.samples)))
     return None
 
 
+def _is_variant(one: _Candidate, other: _Candidate) -> bool:
+    """Whether two files hold the same weights for the same runtime."""
+    return (one.worker.runtime, one.worker.checkpoint) == (
+        other.worker.runtime,
+        other.worker.checkpoint,
+    )
+
+
 def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
     worker = candidate.worker
-    same = [
-        c for c in candidates if (c.worker.runtime, c.worker.precision) == (worker.runtime, FP32)
-    ]
+    same = [c for c in candidates if _is_variant(c, candidate) and c.worker.precision == FP32]
     if worker.precision == FP32 or not same:
         return None
     # The literal graph of float32 only where the default one is missing.

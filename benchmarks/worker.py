@@ -39,6 +39,7 @@ class Worker:
             "spec": runtime.spec.as_dict(),
             "parity": None if runtime.info is None else runtime.info.parity,
             "precision": "fp32" if runtime.info is None else runtime.info.precision,
+            "checkpoint": None if runtime.info is None else runtime.info.checkpoint_sha256,
             "rewrites": None if runtime.info is None else runtime.info.rewrites,
         }
 

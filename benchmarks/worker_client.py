@@ -34,6 +34,7 @@ class WorkerClient:
         self.engine: str | None = None
         self.parity: dict[str, Any] | None = None
         self.precision = ""
+        self.checkpoint: str | None = None
         self.rewrites: tuple[str, ...] | None = None
         self.spec = IOSpec()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in __exit__
@@ -85,6 +86,7 @@ class WorkerClient:
         self.runtime, self.engine = answer["runtime"], answer["engine"]
         self.spec, self.parity = IOSpec(**answer["spec"]), answer["parity"]
         self.precision = answer["precision"]
+        self.checkpoint = answer["checkpoint"]
         self.rewrites = None if answer["rewrites"] is None else tuple(answer["rewrites"])
         return float(answer["ms"])
 

@@ -51,7 +51,8 @@ def sample_first_clicks(
             for part in parts
         ]
         if single:
-            positives = _draw(regions[rng.integers(len(regions))], 1, rng)
+            region = regions[rng.integers(len(regions))]
+            positives = _draw(_place(region, target, settings.positive_places, rng), 1, rng)
         elif len(parts) == 1:
             positives = _draw(regions[0], _count(1, max_clicks, decay, rng), rng)
         else:
@@ -86,6 +87,27 @@ def _draw(region: Mask, count: int, rng: np.random.Generator) -> list[tuple[int,
         return []
     rows, columns = np.unravel_index(rng.choice(candidates, count), region.shape)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
+
+
+def _place(
+    region: Mask, target: Mask, places: tuple[float, float, float], rng: np.random.Generator
+) -> Mask:
+    """Where a single click falls: on `region`, deeper than half of the target's depth, or on its
+    deepest pixel."""
+    if places[0] == 1:
+        return region
+    place = rng.choice(3, p=places)
+    if place == 0:
+        return region
+    depth = depth_of(target)
+    return depth > depth.max() / 2 if place == 1 else depth == depth.max()
+
+
+def depth_of(region: Mask) -> NDArray[np.float32]:
+    """Distance, float32 [H, W], to the outside of the region; the image border is outside."""
+    padded = np.pad(region, 1).astype(np.uint8)
+    # The 5×5 approximation, as published for training; evaluation uses the exact transform.
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
 
 def inner_region(mask: Mask) -> Mask:

@@ -28,6 +28,11 @@ def _split_mapping(value: Any) -> Any:
     return dict(part.rpartition(":")[::2] for part in _split(value)) if _text(value) else value
 
 
+def _require_sum_of_one(name: str, chances: tuple[float, ...]) -> None:
+    if abs(sum(chances) - 1) > 1e-6:
+        raise UsageError(f"{name} sum to {sum(chances):g}: let them sum to 1.")
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -40,6 +45,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range = Annotated[tuple[float, float], BeforeValidator(_split)]
 Side = Annotated[int, Field(ge=SMALLEST_CROP)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_split_size)]
+Chances = Annotated[tuple[Share, Share, Share], BeforeValidator(_split)]
 Weights = Annotated[Mapping[str, NotNegative], BeforeValidator(_split_mapping)]
 
 
@@ -71,6 +77,8 @@ class DataSettings:
         set_weights: relative chance of each set ("SET/masks" of the folder layout); sets that
             are not named are drawn in proportion to their number of photos. Makes every draw
             one with replacement.
+        area_power: an object is chosen among those of its photo with a chance in proportion to
+            this power of its area (object_crops, windows); 0 makes them equally likely.
         min_object_pixels: smaller objects, in the crop, are not trained on.
         merge_probability: chance that two objects of a photo become one target.
         stuff_probability: chance that a sample offers the photo's stuff regions as objects.
@@ -80,6 +88,7 @@ class DataSettings:
     batch_size: Annotated[int, Field(ge=2)] = 32
     epoch_samples: Count = 0
     set_weights: Weights = field(default_factory=dict)
+    area_power: NotNegative = 0.0
     min_object_pixels: Count = 1000
     merge_probability: Share = 0.15
     stuff_probability: Share = 0.30
@@ -91,13 +100,14 @@ class AugmentationSettings:
 
     Attributes:
         kind: "published" rescales the photo and cuts a random window; "object_crops" cuts a
-            window around the object as zoom-in does.
+            window around the object as zoom-in does; "windows" mixes whole photos, parts and
+            windows around objects, and loss and clicks ignore what lies outside of the photo.
         crop: (height, width) in pixels; multiples of 32 keep every HRNet branch whole.
         scale: smallest and largest rescaling (published).
         horizontal_flip, vertical_flip: chance of each mirroring.
         quarter_turns: rotate by a random multiple of 90 degrees (published).
         shift: largest shift, as a share of the crop (published).
-        rotate: largest rotation, degrees (published).
+        rotate: largest rotation, degrees (published, windows).
         warp_probability: chance that `shift` and `rotate` are applied at all.
         brightness: added, as a share of 255.
         contrast: factor − 1.
@@ -106,9 +116,11 @@ class AugmentationSettings:
         empty_crop_probability: chance that a crop without an object is kept, per attempt
             (published).
         object_crop_probability: share of crops cut around the object (object_crops).
+        window_shares: chances of a whole photo, of a part of it, of a window around the object
+            (windows); their sum is 1.
     """
 
-    kind: Literal["published", "object_crops"] = "published"
+    kind: Literal["published", "object_crops", "windows"] = "published"
     crop: Size = (320, 480)
     scale: Annotated[tuple[Positive, Positive], BeforeValidator(_split)] = (0.75, 1.40)
     horizontal_flip: Share = 0.5
@@ -123,6 +135,10 @@ class AugmentationSettings:
     colour_probability: Share = 0.75
     empty_crop_probability: Share = 0.05
     object_crop_probability: Share = 0.5
+    window_shares: Chances = (0.4, 0.2, 0.4)
+
+    def __post_init__(self) -> None:
+        _require_sum_of_one("window_shares", self.window_shares)
 
 
 @settings
@@ -135,6 +151,9 @@ class ClickSettings:
         single_click_probability: share of samples with exactly one positive click and no
             negative one.
         erode_probability: chance that positive clicks avoid the object's rim.
+        positive_places: chances that a single positive click falls anywhere on the object (see
+            `erode_probability`), on pixels deeper than half of its greatest depth, on its deepest
+            pixel, where the simulated user of the evaluation clicks; their sum is 1.
         negative_places: chances that a negative click falls on the background, on another
             object, on the ring around the object; their sum is 1.
         ring_width: of that ring, as a share of the square root of the object's area.
@@ -144,17 +163,13 @@ class ClickSettings:
     decay: Annotated[float, Field(gt=0, le=1)] = 0.8
     single_click_probability: Share = 0.0
     erode_probability: Share = 0.9
-    negative_places: Annotated[tuple[Share, Share, Share], BeforeValidator(_split)] = (
-        0.1,
-        0.4,
-        0.5,
-    )
+    positive_places: Chances = (1.0, 0.0, 0.0)
+    negative_places: Chances = (0.1, 0.4, 0.5)
     ring_width: Positive = 0.1
 
     def __post_init__(self) -> None:
-        total = sum(self.negative_places)
-        if abs(total - 1) > 1e-6:
-            raise UsageError(f"negative_places sum to {total:g}: let them sum to 1.")
+        _require_sum_of_one("positive_places", self.positive_places)
+        _require_sum_of_one("negative_places", self.negative_places)
 
 
 @settings
@@ -166,11 +181,17 @@ class IterativeSettings:
         use_prev_mask: the network sees its previous output (section 3.3).
         damaged_start_probability: share of samples that start with one click and a damaged true
             mask as the previous one, as a mask from another tool is corrected.
+        deepest_probability: chance that a correction falls on the deepest pixel of the error, and
+            not on any that is deeper than half of its greatest depth.
+        correct_ignored: whether ignored pixels count as background, as published; otherwise no
+            correction falls on them.
     """
 
     max_iterations: Count = 3
     use_prev_mask: bool = True
     damaged_start_probability: Share = 0.0
+    deepest_probability: Share = 0.0
+    correct_ignored: bool = True
 
     def __post_init__(self) -> None:
         if self.damaged_start_probability and not self.use_prev_mask:
@@ -182,12 +203,14 @@ class OptimizerSettings:
     """Adam.
 
     Attributes:
+        kind: "adam", or "adamw", whose weight decay does not pass through the moments.
         lr: rate at the peak.
         betas: decay of the two moments.
         backbone_lr_multiplier: rate of the pre-trained part relative to `lr`.
-        weight_decay: L2 penalty.
+        weight_decay: L2 penalty (adam), or the share of the rate by which weights shrink (adamw).
     """
 
+    kind: Literal["adam", "adamw"] = "adam"
     lr: Positive = 5e-4
     betas: Annotated[tuple[Share, Share], BeforeValidator(_split)] = (0.9, 0.999)
     backbone_lr_multiplier: Share = 0.1

@@ -18,6 +18,7 @@ from .object_crops import random_crop
 from .order import DrawOrder
 from .scene import Mask, Scene, roots, without
 from .schedule import run_length
+from .windows import cut_window, draw_window
 
 CROP_ATTEMPTS = 6
 PUBLISHED_CROP_ATTEMPTS = 1000
@@ -111,14 +112,10 @@ class ClickDataset(Dataset[Sample]):
             return None
         settings = self.config.augmentation
         maps = _maps(scene)
+        chances = self._chances(scene, candidates)
         for _ in range(CROP_ATTEMPTS):
-            target = int(rng.choice(candidates))
-            around = None
-            if rng.random() < settings.object_crop_probability:
-                around = _bounding_box(scene.mask(target))
-            photo, cropped = random_crop(
-                scene.photo, maps, size=settings.crop, around=around, rng=rng
-            )
+            target = int(rng.choice(candidates, p=chances))
+            photo, cropped = self._cut(scene, maps, target, rng)
             crop = _with_maps(scene, photo, cropped)
             pixels = int(crop.mask(target).sum())
             large = pixels >= LARGEST_OBJECT_SHARE * photo.shape[0] * photo.shape[1]
@@ -126,9 +123,32 @@ class ClickDataset(Dataset[Sample]):
                 break
         else:
             return None
-        photo, cropped = random_flips(crop.photo, _maps(crop), settings, rng=rng)
-        photo = random_colour(photo, settings, rng=rng)
-        return _with_maps(scene, photo, cropped), target
+        if settings.kind == "object_crops":
+            photo, cropped = random_flips(crop.photo, _maps(crop), settings, rng=rng)
+            crop = _with_maps(scene, photo, cropped)
+        return replace(crop, photo=random_colour(crop.photo, settings, rng=rng)), target
+
+    def _chances(self, scene: Scene, candidates: list[int]) -> np.ndarray | None:
+        """Of each candidate to be the target; None where they are equally likely."""
+        power = self.config.data.area_power
+        if not power:
+            return None
+        areas = scene.areas()
+        weights = np.array([float(areas[index]) for index in candidates]) ** power
+        return weights / weights.sum() if weights.any() else None
+
+    def _cut(
+        self, scene: Scene, maps: np.ndarray, target: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        settings = self.config.augmentation
+        if settings.kind == "windows":
+            box = _bounding_box(scene.mask(target))
+            matrix = draw_window(box, (maps.shape[0], maps.shape[1]), settings, rng=rng)
+            return cut_window(scene.photo, maps, matrix, settings.crop)
+        around = None
+        if rng.random() < settings.object_crop_probability:
+            around = _bounding_box(scene.mask(target))
+        return random_crop(scene.photo, maps, size=settings.crop, around=around, rng=rng)
 
 
 def choose_stuff(scene: Scene, probability: float, *, rng: np.random.Generator) -> Scene:
@@ -194,8 +214,9 @@ def _maps(scene: Scene) -> np.ndarray:
 
 def _with_maps(scene: Scene, photo: np.ndarray, maps: np.ndarray) -> Scene:
     """The scene with the pixels of its crop."""
-    ignored = None if scene.ignored is None else maps[..., -1] > 0
-    return replace(scene, photo=photo, layers=maps[..., :-1], ignored=ignored)
+    ignored = maps[..., -1] > 0
+    needed = scene.ignored is not None or ignored.any()
+    return replace(scene, photo=photo, layers=maps[..., :-1], ignored=ignored if needed else None)
 
 
 def _bounding_box(mask: Mask) -> tuple[int, int, int, int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +9,8 @@ from torch import Tensor
 
 from ritm_edge.damaged_mask import damaged_mask
 
-from .click_sampler import FIRST_CLICK_ORDER
+from .click_sampler import FIRST_CLICK_ORDER, depth_of
+from .config import IterativeSettings
 
 THRESHOLD = 0.49
 # IoU of a mask from elsewhere that is worth correcting.
@@ -18,7 +18,11 @@ DAMAGED_IOU = (0.5, 0.95)
 
 
 def next_click_candidates(
-    target: NDArray[np.bool_], probability: NDArray[np.float32]
+    target: NDArray[np.bool_],
+    probability: NDArray[np.float32],
+    *,
+    ignored: NDArray[np.bool_] | None = None,
+    deepest: bool = False,
 ) -> tuple[bool, NDArray[np.intp]]:
     """Where the next correcting click may fall.
 
@@ -26,26 +30,26 @@ def next_click_candidates(
     the pixels deeper than half of that depth: about a quarter of its area.
 
     Args:
-        target: bool [H, W]; ignored pixels count as background, as published.
+        target: bool [H, W].
         probability: float32 [H, W], 0…1.
+        ignored: bool [H, W], pixels where no correction falls; None counts them as background, as
+            published.
+        deepest: only the deepest pixels of the region.
 
     Returns:
         Whether the click is positive, and flat indices of the candidate pixels (maybe none).
     """
     missed = target & (probability < THRESHOLD)
     extra = ~target & (probability > THRESHOLD)
-    depth_missed, depth_extra = _depth(missed), _depth(extra)
+    if ignored is not None:
+        extra &= ~ignored
+    depth_missed, depth_extra = depth_of(missed), depth_of(extra)
     deepest_missed, deepest_extra = depth_missed.max(), depth_extra.max()
     positive = bool(deepest_missed > deepest_extra)
     depth = depth_missed if positive else depth_extra
-    return positive, np.flatnonzero(depth > max(deepest_missed, deepest_extra) / 2.0)
-
-
-def _depth(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance to the outside of the region; the image border is outside."""
-    padded = np.pad(region, 1).astype(np.uint8)
-    # The 5×5 approximation, as published for training; evaluation uses the exact transform.
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+    greatest = max(deepest_missed, deepest_extra)
+    chosen = (depth == greatest) & (depth > 0) if deepest else depth > greatest / 2.0
+    return positive, np.flatnonzero(chosen)
 
 
 def add_next_clicks(
@@ -55,6 +59,7 @@ def add_next_clicks(
     *,
     order: int,
     rngs: Sequence[np.random.Generator],
+    settings: IterativeSettings | None = None,
 ) -> Tensor:
     """Add one correcting click to every sample that has an error.
 
@@ -66,22 +71,38 @@ def add_next_clicks(
             the end of its sign's slots.
         rngs: one source of randomness per sample, so that a sample's clicks do not depend on
             which others share its batch.
+        settings: where corrections fall; None as published.
 
     Returns:
         A changed copy of `clicks`.
     """
     clicks = clicks.clone()
-    targets = (labels[:, 0] > 0.5).cpu().numpy()
+    settings = settings or IterativeSettings()
     values = probabilities[:, 0].cpu().numpy()
-    for index, (target, probability) in enumerate(zip(targets, values, strict=True)):
-        _add_click(clicks[index], target, probability, rngs[index], from_end=order, order=order)
+    for index, (label, probability) in enumerate(
+        zip(labels[:, 0].cpu().numpy(), values, strict=True)
+    ):
+        rng, chance = rngs[index], settings.deepest_probability
+        _add_click(
+            clicks[index],
+            next_click_candidates(
+                label > 0.5,
+                probability,
+                ignored=None if settings.correct_ignored else label < 0,
+                deepest=chance > 0 and rng.random() < chance,
+            ),
+            probability.shape[1],
+            rng,
+            from_end=order,
+            order=order,
+        )
     return clicks
 
 
 def _add_click(
     clicks: Tensor,
-    target: NDArray[np.bool_],
-    probability: NDArray[np.float32],
+    found: tuple[bool, NDArray[np.intp]],
+    width: int,
     rng: np.random.Generator,
     *,
     from_end: int,
@@ -90,12 +111,13 @@ def _add_click(
     """Add a sample's next click, if it has an error, to its [2K, 3] in place.
 
     Args:
+        found: from `next_click_candidates`, of a crop that is `width` pixels wide.
         from_end: slot among those of its sign, 1 for the last.
         order: mark of the click.
     """
-    positive, candidates = next_click_candidates(target, probability)
+    positive, candidates = found
     if candidates.size:
-        row, column = divmod(int(rng.choice(candidates)), target.shape[1])
+        row, column = divmod(int(rng.choice(candidates)), width)
         slots = len(clicks) // 2
         slot = (slots if positive else 2 * slots) - from_end
         clicks[slot] = torch.tensor((row, column, order), dtype=clicks.dtype)
@@ -138,7 +160,10 @@ def start_from_damaged_masks(
         prev_mask[index, 0] = torch.from_numpy(damaged)
         clicks[index] = -1
         # As the first click of a session: in the first slot of its sign.
-        _add_click(clicks[index], target, damaged, rng, from_end=slots, order=FIRST_CLICK_ORDER)
+        found = next_click_candidates(target, damaged)
+        _add_click(
+            clicks[index], found, label.shape[1], rng, from_end=slots, order=FIRST_CLICK_ORDER
+        )
     return clicks, prev_mask
 
 
@@ -151,7 +176,7 @@ def simulate_corrections(
     iterations: int,
     rngs: Sequence[np.random.Generator],
     prev_mask: Tensor | None = None,
-    use_prev_mask: bool = True,
+    settings: IterativeSettings | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Let the current model segment and be corrected `iterations` times.
 
@@ -164,17 +189,21 @@ def simulate_corrections(
         iterations: n ≥ 0.
         rngs: one source of randomness per sample.
         prev_mask: [B, 1, H, W], what the first step is shown; None is zero.
-        use_prev_mask: whether the model sees its previous output; without it the mask stays zero
-            and only the clicks tell of earlier steps.
+        settings: where corrections fall, and whether the model sees its previous output (without
+            it the mask stays zero and only the clicks tell of earlier steps); None as published.
 
     Returns:
         The clicks and the last probabilities [B, 1, H, W] (`prev_mask` for n = 0, zeros without
         `use_prev_mask`) for the training step.
     """
+    settings = settings or IterativeSettings()
+    use_prev_mask = settings.use_prev_mask
     no_mask = torch.zeros_like(image[:, :1])
     prev_mask = prev_mask.to(image.dtype) if prev_mask is not None and use_prev_mask else no_mask
     for order in range(1, iterations + 1):
         probabilities = predict(image, clicks, prev_mask)
-        clicks = add_next_clicks(labels, probabilities, clicks, order=order, rngs=rngs)
+        clicks = add_next_clicks(
+            labels, probabilities, clicks, order=order, rngs=rngs, settings=settings
+        )
         prev_mask = probabilities if use_prev_mask else no_mask
     return clicks, prev_mask

@@ -1,4 +1,4 @@
-"""Adam with the published rates: which parameter gets which."""
+"""Adam or AdamW with the published rates: which parameter gets which."""
 
 import re
 
@@ -12,7 +12,7 @@ from .config import OptimizerSettings
 # (REFERENCE 2.2).
 FULL_RATE = re.compile(
     r"(maps_transform\.\d+|rgb_conv|head|feature_extractor\."
-    r"(conv3x3_ocr|ocr_gather_head|ocr_distri_head|aspp|skip_project|head))\."
+    r"(conv3x3_ocr|ocr_gather_head|ocr_distri_head|aspp|skip_project|head|clicks|decoder))\."
 )
 
 
@@ -22,7 +22,7 @@ def at_full_rate(name: str) -> bool:
 
 
 def make_optimiser(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Adam:
-    """Adam with one group at the full and one at the backbone's rate.
+    """The optimiser, with one group at the full and one at the backbone's rate.
 
     Each group has its factor on the rate in "multiplier", for `set_rate`.
     """
@@ -31,9 +31,8 @@ def make_optimiser(model: nn.Module, settings: OptimizerSettings) -> torch.optim
         parameters = [p for name, p in model.named_parameters() if at_full_rate(name) is full]
         rate = settings.lr * multiplier
         groups.append({"params": parameters, "lr": rate, "multiplier": multiplier})
-    return torch.optim.Adam(
-        groups, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
-    )
+    made = torch.optim.AdamW if settings.kind == "adamw" else torch.optim.Adam
+    return made(groups, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

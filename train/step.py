@@ -17,6 +17,7 @@ from ritm_edge.model.ritm import ModelOutput, RitmModel
 from .adaptive_iou import AdaptiveIoU
 from .config import LossSettings, TrainConfig
 from .dataset import Sample
+from .depthwise import use_fast_depthwise
 from .distributed import Team
 from .iterative import simulate_corrections, start_from_damaged_masks
 from .joint_layers import join_layers
@@ -74,6 +75,8 @@ class Trainer:
         # channels_last changes no result beyond rounding.
         self._layout = torch.channels_last if run.channels_last else torch.contiguous_format
         self.model = model.to(team.device).to(memory_format=self._layout).train()  # type: ignore[call-overload]
+        if team.device.type == "cpu":
+            use_fast_depthwise(self.model)
         join_layers(self.model, rank=team.rank, size=team.size)
         self.optimiser = make_optimiser(self.model, config.optimizer)
         self.iou = AdaptiveIoU()
@@ -175,7 +178,7 @@ class Trainer:
                 iterations=iterations,
                 rngs=rngs,
                 prev_mask=start,
-                use_prev_mask=settings.use_prev_mask,
+                settings=settings,
             )
         self.model.train()
         return corrected

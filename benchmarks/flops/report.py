@@ -56,7 +56,8 @@ CONVENTIONS = {
         "is free."
     ),
 }
-# ResNet-50 comes twice: the paper's figure belongs to a decoder of 128 channels.
+# Those of Table 4 and ours; ResNet-50 comes twice: the paper's figure belongs to a decoder of 128
+# channels.
 NETWORKS = (
     ("hrnet18s", None),
     ("hrnet18", None),
@@ -64,6 +65,7 @@ NETWORKS = (
     ("deeplab_r34", None),
     ("deeplab_r50", 128),
     ("deeplab_r50", None),
+    ("lite0", None),
 )
 
 

@@ -1,4 +1,4 @@
-"""Division by 255, by the standard deviation, and |scale| of the click branch move into weights.
+"""Division by 255, by the standard deviation, and |scale| of click branches move into weights.
 
 Subtracting the mean stays: a convolution pads with zeros, and zero means "mean colour" only after
 the subtraction. Folded into a bias, it would be wrong along the border.
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ritm_edge.io_spec import IOSpec
+from ritm_edge.model.efficientnet_lite import LiteNetwork
 from ritm_edge.model.hrnet import HRNetOCR
 from ritm_edge.model.layers import AbsoluteScale
 
@@ -32,7 +33,7 @@ class SubtractMean(nn.Module):
 def apply(graph: RewritableGraph, spec: IOSpec) -> bool:  # noqa: ARG001, the size does not matter
     """Fold what the architecture allows."""
     photo = _fold_photo(graph)
-    return _fold_click_scale(graph) or photo
+    return _fold_click_scales(graph) or photo
 
 
 def _fold_photo(graph: RewritableGraph) -> bool:
@@ -41,6 +42,8 @@ def _fold_photo(graph: RewritableGraph) -> bool:
         first = model.rgb_conv[0]
     elif isinstance(model.feature_extractor, HRNetOCR):
         first = model.feature_extractor.conv1
+    elif isinstance(model.feature_extractor, LiteNetwork):
+        first = model.feature_extractor.stem[0]
     else:
         return False
     assert isinstance(first, nn.Conv2d)
@@ -52,19 +55,22 @@ def _fold_photo(graph: RewritableGraph) -> bool:
     return True
 
 
-def _fold_click_scale(graph: RewritableGraph) -> bool:
-    branch = getattr(graph.model, "maps_transform", None)
-    if not isinstance(branch, nn.Sequential) or not isinstance(branch[-1], AbsoluteScale):
-        return False
-    convolution, scale = branch[-2], branch[-1]
-    assert isinstance(convolution, nn.Conv2d)
-    assert convolution.bias is not None
-    with torch.no_grad():
-        gain = scale.scale.detach().abs().double()
-        convolution.weight = nn.Parameter((convolution.weight.double() * gain).float(), False)
-        convolution.bias = nn.Parameter((convolution.bias.double() * gain).float(), False)
-    branch[-1] = nn.Identity()
-    return True
+def _fold_click_scales(graph: RewritableGraph) -> bool:
+    branches = [
+        module
+        for module in graph.model.modules()
+        if isinstance(module, nn.Sequential) and isinstance(module[-1], AbsoluteScale)
+    ]
+    for branch in branches:
+        convolution, scale = branch[-2], branch[-1]
+        assert isinstance(convolution, nn.Conv2d)
+        assert convolution.bias is not None
+        with torch.no_grad():
+            gain = scale.scale.detach().abs().double()
+            convolution.weight = nn.Parameter((convolution.weight.double() * gain).float(), False)
+            convolution.bias = nn.Parameter((convolution.bias.double() * gain).float(), False)
+        branch[-1] = nn.Identity()
+    return bool(branches)
 
 
 REWRITE = Rewrite("fold_scales", apply)

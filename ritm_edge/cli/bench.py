@@ -74,7 +74,7 @@ def latency(
 
     from ritm_edge.benchmarks.latency import LatencySettings, measure, step_count
 
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     settings = LatencySettings(
         runs=runs,
@@ -84,7 +84,7 @@ def latency(
         size=None if size is None else parse_size(size),
         seed=seed,
     )
-    baseline = None if no_pytorch else checkpoint or embedded_checkpoint()
+    baseline = None if no_pytorch else checkpoint_path(checkpoint, model=_model_of(artifacts))
     candidates = len(artifacts or []) + (baseline is not None)
     with progress_bar() as progress:
         task = progress.add_task("latency", total=step_count(candidates, settings), status="")
@@ -110,6 +110,14 @@ def latency(
     else:
         _print(result)
     _print_notices(result)
+
+
+def _model_of(artifacts: list[Path] | None) -> str | None:
+    """The model of the first file that says so; None where none does."""
+    from ..runtimes.base import open_runtime
+
+    infos = (open_runtime(path).info for path in artifacts or [])
+    return next((str(info.model["name"]) for info in infos if info is not None), None)
 
 
 def _print(result: "LatencyReport") -> None:

@@ -44,10 +44,10 @@ def command(
 
     from ..data import open_benchmark
     from ..runtimes.base import open_runtime
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     benchmark = open_benchmark(*parse_data(data))
-    runtime = open_runtime(file or embedded_checkpoint(), threads=threads)
+    runtime = open_runtime(checkpoint_path(file), threads=threads)
     with progress_bar() as progress:
         task = progress.add_task(f"fit {benchmark.name}", total=None, status="")
         report = compare_fits(

@@ -135,7 +135,7 @@ def command(
     from ..files import atomic_output
     from ..fit import DEFAULT_FIT, check_fit
     from ..runtimes.base import open_runtime
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
     from ..zoom_in import ZoomIn
 
     benchmarks = [open_benchmark(*parse_data(text)) for text in data or []]
@@ -154,7 +154,7 @@ def command(
         start_iou=start_iou,
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
-    runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]
+    runtimes = [open_runtime(checkpoint_path(path), threads=threads) for path in files or [None]]
     for runtime in runtimes:
         check_slots(runtime, settings)
     if journal is None and output is not None:

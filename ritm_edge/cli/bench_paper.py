@@ -140,9 +140,9 @@ def _galleries(
     model: Path | None, data: str | None, objects: int, clicks: int, threads: int | None
 ) -> dict[str, list[list["Step"]]]:
     from ..runtimes.base import open_runtime
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
-    runtime = open_runtime(model or embedded_checkpoint(), threads=threads)
+    runtime = open_runtime(checkpoint_path(model), threads=threads)
     if data is None:
         return _sample_galleries(runtime, clicks)
     from ritm_edge.benchmarks.paper.gallery import simulated_steps

@@ -37,7 +37,7 @@ def command(
     from ritm_edge.export.registry import find_target
 
     from ..io_spec import DEFAULT_SIZE, IOSpec
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     chosen = find_target(target)
     names = chosen.rewrites
@@ -52,7 +52,7 @@ def command(
                 task, status=f"export {names[number - 1] if number else 'the literal graph'}"
             )
             item = export_checkpoint(
-                checkpoint or embedded_checkpoint(),
+                checkpoint_path(checkpoint),
                 chosen,
                 spec=spec,
                 output=Path(folder, str(number)),

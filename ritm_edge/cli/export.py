@@ -112,10 +112,10 @@ def command(
     from ..images import read_photo
     from ..io_spec import DEFAULT_SIZE, IOSpec
     from ..samples import sample_photo
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     targets = [find_target(name) for name in dict.fromkeys(target)]
-    checkpoint = checkpoint or embedded_checkpoint(model)
+    checkpoint = checkpoint_path(checkpoint, model=model)
     height, width = (None, None) if dynamic else parse_size(size) if size else DEFAULT_SIZE
     spec = IOSpec(height, width, max_clicks=max_clicks)
     if dynamic and any(not t.any_size for t in targets):

@@ -87,12 +87,12 @@ def command(
     from ..images import encode_image, encode_mask, read_mask, read_photo
     from ..overlay import overlay as draw
     from ..runtimes.base import open_runtime
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     image = read_photo(photo)
     start = None if mask is None else read_mask(mask, (image.shape[0], image.shape[1]))
     before = time.perf_counter()
-    runtime = open_runtime(artifact or checkpoint or embedded_checkpoint(), threads=threads)
+    runtime = open_runtime(artifact or checkpoint_path(checkpoint), threads=threads)
     open_ms = (time.perf_counter() - before) * 1e3
     if not clicks:
         print_notice("no click: the mask is saved as it was given, without running the model.")

@@ -23,7 +23,9 @@ def command(
     ],
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="What it should equal; default: the embedded weights."),
+        typer.Option(
+            "--checkpoint", help="What it should equal; default: the embedded weights of its model."
+        ),
     ] = None,
     photo: Annotated[
         list[Path] | None,
@@ -68,12 +70,12 @@ def command(
     from ..runtimes.base import open_runtime
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
-    from ..weights import embedded_checkpoint
+    from ..weights import checkpoint_path
 
     runtime = open_runtime(artifact, threads=threads)
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
-    checkpoint = checkpoint or embedded_checkpoint()
+    checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
     reference = open_file(checkpoint, threads=threads)
 
     from ritm_edge.export.registry import find_precision, target_of

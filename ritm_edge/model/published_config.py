@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from .ritm import DECODER_CHANNELS, DEEPLABS, HRNETS, ModelConfig
+from .ritm import DECODER_CHANNELS, DEEPLABS, HRNETS, LITES, ModelConfig
 
 HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
 DEEPLAB_CLASS = "isegm.model.is_deeplab_model.DeeplabModel"
+LITE_CLASS = "ritm_edge.model.efficientnet_lite.LiteNetwork"  # ours, in the same form
 # Constructor defaults of the published classes: what an absent argument means.
 COMMON_DEFAULTS: dict[str, Any] = {
     "use_rgb_conv": True,
@@ -26,6 +27,7 @@ COMMON_DEFAULTS: dict[str, Any] = {
 CLASS_DEFAULTS: dict[str, dict[str, Any]] = {
     HRNET_CLASS: {"width": 48, "ocr_width": 256, "small": False},
     DEEPLAB_CLASS: {"backbone": "resnet50", "deeplab_ch": 256},
+    LITE_CLASS: {"backbone": None},
 }
 
 
@@ -58,6 +60,8 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
     decoder_channels = None
     if published_class == HRNET_CLASS:
         name = _hrnet_name(values, path)
+    elif published_class == LITE_CLASS:
+        name = _lite_name(values, path)
     else:
         name = _deeplab_name(values, path)
         if values["deeplab_ch"] != DEEPLABS[name].channels:
@@ -98,6 +102,15 @@ def _deeplab_name(values: Mapping[str, Any], path: Path) -> str:
     )
 
 
+def _lite_name(values: Mapping[str, Any], path: Path) -> str:
+    name = values["backbone"]
+    if isinstance(name, str) and name in LITES:
+        return name
+    raise CheckpointError(
+        f"{path} describes an EfficientNet-Lite {name!r}: only {', '.join(LITES)} is known."
+    )
+
+
 def published_config(config: ModelConfig) -> dict[str, Any]:
     """The inverse of `parse_config`: what the published code needs to rebuild the model."""
     if config.name in HRNETS:
@@ -109,6 +122,8 @@ def published_config(config: ModelConfig) -> dict[str, Any]:
             "small": hrnet.blocks == 2,
             "with_aux_output": True,
         }
+    elif config.name in LITES:
+        published_class, values = LITE_CLASS, {"backbone": config.name}
     else:
         deeplab = DEEPLABS[config.name]
         published_class = DEEPLAB_CLASS

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ShapeError, UsageError
+from . import efficientnet_lite as lite
 from .clicks_encoding import disk_maps, distance_maps
 from .deeplab import DeepLabConfig, DeepLabV3Plus, SeparableHead
 from .hrnet import HRNetConfig, HRNetOCR
@@ -24,8 +25,11 @@ DEEPLABS: dict[str, DeepLabConfig] = {
     "deeplab_r34": DeepLabConfig("resnet34", BasicBlock, (3, 4, 6, 3), 128, deep_stem=False),
     "deeplab_r50": DeepLabConfig("resnet50", Bottleneck, (3, 4, 6, 3), 256, deep_stem=True),
 }
+LITES: dict[str, lite.LiteConfig] = {"lite0": lite.LITE0}
 DECODER_CHANNELS = (128, 256)
 CLICK_CHANNELS = 64
+
+NetworkConfig = HRNetConfig | DeepLabConfig | lite.LiteConfig
 
 InputScheme = Literal["conv1s", "conv1e", "dmf"]
 Encoding = Literal["disk", "distance"]
@@ -61,7 +65,7 @@ class ModelConfig:
 class ModelOutput(NamedTuple):
     """Logits at input resolution, [B, 1, H, W] each.
 
-    `aux_logits` only guides training; DeepLabV3+ has none.
+    `aux_logits` only guides training; DeepLabV3+ has none, EfficientNet-Lite while training only.
     """
 
     mask_logits: Tensor
@@ -70,23 +74,27 @@ class ModelOutput(NamedTuple):
 
 def model_names() -> list[str]:
     """Names that `build_model` accepts."""
-    return [*HRNETS, *DEEPLABS]
+    return [*HRNETS, *DEEPLABS, *LITES]
 
 
 class RitmModel(nn.Module):
     """Click-based segmentation network in the published parameter names.
 
-    Image normalisation (ImageNet mean and standard deviation) happens inside.
+    Image normalisation happens inside, with the mean and standard deviation that the backbone's
+    ImageNet weights were trained with.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: ModelConfig, network: HRNetConfig | DeepLabConfig) -> None:
+    def __init__(self, config: ModelConfig, network: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        is_lite = isinstance(network, lite.LiteConfig)
+        mean, std = (lite.MEAN, lite.STD) if is_lite else (IMAGENET_MEAN, IMAGENET_STD)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        channels = lite.CLICK_CHANNELS if is_lite else CLICK_CHANNELS
         maps = 3 if config.prev_mask else 2
         activation = nn.LeakyReLU(0.2) if config.leaky_relu else nn.ReLU()
         if config.input_scheme == "dmf":
@@ -97,20 +105,25 @@ class RitmModel(nn.Module):
                 nn.Conv2d(6 + maps, 3, 1),
             )
         elif config.input_scheme == "conv1e":
-            self.maps_transform: nn.Module = nn.Conv2d(maps, CLICK_CHANNELS, 3, stride=2, padding=1)
+            self.maps_transform: nn.Module = nn.Conv2d(maps, channels, 3, stride=2, padding=1)
         else:
             self.maps_transform = nn.Sequential(
                 nn.Conv2d(maps, 16, 1),
                 activation,
-                nn.Conv2d(16, CLICK_CHANNELS, 3, stride=2, padding=1),
-                AbsoluteScale(0.05),
+                nn.Conv2d(16, channels, 3, stride=2, padding=1),
+                # EfficientNet-Lite has scales of its own, one wherever clicks join the photo.
+                nn.Identity() if is_lite else AbsoluteScale(),
             )
         if isinstance(network, DeepLabConfig):
             self.feature_extractor: nn.Module = DeepLabV3Plus(network)
             self.head: nn.Module | None = SeparableHead(network.channels)
+            return
+        self.head = None
+        if isinstance(network, lite.LiteConfig):
+            with_clicks = config.input_scheme != "dmf"
+            self.feature_extractor = lite.LiteNetwork(network, with_clicks=with_clicks)
         else:
             self.feature_extractor = HRNetOCR(network)
-            self.head = None
 
     def encode_clicks(self, clicks: Tensor, height: int, width: int) -> Tensor:
         """Click maps [B, 2, H, W] in this model's encoding; see `clicks_encoding`."""
@@ -153,7 +166,7 @@ class RitmModel(nn.Module):
         """Segment a normalised photo with encoded clicks.
 
         Args:
-            rgb: [B, 3, H, W], ImageNet statistics.
+            rgb: [B, 3, H, W], normalised with `mean` and `std`.
             maps: [B, 2, H, W] from `encode_clicks`, after the previous mask [B, 1, H, W] where the
                 model has one.
         """
@@ -204,12 +217,14 @@ def build_model(
     return RitmModel(config, _network(config))
 
 
-def _network(config: ModelConfig) -> HRNetConfig | DeepLabConfig:
+def _network(config: ModelConfig) -> NetworkConfig:
     channels = config.decoder_channels
-    if config.name in HRNETS:
+    if config.name not in DEEPLABS:
         if channels is not None:
-            raise UsageError(f"{config.name} has no decoder: leave decoder_channels out.")
-        return HRNETS[config.name]
+            raise UsageError(
+                f"{config.name} has no decoder of another width: leave decoder_channels out."
+            )
+        return LITES[config.name] if config.name in LITES else HRNETS[config.name]
     if channels is None:
         return DEEPLABS[config.name]
     if channels not in DECODER_CHANNELS:

@@ -1,25 +1,51 @@
-"""The embedded default weights; `MODEL_CARD.md` beside this file says what they are."""
+"""The embedded weights; the model cards beside this file say what they are."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 
-EMBEDDED_MODEL = "hrnet18s"
+DEFAULT_MODEL = "hrnet18s"
+EMBEDDED_MODELS = (DEFAULT_MODEL, "lite0")
+_FOLDER = Path(__file__).parent
 
 
-def default_checkpoint() -> Path:
-    """Path of the embedded HRNet-18s weights (half precision, widened on load)."""
-    return Path(__file__).parent / f"{EMBEDDED_MODEL}.safetensors"
-
-
-def embedded_checkpoint(model: str | None = None) -> Path:
-    """The embedded weights for a model name; None means whichever there are.
+def default_checkpoint(model: str = DEFAULT_MODEL) -> Path:
+    """Path of the embedded weights of a model (half precision, widened on load).
 
     Raises:
         UsageError: no weights of that model are embedded.
     """
-    if model not in (None, EMBEDDED_MODEL):
+    if model not in EMBEDDED_MODELS:
         raise UsageError(
-            f"no weights of {model} are embedded, only of {EMBEDDED_MODEL}: pass --checkpoint FILE."
+            f"no weights of {model} are embedded, only of {' and '.join(EMBEDDED_MODELS)}: pass "
+            "--checkpoint FILE."
         )
-    return default_checkpoint()
+    return _FOLDER / f"{model}.safetensors"
+
+
+def checkpoint_path(given: Path | None, *, model: str | None = None) -> Path:
+    """What a user means by a checkpoint.
+
+    Args:
+        given: a file, or the name of an embedded model; None means embedded weights.
+        model: whose embedded weights None means; None for the default.
+
+    Raises:
+        UsageError: nothing is given and no weights of `model` are embedded.
+    """
+    if given is None:
+        return default_checkpoint(model or DEFAULT_MODEL)
+    return default_checkpoint(str(given)) if str(given) in EMBEDDED_MODELS else given
+
+
+def measured_figures() -> dict[str, Any]:
+    """What was measured of the embedded weights; `make tables` writes the file.
+
+    Returns:
+        "noc": model → benchmark → mean clicks to IoU 0.90 with the published protocol;
+        "macs": model → multiply-accumulates of a click at 400×400.
+    """
+    figures: dict[str, Any] = json.loads((_FOLDER / "figures.json").read_text(encoding="utf-8"))
+    return figures

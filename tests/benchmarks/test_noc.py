@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from ritm_edge import default_checkpoint
 from ritm_edge.benchmarks.bootstrap import mean_interval
 from ritm_edge.benchmarks.markdown import noc_table
 from ritm_edge.benchmarks.noc import check_slots, measure
@@ -22,7 +23,6 @@ from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, Usa
 from ritm_edge.evaluation import EvaluationSettings, SampleResult, evaluate
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
-from ritm_edge.weights import embedded_checkpoint
 from tests.core.blob_runtime import BlobRuntime
 
 SUBJECT = Subject("a.onnx", "onnx", None, "hrnet18s", "fp32", None, "ab", "cd")
@@ -167,7 +167,7 @@ def test_another_file_or_other_settings_are_not_mixed_in(tmp_path: Path) -> None
 
 def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Path) -> None:
     benchmark = open_benchmark("GrabCut", grabcut)
-    runtime = open_runtime(embedded_checkpoint(), threads=1)
+    runtime = open_runtime(default_checkpoint(), threads=1)
     expected = measure(runtime, benchmark, SETTINGS, threads=1)
     plain = evaluate(runtime, benchmark, expected.settings)
     seen: list[tuple[int, int]] = []
@@ -219,7 +219,7 @@ class Fatal(Sample):
 
 
 def test_a_killed_process_is_an_error_in_one_sentence() -> None:
-    runtime = open_runtime(embedded_checkpoint(), threads=1)
+    runtime = open_runtime(default_checkpoint(), threads=1)
     samples = tuple(Fatal(name, Path("x"), no_truth) for name in "ab")
     with pytest.raises(RitmEdgeError, match=r"was killed, perhaps.*fewer --jobs"):
         list(evaluate_all(runtime, samples, SETTINGS, jobs=2, threads=1))
@@ -227,7 +227,7 @@ def test_a_killed_process_is_an_error_in_one_sentence() -> None:
 
 def test_the_command_measures_saves_and_continues(grabcut: Path, tmp_path: Path) -> None:
     output = tmp_path / "noc.json"
-    arguments = ["bench", "noc", "--data", f"GrabCut={grabcut}", str(embedded_checkpoint())]
+    arguments = ["bench", "noc", "--data", f"GrabCut={grabcut}", str(default_checkpoint())]
     arguments += ["--max-clicks", "2", "--limit", "2", "--no-zoom-in", "-o", str(output)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from ritm_edge import build_model, load_checkpoint, save_checkpoint
 from ritm_edge.errors import CheckpointError, InputFileError, OutputFileError, UsageError
 from ritm_edge.model.checkpoint import save_safetensors
 from ritm_edge.model.published_config import parse_config, published_config
-from ritm_edge.weights import default_checkpoint, embedded_checkpoint
+from ritm_edge.weights import EMBEDDED_MODELS, checkpoint_path, default_checkpoint
 
 from ..golden import CONFIGURATIONS, formula_model, load_json
 from ..paths import requires_golden
@@ -121,11 +122,19 @@ def test_safetensors_hold_half_precision_and_load_as_float32(model, tmp_path):
         )
 
 
-def test_the_embedded_weights_load():
-    assert load_checkpoint(default_checkpoint()).config == build_model("hrnet18s").config
-    assert default_checkpoint().stat().st_size <= 9e6
-    with pytest.raises(UsageError, match="hrnet32"):
-        embedded_checkpoint("hrnet32")
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_the_embedded_weights_load_by_name(name):
+    assert load_checkpoint(default_checkpoint(name)).config == build_model(name).config
+    assert default_checkpoint(name).stat().st_size <= 9e6
+    assert checkpoint_path(Path(name)) == default_checkpoint(name)
+
+
+def test_what_no_name_means(tmp_path):
+    assert default_checkpoint() == checkpoint_path(None) == default_checkpoint("hrnet18s")
+    assert checkpoint_path(None, model="lite0") == default_checkpoint("lite0")
+    assert checkpoint_path(tmp_path / "lite0.pth") == tmp_path / "lite0.pth"
+    with pytest.raises(UsageError, match=r"hrnet32.*hrnet18s and lite0"):
+        checkpoint_path(None, model="hrnet32")
 
 
 def test_missing_and_unexpected_keys_are_named(model, tmp_path):

@@ -111,7 +111,7 @@ def test_corrections_feed_the_mask_back():
         previous = predict(image, seen, previous)
     torch.testing.assert_close(mask, previous)
 
-    _, unused = correct(3, use_prev_mask=False)
+    _, unused = correct(3, settings=IterativeSettings(use_prev_mask=False))
     assert not unused.any()
 
 

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data.base import read_bgr
-from ritm_edge.data.instances import read_label_map
 from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.files import existing_file
-from ritm_edge.images import read_photo
+from ritm_edge.images import read_label_map, read_photo
 from ritm_edge.optional import require
 
 from ..scene import Photo, Scene
-
-IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
 
 
 @dataclass(frozen=True)

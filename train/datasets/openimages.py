@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.data.instances import read_label_map
 from ritm_edge.errors import DatasetError, InputFileError
+from ritm_edge.images import read_label_map
 
 from ..scene import Photo, Scene, from_masks
 from .base import Entry, find_root

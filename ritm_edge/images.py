@@ -112,21 +112,6 @@ def read_mask_file(path: str | Path) -> mask_kinds.Mask:
         return replace(mask, labels=_turn(mask.labels, orientation), levels=levels)
 
 
-def read_label_map(path: Path) -> NDArray[np.uint8]:
-    """The raw values of an 8-bit grey or palette image, uint8 [H, W], for official data sets.
-
-    Raises:
-        InputFileError, ImageError: as `read_photo`; another kind of image.
-    """
-    path = _existing_image(path)
-    with _explained(path):
-        pixels, _ = _decode(path, is_mask=True)
-    labels = pixels.colour if pixels.indices is None else pixels.indices
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise ImageError(f"{path} is not an 8-bit grey or palette image: save it as such a PNG.")
-    return labels // np.uint8(pixels.step)
-
-
 def write_mask(path: str | Path, mask: ArrayLike) -> None:
     """Write a mask as 8-bit greyscale: 255 is the object, 0 the rest.
 
@@ -255,7 +240,7 @@ def _decode(path: Path, *, is_mask: bool = False) -> tuple[deep.Pixels, int]:
             if image.format in ("JPEG", "MPO"):
                 content, damage = jpeg.read_whole(path)
                 image = Image.open(io.BytesIO(content), formats=formats)
-            step, lossy = deep.value_step(image), deep.is_lossy(image)
+            step, lossy = deep.value_step(image), is_mask and deep.is_lossy(image)
             image.load()  # before OpenCV sees it, which would accept a truncated file
             orientation = _orientation(image)  # 1 after loading a TIFF: Pillow has turned it
             if deep.is_deep_colour(image):

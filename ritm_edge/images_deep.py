@@ -100,7 +100,7 @@ def from_pillow(image: Image.Image) -> Pixels:
 def value_step(image: Image.Image) -> int:
     """`Pixels.step` of an opened image that is not yet loaded."""
     layout = str(image.tile[0].args) if image.tile else ""  # type: ignore[attr-defined]
-    return 255 if image.mode == "1" else 85 if "L;2" in layout else 17 if "L;4" in layout else 1
+    return 85 if "L;2" in layout else 17 if "L;4" in layout else 1
 
 
 def is_lossy(image: Image.Image) -> bool:

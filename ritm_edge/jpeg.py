@@ -1,6 +1,7 @@
 """JPEGs without end marker, and libjpeg's warnings, which Pillow drops and OpenCV prints."""
 
 import os
+import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -10,13 +11,14 @@ import cv2
 import numpy as np
 
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"  # neither occurs within image data
+_BASELINE, _TABLES = b"\xff\xc0", b"\xff\xc4"
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent progression", "Invalid SOS")
 _STDERR = 2
 _lock = threading.Lock()  # one thread at a time may turn stderr aside
 
 
 def read_whole(path: Path) -> tuple[bytes, str]:
-    """The file, with an end marker in any case, and the decoder's first warning about damage.
+    """The file, with an end marker in any case, and a warning about damage or nothing.
 
     Raises:
         ValueError: more than the end marker is missing.
@@ -24,10 +26,30 @@ def read_whole(path: Path) -> tuple[bytes, str]:
     content = path.read_bytes()
     is_cut = content.rfind(_END) < content.rfind(_SCAN)
     content += _END if is_cut else b""
-    warnings = [line for line in _said(content).splitlines() if line.startswith(_DAMAGE)]
+    said = _said(content).splitlines(keepends=True)
+    warnings = [line.strip() for line in said if line.startswith(_DAMAGE)]
+    if others := [line for line in said if not line.startswith(_DAMAGE)]:
+        sys.stderr.writelines(others)  # what another thread printed meanwhile
     if is_cut and warnings:
         raise ValueError("image file is truncated")
-    return content, warnings[0] if warnings else ""
+    zeroed = "zeroed bytes in its image data" if _is_zeroed(content) else ""
+    return content, warnings[0] if warnings else zeroed
+
+
+def _is_zeroed(content: bytes) -> bool:
+    """Whether the last scan of a baseline JPEG has more zeros in a row than its Huffman tables
+    give: libjpeg takes them for coefficients and is often back in step without a warning."""
+    frame, scan = content.rfind(_BASELINE), content.rfind(_SCAN)
+    if bytes(24) not in content[scan : content.find(_END, scan)]:
+        return False
+    first_symbols = []  # of AC tables, those whose code is all zeros; 0 ends a block
+    for tables in content[frame:scan].split(_TABLES)[1:]:
+        place = 2
+        while place + 17 < len(tables):
+            if tables[place] >> 4:
+                first_symbols.append(tables[place + 17])
+            place += 17 + sum(tables[place + 1 : place + 17])
+    return any(first_symbols)
 
 
 def _said(content: bytes) -> str:

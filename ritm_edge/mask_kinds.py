@@ -79,8 +79,9 @@ def understand(pixels: Pixels) -> Mask:
     places = places.reshape(colour.shape[:2])
     if not pixels.lossy and not _blends(places, len(codes) - 1):
         numbers = _voc_numbers(codes)
-        if numbers.max() > 255:  # not of Pascal VOC: by rising red, green and blue
-            numbers = np.arange(len(codes)) + (codes[0] != 0)
+        if numbers.max() > 255:  # not Pascal VOC's: by rising red, green and blue
+            objects = codes != (0 if codes[0] == 0 else 0xFFFFFF)
+            numbers = np.cumsum(objects) * objects
         return _label_map(numbers[places])
     if np.count_nonzero(colour.any(axis=(0, 1))) == 1 or np.ptp(colour, axis=2).max() <= 16:
         return _levels(scaled(colour.max(axis=2)), LEVELS)  # one ink, or noise of a lossy file
@@ -97,8 +98,9 @@ def _holds_ids(pixels: Pixels, indices: NDArray[np.uint8]) -> bool:
     black = ~pixels.colour.any(axis=2)
     if background.any() and black.any() and not black[background].any():
         return False
-    coloured = bool((pixels.colour != grey).any())
-    return coloured or _one_channel(grey[..., 0], pixels).kind == LABEL_MAP
+    if (pixels.colour != grey).any():
+        return not _blends(indices, 256)  # as in a photo of 256 colours
+    return _one_channel(grey[..., 0], pixels).kind == LABEL_MAP
 
 
 def _voc_numbers(codes: NDArray[Any]) -> NDArray[Any]:

@@ -41,9 +41,9 @@ def notes(samples: Sequence[Sample]) -> list[str]:
     for path in dict.fromkeys(truth.path for truth in truths):
         kinds.setdefault(read_mask_file(path).kind, []).append(path.name)
     maps = len(kinds.pop(LABEL_MAP, ()))
-    warning = f" (warning: {maps} others are label maps, where 255 is no object)" if maps else ""
+    warning = f"; warning: {maps} others are label maps, where 255 is no object" if maps else ""
     return [
-        f"{len(names)} of the masks are read as one object each, as {kind}{warning}: "
+        f"read as {kind} with one object each ({len(names)} of the masks{warning}): "
         + ", ".join(names[:LISTED])
         + (" …" if len(names) > LISTED else "")
         for kind, names in kinds.items()

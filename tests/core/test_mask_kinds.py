@@ -12,7 +12,7 @@ from PIL import Image
 
 from ritm_edge.data.folder import read_labels
 from ritm_edge.errors import ImageError, UsageError
-from ritm_edge.images import read_label_map, read_mask, read_mask_file
+from ritm_edge.images import read_mask, read_mask_file
 from ritm_edge.mask_kinds import ALPHA, BINARY, IGNORED, LABEL_MAP, LEVELS, TRIMAP
 from tests.core.image_files import exif, png, save, stored
 
@@ -147,6 +147,11 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, np.ndarray]] = {
         lambda: encoded(coloured((64, 0, 0), (224, 224, 192))),
         LABEL_MAP,
         DISK,
+    ),
+    "red on white": (
+        lambda: encoded(coloured((255, 0, 0), (0, 128, 0), (255, 255, 255))),
+        LABEL_MAP,
+        BOTH,
     ),
     "soft red on black": (
         lambda: encoded(np.dstack([SOFT, 0 * SOFT, 0 * SOFT])),
@@ -291,6 +296,9 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
     with pytest.raises(ImageError, match=r"a picture of .* colours.*pass a label map"):
         read_mask(save(tmp_path / "photo.png", encoded(noise)), SIZE)
+    photo = Image.fromarray(cv2.resize(noise[:12, :16], (80, 60))).quantize(256)
+    with pytest.raises(ImageError, match=r"a picture of .* colours.*pass a label map"):
+        read_mask(save(tmp_path / "photo.png", encoded(photo)), SIZE)
     for values in (grey(1).astype(np.float32) - 2, np.full(SIZE, np.nan, np.float32)):
         with pytest.raises(ImageError, match="float values outside 0 to 1"):
             read_mask(save(tmp_path / "float.tif", encoded(values, "TIFF")), SIZE)
@@ -335,16 +343,3 @@ def test_black_and_white_survives_lossy_files(tmp_path: Path, kind: str, quality
     if kind == "JPEG":  # as PNG, with what the JPEG left around the edges
         again = save(tmp_path / "again.png", encoded(Image.open(path).convert("L")))
         np.testing.assert_array_equal(read_mask(again, large.shape) > 0.49, found)
-
-
-def test_official_label_maps_keep_their_raw_values(tmp_path: Path) -> None:
-    for name, expected in (
-        ("trimap", grey(255, 128)),
-        ("grey, 255 ignored", grey(3, 255)),
-        ("palette, 255 ignored", grey(3, 255)),
-        ("1 bit", grey(1)),
-    ):
-        path = save(tmp_path / "mask.png", KINDS[name][0]())
-        np.testing.assert_array_equal(read_label_map(path), expected)
-    with pytest.raises(ImageError, match="not an 8-bit grey or palette image"):
-        read_label_map(save(tmp_path / "mask.png", KINDS["VOC colours"][0]()))

@@ -163,8 +163,8 @@ def test_masks_of_all_kinds_are_objects_of_a_folder(tmp_path: Path) -> None:
     assert report.problems == ()
     assert len(report.notes) == 3
     for kind, name in (("an alpha channel", "alpha"), ("a binary mask", "binary")):
-        (note,) = [text for text in report.notes if f"as {kind}" in text]
-        assert "1 of the masks are read as one object each" in note
+        (note,) = [text for text in report.notes if f"as {kind} " in text]
+        assert "with one object each (1 of the masks; warning: " in note
         assert "2 others are label maps, where 255 is no object" in note
         assert f"{name}.png" in note
 
@@ -178,7 +178,7 @@ def test_a_folder_of_binary_masks_is_sound_and_says_how_it_is_read(tmp_path: Pat
     report = json.loads(done.stdout)
     assert report["objects"] == 2
     assert report["notes"] == [
-        "2 of the masks are read as one object each, as a binary mask: a.png, b.png"
+        "read as a binary mask with one object each (2 of the masks): a.png, b.png"
     ]
 
 

@@ -12,23 +12,13 @@ from ritm_edge.errors import DatasetError, DataWarning
 
 from ..scene import IGNORE, MAX_LABEL, Scene, from_label_map
 from .base import Entry, same_size
-from .base import read_labels as official_labels
 
 
 @dataclass(frozen=True)
-class LabelMapEntry(Entry):
-    """A photo with one label map: 0 background, 1…254 object ids, 255 ignore."""
+class MaskEntry(Entry):
+    """A photo with one mask, whose kind decides what it means (`ritm_edge.mask_kinds`)."""
 
     labels: str
-
-    def load(self, rng: np.random.Generator) -> Scene:
-        photo = self.photo()
-        return from_label_map(photo, official_labels(self.labels, photo.shape))
-
-
-@dataclass(frozen=True)
-class FolderEntry(LabelMapEntry):
-    """A photo with one mask, whose kind decides what it means (`ritm_edge.mask_kinds`)."""
 
     def load(self, rng: np.random.Generator) -> Scene:
         photo = self.photo()
@@ -45,7 +35,7 @@ class FolderEntry(LabelMapEntry):
         return from_label_map(photo, same_size(packed, self.labels, photo.shape))
 
 
-def find(root: Path) -> list[FolderEntry]:
+def find(root: Path) -> list[MaskEntry]:
     """All photos with a mask; the set's name is "SET/masks". What has no counterpart is left out
     with a `DataWarning`.
 
@@ -53,7 +43,7 @@ def find(root: Path) -> list[FolderEntry]:
         DatasetError: there is no pair.
         InputFileError: two photos or two masks of one name.
     """
-    found: list[FolderEntry] = []
+    found: list[MaskEntry] = []
     left_out = LeftOut()
     for place in sorted(root.glob("[!.]*")):
         images = place / "images"
@@ -66,7 +56,7 @@ def find(root: Path) -> list[FolderEntry]:
             set_name = f"{place.name}/{folder.name}"
             pairs = paired_files(images, folder, left_out, own=True)
             pairs.sort(key=lambda pair: pair[2])
-            found += [FolderEntry(set_name, str(photo), str(mask)) for _, photo, mask in pairs]
+            found += [MaskEntry(set_name, str(photo), str(mask)) for _, photo, mask in pairs]
     left_out.warn()
     if not found:
         raise DatasetError(

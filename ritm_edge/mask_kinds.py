@@ -157,5 +157,6 @@ def _blends(values: NDArray[Any], top: int) -> bool:
     share = (np.bincount(flat, minlength=top)[used] / counts[used]).mean() if len(used) else 1
     if len(used) <= FEW:
         return bool(share < 0.25)
-    steps = np.abs(np.diff(values.astype(np.int32), axis=1))
+    across, down = (np.abs(np.diff(values.astype(np.int32), axis=i)).ravel() for i in (0, 1))
+    steps = np.concatenate((across, down))
     return bool(share < 0.5 or (steps[steps > 0] <= 2).mean() > 0.75)

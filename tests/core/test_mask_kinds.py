@@ -330,7 +330,8 @@ def test_many_ids_are_a_label_map_and_many_greys_are_not(tmp_path: Path, ids: in
     assert mask.kind == LABEL_MAP
     np.testing.assert_array_equal(mask.labels, squares)
     ramp = np.tile(np.linspace(0, 255, 256 * 6).astype(np.uint8), (20, 1))
-    assert read_mask_file(save(tmp_path / "ramp.png", encoded(ramp))).kind == LEVELS
+    for values in (ramp, ramp.T):
+        assert read_mask_file(save(tmp_path / "ramp.png", encoded(values))).kind == LEVELS
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.io_spec import MASK, IOSpec
+from ritm_edge.io_spec import MASK, MASK_THRESHOLD, IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.parity import MASK_THRESHOLD
 from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 

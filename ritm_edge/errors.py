@@ -21,6 +21,28 @@ Messages are one sentence: what is wrong, which value, what to do next. Exit cod
 traceback are left for bugs of our own.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class DataWarning(UserWarning):
+    """A photo that may be damaged, or files that are left out; the work goes on."""
+
+
+@contextmanager
+def data_warnings() -> Iterator[list[str]]:
+    """Collect the data warnings of a block; the list holds their texts after it."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        yield texts
+    for each in caught:
+        if each.category is DataWarning:
+            texts.append(str(each.message))
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
 
 class RitmEdgeError(Exception):
     """Base of every error that a user can cause."""

@@ -12,9 +12,10 @@ from .damaged_mask import damaged_mask
 from .data.base import Sample
 from .errors import UsageError
 from .fit import DEFAULT_FIT, Fit
+from .io_spec import MASK_THRESHOLD
 from .metrics import iou
 from .runtimes.base import Runtime
-from .session import DEFAULT_ZOOM_IN, MASK_THRESHOLD, InteractiveSession
+from .session import DEFAULT_ZOOM_IN, InteractiveSession
 from .simulator import next_click
 from .zoom_in import ZoomIn
 

@@ -1,13 +1,15 @@
 """Photos and masks, from files of any kind to arrays and back.
 
 Pillow decodes: OpenCV loses alpha, reads a truncated JPEG as a grey one without complaint and
-has no size limit. 16-bit colour, which Pillow cuts to 8 bits, is in `images_deep`.
+has no size limit. 16-bit colour, which Pillow cuts to 8 bits, is in `images_deep`, what a mask
+file means in `mask_kinds`.
 """
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
 from . import images_deep as deep
-from .errors import ImageError, RitmEdgeError, ShapeError, UsageError
+from . import jpeg, mask_kinds
+from .errors import DataWarning, ImageError, RitmEdgeError, ShapeError, UsageError
 from .files import atomic_output, existing_file
 
 MAX_PIXELS = 100_000_000  # 300 MB decoded; larger is a decompression bomb or a panorama
@@ -41,7 +44,7 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     marker, as browsers do; no colour profile is applied. 16-bit files are scaled from the
     smallest of 8, 10, 12, 14 and 16 bits that holds their brightest value, so that 12 bits in a
     16-bit file are not black. Of several frames or pages the first is read. 12-bit JPEGs are
-    read if they are greyscale.
+    read if they are greyscale. Damage that a JPEG's decoder passes over is a `DataWarning`.
 
     Args:
         path: JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 or AVIF.
@@ -60,33 +63,53 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
         return np.ascontiguousarray(_turn(deep.to_rgb8(pixels), orientation))
 
 
-def read_mask(path: str | Path, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Read a mask drawn elsewhere as probabilities.
-
-    The brightest channel counts, so that a red object on black is an object; transparent parts
-    are background. A file that holds only 0 and 1 is taken as background and object.
+def read_mask(
+    path: str | Path,
+    size: tuple[int, int],
+    *,
+    label: int | None = None,
+    notice: Callable[[str], None] = lambda _: None,
+) -> NDArray[np.float32]:
+    """Read a mask drawn elsewhere as probabilities, by the kind of its file (`mask_kinds`).
 
     Args:
         path: any format of `read_photo`, or a TIFF of floats in 0…1.
         size: (H, W) of the photo it belongs to, in pixels.
+        label: id of the object in a label map; None takes all.
+        notice: told in one sentence how the file was read.
 
     Returns:
-        float32 [H, W], 0…1.
+        float32 [H, W], 0…1; ignored pixels are 0.
 
     Raises:
-        InputFileError, ImageError: as `read_photo`.
+        InputFileError, ImageError: as `read_mask_file`, or no pixel is selected.
         ShapeError: another size than the photo's.
+        UsageError: `label` is not in the file, or the file is no label map.
+    """
+    mask = read_mask_file(path)
+    height, width = mask.labels.shape
+    if (height, width) != tuple(size):
+        raise ShapeError(
+            f"the mask {path} is {height}x{width} (height x width), but the photo "
+            f"is {size[0]}x{size[1]}: pass a mask of the photo's size."
+        )
+    probabilities, sentence = mask.select(path, label)
+    notice(sentence)
+    return probabilities
+
+
+def read_mask_file(path: str | Path) -> mask_kinds.Mask:
+    """Read a mask of any size, turned by its EXIF orientation.
+
+    Raises:
+        InputFileError, ImageError: as `read_photo`; several frames; a picture that is no mask.
     """
     path = _existing_image(Path(path))
     with _explained(path):
-        pixels, orientation = _decode(path)
-        mask = np.ascontiguousarray(_turn(deep.to_probabilities(pixels), orientation))
-    if mask.shape != tuple(size):
-        raise ShapeError(
-            f"the mask {path} is {mask.shape[0]}x{mask.shape[1]} (height x width), but the photo "
-            f"is {size[0]}x{size[1]}: pass a mask of the photo's size."
-        )
-    return mask
+        pixels, orientation = _decode(path, is_mask=True)
+        mask = mask_kinds.understand(pixels)
+        levels = None if mask.levels is None else _turn(mask.levels, orientation)
+        return replace(mask, labels=_turn(mask.labels, orientation), levels=levels)
 
 
 def write_mask(path: str | Path, mask: ArrayLike) -> None:
@@ -177,7 +200,8 @@ def _explained(path: Path) -> Iterator[None]:
     except RitmEdgeError:
         raise
     except deep.UnknownRangeError as error:
-        raise ImageError(f"{path} {error}: save it with 8 or 16 bits per channel.") from error
+        reason, advice = (*error.args, "save it with 8 or 16 bits per channel")[:2]
+        raise ImageError(f"{path} {reason}: {advice}.") from error
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else ""
         raise ImageError(
@@ -191,8 +215,9 @@ def _too_large(path: Path, pixels: str) -> str:
     return f"{path} has {pixels} pixels; the limit is {limit} million: make it smaller."
 
 
-def _decode(path: Path) -> tuple[deep.Pixels, int]:
+def _decode(path: Path, *, is_mask: bool = False) -> tuple[deep.Pixels, int]:
     """Pixels and the EXIF orientation (1…8) that is still to be applied."""
+    damage = ""
     with warnings.catch_warnings():
         # Pillow warns at 89 million pixels, below our limit, and about damaged EXIF data.
         warnings.simplefilter("ignore")
@@ -210,13 +235,23 @@ def _decode(path: Path) -> tuple[deep.Pixels, int]:
             return found
         with image:
             _check_pixels(path, image.size)
+            if is_mask and getattr(image, "n_frames", 1) > 1:
+                raise ImageError(f"{path} has several frames: save the one that is the mask.")
+            if image.format in ("JPEG", "MPO"):
+                content, damage = jpeg.read_whole(path)
+                image = Image.open(io.BytesIO(content), formats=formats)
+            step, lossy = deep.value_step(image), is_mask and deep.is_lossy(image)
             image.load()  # before OpenCV sees it, which would accept a truncated file
             orientation = _orientation(image)  # 1 after loading a TIFF: Pillow has turned it
             if deep.is_deep_colour(image):
                 # OpenCV turns TIFFs itself and leaves PNGs as they are.
                 done = image.format == "TIFF"
                 return deep.decode_deep_colour(path), 1 if done else orientation
-            return deep.from_pillow(image), orientation
+            pixels = replace(deep.from_pillow(image), step=step, lossy=lossy)
+    if damage:
+        text = f"{path} may be damaged ({damage}): look at it, or copy it again."
+        warnings.warn(DataWarning(text), stacklevel=3)
+    return pixels, orientation
 
 
 def _check_pixels(path: Path, size: tuple[int, int]) -> None:

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
-MASK_DEPTHS = (1, *DEPTHS)  # a mask of 0 and 1 is a mask; such a photo is only dark
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*")
 _WIDTH, _HEIGHT, _BITS = 256, 257, 258
 _EXIF_ORIENTATION = 0x0112
 
 
 class UnknownRangeError(ValueError):
-    """Pixels whose black and white cannot be told; the message is the predicate of a sentence."""
+    """Pixels that cannot be understood: the predicate of a sentence, and advice if it is not to
+    save the file with 8 or 16 bits per channel."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,17 @@ class Pixels:
     Attributes:
         colour: uint8, uint16 or float32, [H, W] or [H, W, 3] (RGB).
         alpha: the same type, [H, W]; None where everything is opaque.
+        indices: uint8 [H, W] into the palette; None where there is none, and in GIFs, whose
+            encoders renumber it.
+        step: between the values that the file can hold; 85 where 2 bits were spread over 8.
+        lossy: whether the format has changed pixels.
     """
 
     colour: NDArray[Any]
     alpha: NDArray[Any] | None = None
+    indices: NDArray[np.uint8] | None = None
+    step: int = 1
+    lossy: bool = False
 
 
 def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
@@ -51,34 +58,19 @@ def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
         raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
     colour = pixels.colour
     if colour.dtype != np.uint8:
-        colour = np.rint(_scaled(colour) * np.float32(255)).astype(np.uint8)
+        colour = np.rint(scaled(colour) * np.float32(255)).astype(np.uint8)
     if pixels.alpha is not None:
-        alpha = _scaled(pixels.alpha)
+        alpha = scaled(pixels.alpha)
         alpha = alpha[..., None] if colour.ndim == 3 else alpha
         blended = colour * alpha + np.float32(255) * (1 - alpha)
         colour = np.rint(blended).astype(np.uint8)
     return colour if colour.ndim == 3 else np.repeat(colour[..., None], 3, axis=2)
 
 
-def to_probabilities(pixels: Pixels) -> NDArray[np.float32]:
-    """float32 [H, W], 0…1: the brightest channel, transparent parts 0.
-
-    Raises:
-        UnknownRangeError: float pixels outside 0…1, or not finite.
-    """
-    colour = pixels.colour if pixels.colour.ndim == 2 else pixels.colour.max(axis=2)
-    if colour.dtype.kind == "f":
-        if not (np.isfinite(colour).all() and colour.min() >= 0 and colour.max() <= 1):
-            raise UnknownRangeError("has float values outside 0 to 1")
-        return colour.astype(np.float32)
-    value = _scaled(colour, MASK_DEPTHS)
-    return value if pixels.alpha is None else value * _scaled(pixels.alpha)
-
-
-def _scaled(values: NDArray[Any], depths: tuple[int, ...] = DEPTHS) -> NDArray[np.float32]:
+def scaled(values: NDArray[Any]) -> NDArray[np.float32]:
     """0…1 by the smallest depth that holds the largest value."""
     brightest = int(values.max())
-    bits = next(bits for bits in depths if brightest < 2**bits)
+    bits = next(bits for bits in DEPTHS if brightest < 2**bits)
     return values.astype(np.float32) / np.float32(2**bits - 1)
 
 
@@ -95,13 +87,27 @@ def from_pillow(image: Image.Image) -> Pixels:
         if values.min() < 0 or values.max() > 65535:
             raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
         return Pixels(values.astype(np.uint16))
+    indices = np.asarray(image) if image.mode == "P" and image.format != "GIF" else None
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"))
         alpha = None if (rgba[..., 3] == 255).all() else rgba[..., 3]
-        return Pixels(rgba[..., :3], alpha)
+        return Pixels(rgba[..., :3], alpha, indices)
     if image.mode in ("1", "L"):
         return Pixels(np.asarray(image.convert("L")))
-    return Pixels(np.asarray(image.convert("RGB")))
+    return Pixels(np.asarray(image.convert("RGB")), indices=indices)
+
+
+def value_step(image: Image.Image) -> int:
+    """`Pixels.step` of an opened image that is not yet loaded."""
+    layout = str(image.tile[0].args) if image.tile else ""  # type: ignore[attr-defined]
+    return 85 if "L;2" in layout else 17 if "L;4" in layout else 1
+
+
+def is_lossy(image: Image.Image) -> bool:
+    """Whether this opened file is of a kind that changes pixels; WebP is by its chunks."""
+    if image.format != "WEBP":
+        return image.format in ("JPEG", "MPO", "JPEG2000", "AVIF")
+    return b"VP8L" not in Path(image.filename).read_bytes()  # type: ignore[attr-defined]
 
 
 def is_deep_colour(image: Image.Image) -> bool:

@@ -23,6 +23,7 @@ MASK = "mask"
 MASK_LOGITS = "mask_logits"
 
 EMPTY_SLOT = -1.0
+MASK_THRESHOLD = 0.49  # published: a pixel is object above this probability
 DEFAULT_SIZE = (400, 400)  # the zoom-in size of the published evaluation
 DEFAULT_MAX_CLICKS = 24
 MAX_SIDE = 4096

@@ -6,9 +6,10 @@ import numpy as np
 
 from .data import open_benchmark
 from .data.base import Sample
-from .data.folder import BENCHMARK, IGNORED
-from .data.instances import instance_samples, read_label_map
+from .data.folder import BENCHMARK, read_labels
+from .data.instances import instance_samples
 from .errors import InputFileError
+from .mask_kinds import IGNORED
 from .samples import sample_label_map, sample_photo
 
 # Below this a click is all there is to see of an object.
@@ -17,20 +18,18 @@ MIN_OBJECT_PIXELS = 400
 
 def sample_objects() -> list[Sample]:
     """The five objects of the embedded sample photo."""
-    return instance_samples(
-        "astronaut", sample_photo(), sample_label_map(), read_label_map, IGNORED
-    )
+    return instance_samples("astronaut", sample_photo(), sample_label_map(), read_labels, IGNORED)
 
 
 def folder_objects(folder: Path, *, count: int) -> list[Sample]:
     """Objects of at least 400 pixels, spread evenly over a folder in our own layout.
 
     Args:
-        folder: has `images/NAME.*` and `masks/NAME.png`; see `data.folder`.
+        folder: has `images/NAME.*` and `masks/NAME.*`; see `data.folder`.
         count: at most so many; fewer where the folder has fewer.
 
     Raises:
-        InputFileError: a missing folder, photos and maps that do not match, or no such object.
+        InputFileError: a missing folder, no photo with a mask, or no such object.
         ImageError: a map that cannot be read.
     """
     samples = open_benchmark(BENCHMARK, folder).samples

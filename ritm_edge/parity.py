@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from .clicks import Click, pack_clicks
 from .errors import ArtifactError, ParityError
-from .io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
+from .io_spec import CLICKS, IMAGE, MASK, MASK_THRESHOLD, PREV_MASK, IOSpec
 from .runtimes.base import Runtime
 
-# The published evaluation calls a pixel object above this probability.
-MASK_THRESHOLD = 0.49
 # Sizes on which a graph that takes any height and width is verified, (H, W).
 DYNAMIC_SIZES = ((320, 480), (257, 191))
 # An output that hardly varies proves nothing: logits of a constant agree with everything.

@@ -10,13 +10,13 @@ from .app_protocol import AppProtocol
 from .clicks import Click
 from .errors import ClickError, ShapeError, UsageError
 from .fit import DEFAULT_FIT, Fit, check_fit
+from .io_spec import MASK_THRESHOLD
 from .published_protocol import PublishedProtocol
 from .runtimes.base import Runtime
 from .session_state import SessionProtocol, Setup, State
 from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
-MASK_THRESHOLD = 0.49  # published
 
 _PROTOCOLS: dict[str, type[SessionProtocol]] = {"app": AppProtocol, "published": PublishedProtocol}
 

@@ -12,10 +12,12 @@ LARGEST_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a photo: the sentence of the error that was met."""
+    """What is wrong with a photo: the sentence of the error that was met, or, where the photo is
+    `used` all the same and does not count towards the limit, of a warning."""
 
     image: str
     message: str
+    used: bool = False
 
 
 class BrokenFiles:
@@ -32,8 +34,8 @@ class BrokenFiles:
         self._known: set[Problem] = set(_read(path))
 
     def __len__(self) -> int:
-        """Photos with a problem."""
-        return len({problem.image for problem in self._known})
+        """Photos that could not be used, wholly or in part."""
+        return len({problem.image for problem in self._known if not problem.used})
 
     def add(self, problems: list[Problem]) -> list[Problem]:
         """Count problems and log those that are new; returns the new ones.
@@ -51,10 +53,11 @@ class BrokenFiles:
             return []
         self._known.update(new)
         self._write(new)
-        if len(self) > LARGEST_SHARE * self.photos:
+        stopping = [problem for problem in new if not problem.used]
+        if stopping and len(self) > LARGEST_SHARE * self.photos:
             raise TrainingError(
-                f"{new[-1].message.rstrip('.')}; {len(self)} of {self.photos} photos are broken, "
-                f"more than {LARGEST_SHARE:.0%}: see {self.path} and repair the data."
+                f"{stopping[-1].message.rstrip('.')}; {len(self)} of {self.photos} photos are "
+                f"broken, more than {LARGEST_SHARE:.0%}: see {self.path} and repair the data."
             )
         return new
 
@@ -63,7 +66,7 @@ class BrokenFiles:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as file:
                 for problem in problems:
-                    row = {"image": problem.image, "problem": problem.message}
+                    row = {"image": problem.image, "problem": problem.message, "used": problem.used}
                     file.write(json.dumps(row) + "\n")
         except OSError as error:
             raise OutputFileError(
@@ -78,7 +81,8 @@ def _read(path: Path) -> list[Problem]:
     for line in path.read_text(errors="replace").splitlines():
         try:
             row = json.loads(line)
-            found.append(Problem(str(row["image"]), str(row["problem"])))
-        except (ValueError, KeyError, TypeError):
+            used = row.get("used") is True
+            found.append(Problem(str(row["image"]), str(row["problem"]), used))
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a line that a crash cut short
     return found

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ritm_edge.errors import InputFileError, TrainingError
+from ritm_edge.errors import InputFileError, TrainingError, data_warnings
 
 from .augment import published_crop, random_colour, random_flips
 from .broken import Problem
@@ -69,17 +69,20 @@ class ClickDataset(Dataset[Sample]):
         # Bounded: photos without any usable object would otherwise be drawn for ever.
         for _ in range(DRAW_ATTEMPTS):
             try:
-                scene = entry.load(rng)
+                with data_warnings() as damage:
+                    scene = entry.load(rng)
             except InputFileError as error:
                 problems.append(Problem(entry.image, str(error)))
             else:
                 problems += [Problem(entry.image, text) for text in scene.problems]
+                problems += [Problem(entry.image, text, used=True) for text in damage]
                 sample = self._sample(scene, rng)
                 if sample is not None:
                     return sample, problems
             entry = self.entries[self.order.draw(rng)]
-        if problems:
-            raise TrainingError(problems[-1].message)
+        fatal = [problem for problem in problems if not problem.used]
+        if fatal:
+            raise TrainingError(fatal[-1].message)
         raise TrainingError(
             f"{DRAW_ATTEMPTS} photos in a row, {entry.image} the last, had no object of "
             f"{self.config.data.min_object_pixels} pixels in the crop: lower "

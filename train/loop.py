@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 
 from ritm_edge.data import Benchmark
-from ritm_edge.errors import TrainingError, UsageError
+from ritm_edge.errors import TrainingError, UsageError, data_warnings
 
-from .broken import BROKEN_LOG, BrokenFiles
+from .broken import BROKEN_LOG, BrokenFiles, Problem
 from .config import TrainConfig
 from .dataset import ClickDataset
 from .datasets import find_entries
@@ -58,7 +58,8 @@ def train(
     * `last.pth`, replaced atomically every `save_every` steps, after a validation and at the end;
     * `best.pth`, the weights with the lowest mean NoC@90 over `benchmarks`;
     * `log.jsonl` and the folder `tensorboard`;
-    * `broken.jsonl`, photos and annotations that could not be read and were left out;
+    * `broken.jsonl`, photos and annotations that could not be read and were left out, and, with
+      "used": true, warnings;
     * at the end, or when it is stopped, `weights.safetensors`, in half precision.
 
     With `run.ema_decay` the best and the final weights are the averaged ones.
@@ -78,7 +79,8 @@ def train(
         validation_progress: likewise, while validating.
         device: torch device; None takes CUDA where there is one.
         stop: asked after every step; True saves a checkpoint and returns early.
-        notice: told, in the leading process, where the weights of a new run are from.
+        notice: told, in the leading process, where the weights of a new run are from, and which
+            files of `data` are left out.
 
     Returns:
         Path of the last checkpoint.
@@ -98,7 +100,8 @@ def train(
         raise UsageError(
             f"workers is {workers} and save_every {save_every}: pass at least 0 and at least 1."
         )
-    entries = find_entries(config.data.datasets, data)
+    with data_warnings() as left_out:
+        entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))
     last = output / LAST_CHECKPOINT
     if last.exists() and not resume:
@@ -118,11 +121,16 @@ def train(
             benchmarks=benchmarks,
             tensorboard=tensorboard,
         )
+        broken = BrokenFiles(output / BROKEN_LOG, photos=len(entries))
+        if team.leads:
+            broken.add([Problem(str(data), text, used=True) for text in left_out])
+            for text in left_out:
+                notice(text)
         stream = batches(
             ClickDataset(entries, config, start=step),
             batch_size=share,
             workers=workers,
-            broken=BrokenFiles(output / BROKEN_LOG, photos=len(entries)),
+            broken=broken,
             rank=team.rank,
             processes=team.size,
         )

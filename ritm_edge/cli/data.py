@@ -9,7 +9,7 @@ from ..errors import InputFileError
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
 from .options import AsJson
 
-SHOWN = 20  # problems printed; all are in the JSON
+SHOWN = 20  # notes and problems printed; all are in the JSON
 
 app = typer.Typer(help="Look after data sets.", no_args_is_help=True)
 
@@ -64,10 +64,11 @@ def check(
                 )
             ],
         )
-        for problem in report.problems[:SHOWN]:
-            print_notice(problem)
-        if len(report.problems) > SHOWN:
-            print_notice(f"… and {len(report.problems) - SHOWN} more: --json lists all")
+        for lines in (report.notes, report.problems):
+            for line in lines[:SHOWN]:
+                print_notice(line)
+            if len(lines) > SHOWN:
+                print_notice(f"… and {len(lines) - SHOWN} more: --json lists all")
     if report.problems:
         raise InputFileError(
             f"{folder} is not a sound {report.benchmark}: {len(report.problems)} problems, the "

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -75,6 +76,7 @@ app.add_typer(weights.app, name="weights")
 
 def main() -> None:
     """Entry point: typed errors become one sentence on stderr and their exit code."""
+    warnings.formatwarning = lambda message, *_place, **_line: f"warning: {message}\n"
     try:
         app()
     except RitmEdgeError as error:

@@ -42,7 +42,13 @@ def command(
     ] = None,
     mask: Annotated[
         Path | None,
-        typer.Option("--mask", help="Start from this mask, of the photo's size."),
+        typer.Option("--mask", help="Start from this mask or label map, of the photo's size."),
+    ] = None,
+    mask_label: Annotated[
+        int | None,
+        typer.Option(
+            "--mask-label", min=1, help="Id of the object in the label map --mask; default: all."
+        ),
     ] = None,
     artifact: Annotated[
         Path | None,
@@ -77,6 +83,8 @@ def command(
     clicks = parse_clicks(click or [])
     if not clicks and mask is None:
         raise UsageError("no click and no mask: pass --click ROW,COLUMN at least once.")
+    if mask_label is not None and mask is None:
+        raise UsageError(f"--mask-label {mask_label} belongs to a label map: pass it as --mask.")
     if artifact is not None and checkpoint is not None:
         raise UsageError("--artifact and --checkpoint exclude each other: pass one of them.")
     output = output or Path(f"{photo.stem}.mask.png")
@@ -90,12 +98,18 @@ def command(
     from ..weights import checkpoint_path
 
     image = read_photo(photo)
-    start = None if mask is None else read_mask(mask, (image.shape[0], image.shape[1]))
+    start = None
+    read_as: list[str] = []
+    if mask is not None:
+        size = image.shape[0], image.shape[1]
+        start = read_mask(mask, size, label=mask_label, notice=read_as.append)
     before = time.perf_counter()
     runtime = open_runtime(artifact or checkpoint_path(checkpoint), threads=threads)
     open_ms = (time.perf_counter() - before) * 1e3
     if not clicks:
         print_notice("no click: the mask is saved as it was given, without running the model.")
+    for sentence in read_as:
+        print_notice(sentence)
     found, milliseconds = _run_session(runtime, image, start, clicks)
 
     files = {output: encode_mask(found, output)}
@@ -116,6 +130,7 @@ def command(
             for c, ms in zip(clicks, milliseconds, strict=True)
         ],
         start_mask=None if mask is None else str(mask),
+        start_mask_read_as=read_as[0] if read_as else None,
         mask=str(output),
         overlay=None if overlay is None else str(overlay),
     )
@@ -139,6 +154,7 @@ class Prediction:
     open_ms: float
     clicks: list[dict[str, Any]]
     start_mask: str | None
+    start_mask_read_as: str | None
     mask: str
     overlay: str | None
 

@@ -179,6 +179,7 @@ def _essence(config: "TrainConfig") -> dict[str, str]:
 def _print_plan(
     recipe: str, config: "TrainConfig", data: Path, init: Path | None, *, as_json: bool
 ) -> None:
+    from ..errors import data_warnings
     from ..train.datasets import find_entries
     from ..train.schedule import run_length
     from ..train.settings import as_dict, flatten
@@ -186,7 +187,8 @@ def _print_plan(
 
     settings = as_dict(config)
     model, origin = new_model(config, init)
-    entries = find_entries(config.data.datasets, data)
+    with data_warnings() as left_out:
+        entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))
     counts: dict[str, int] = {}
     for entry in entries:
@@ -198,13 +200,15 @@ def _print_plan(
         "steps": length.steps,
     }
     if as_json:
-        print_json({"recipe": recipe, "settings": settings, "data": counts, "init": origin, **run})
+        data_found = {"data": counts, "left_out": left_out}
+        print_json({"recipe": recipe, "settings": settings, **data_found, "init": origin, **run})
         return
     rows = [[name, str(value)] for name, value in flatten(settings).items()]
     print_table(["setting", "value"], rows, title=recipe)
     print_table(["data", "photos"], [[name, str(count)] for name, count in counts.items()])
     print_table(["run", "count"], [[name, str(count)] for name, count in run.items()])
-    print_notice(origin)
+    for text in (*left_out, origin):
+        print_notice(text)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import UsageError
-from .base import Benchmark, Sample
+from .base import Benchmark, LeftOut, Sample
 
 __all__ = ["Benchmark", "Sample", "benchmark_names", "open_benchmark", "readers"]
 
@@ -28,6 +28,8 @@ def benchmark_names() -> list[str]:
 def open_benchmark(name: str, path: str | Path) -> Benchmark:
     """Find the samples of a data set; files are read when a sample is loaded.
 
+    What belongs to no sample is left out with one `DataWarning`.
+
     Args:
         name: one of `benchmark_names()`, upper or lower case.
         path: its folder in the official layout.
@@ -42,4 +44,7 @@ def open_benchmark(name: str, path: str | Path) -> Benchmark:
     if known is None:
         raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(modules))}.")
     reader = modules[known]
-    return Benchmark(known, tuple(reader.find_samples(Path(path))), reader.ZOOM_TARGET)
+    left_out = LeftOut()
+    samples = tuple(reader.find_samples(Path(path), left_out))
+    left_out.warn()
+    return Benchmark(known, samples, reader.ZOOM_TARGET)

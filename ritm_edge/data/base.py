@@ -1,6 +1,7 @@
 """What all benchmark readers share: samples, and reading photos and masks as published."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,43 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, InputFileError
-from ..images import read_photo
+from ..errors import DataWarning, ImageError, InputFileError
+from ..images import IMAGE_SUFFIXES, read_photo
 
 Truth = NDArray[np.int32]
 # What a reader does with something wrong: raise it, or collect it and go on.
 Raise = Callable[[InputFileError], None]
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+# Pictures that are not read, so that they do not disappear without a word.
+OTHER_SUFFIXES = frozenset(
+    ".gif .jfif .jpe .jp2 .j2k .avif .heic .heif .ppm .pgm .pbm .pnm .tga .psd .exr .svg .dng .cr2 "
+    ".cr3 .nef .arw .npy .mat".split()
+)
+
+
+class LeftOutError(InputFileError):
+    """A file that belongs to no sample, at which only `data check` stops."""
 
 
 def report_by_raising(error: InputFileError) -> None:
     """The `Raise` of everything but a check."""
     raise error
+
+
+class LeftOut(list[LeftOutError]):
+    """A `Raise` that keeps what is left out, to warn of it in one sentence, and raises the rest."""
+
+    def __call__(self, error: InputFileError) -> None:
+        if not isinstance(error, LeftOutError):
+            raise error
+        self.append(error)
+
+    def warn(self) -> None:
+        """Issue a `DataWarning` with the number of files and the first ten."""
+        if self:
+            named = "; ".join(str(each).rstrip(".") for each in self[:10])
+            more = f"; and {len(self) - 10} more" if len(self) > 10 else ""
+            count = "1 file is" if len(self) == 1 else f"{len(self)} files are"
+            warnings.warn(DataWarning(f"{count} left out: {named}{more}."), stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -110,12 +136,16 @@ def read_trimap(path: Path) -> Truth:
     return np.select([mask == 128, mask > 128], [-1, 1], mask).astype(np.int32)
 
 
-def image_files(folder: Path, report: Raise = report_by_raising) -> dict[str, Path]:
-    """Stem (text before the first dot) → image file, in the order of the file names.
+def image_files(
+    folder: Path, report: Raise = report_by_raising, *, own: bool = False
+) -> dict[str, Path]:
+    """Stem → image file, in the order of the file names; system files are passed over.
 
     Args:
         folder: where they are.
         report: told of two files with the same stem.
+        own: our own layout: the stem is all before the suffix, not before the first dot as
+            published, and what looks like a photo and is not read is reported.
 
     Raises:
         InputFileError: no such folder, or no images in it.
@@ -126,49 +156,54 @@ def image_files(folder: Path, report: Raise = report_by_raising) -> dict[str, Pa
         )
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        suffix = path.suffix.lower()
+        if path.name.startswith("."):
             continue
-        stem = path.name.split(".")[0]
-        if stem in files:
-            report(
-                InputFileError(
-                    f"{folder} has both {files[stem].name} and {path.name}: remove one of them."
-                )
-            )
-            continue
-        files[stem] = path
-    if not files:
+        if own and (path.is_dir() or suffix in OTHER_SUFFIXES):
+            report(LeftOutError(f"{path} is not read: only {', '.join(IMAGE_SUFFIXES)} are"))
+        elif own and suffix in IMAGE_SUFFIXES and not path.is_file():
+            report(LeftOutError(f"{path} leads to no file: check the link"))
+        elif suffix in IMAGE_SUFFIXES:
+            stem = path.stem if own else path.name.split(".")[0]
+            if stem in files:
+                both = f"{files[stem].name} and {path.name}"
+                report(InputFileError(f"{folder} has both {both}: remove one of them."))
+            else:
+                files[stem] = path
+    if not files and not own:
         raise InputFileError(f"{folder} has no images: download the benchmark again.")
     return files
 
 
 def paired_files(
-    images: Path, masks: Path, report: Raise = report_by_raising
-) -> Iterator[tuple[str, Path, Path]]:
-    """(stem, photo, mask) of every photo; one without a mask is reported.
+    images: Path, masks: Path, report: Raise = report_by_raising, *, own: bool = False
+) -> list[tuple[str, Path, Path]]:
+    """(stem, photo, mask) of every photo, in the order of their names.
+
+    Args:
+        images: folder of the photos.
+        masks: folder of the masks.
+        report: told of a photo without a mask, and of a mask without a photo.
+        own: see `image_files`; a photo without a mask is then left out, elsewhere an error.
 
     Raises:
-        InputFileError: a missing or empty folder.
+        InputFileError: a missing folder; except for our own layout, an empty one.
     """
-    mask_files = image_files(masks, report)
-    for stem, image in image_files(images, report).items():
-        if stem in mask_files:
-            yield stem, image, mask_files[stem]
-        else:
-            report(InputFileError(f"{image} has no mask in {masks}: download the benchmark again."))
+    found, photos = image_files(masks, report, own=own), image_files(images, report, own=own)
+    kind, advice = (LeftOutError, "") if own else (InputFileError, ": download the benchmark again")
+    for stem in [stem for stem in photos if stem not in found]:
+        report(kind(f"{photos[stem]} has no mask in {masks}{advice}."))
+    for stem in [stem for stem in found if stem not in photos]:
+        report(LeftOutError(f"{found[stem]} has no photo in {images}."))
+    return [(stem, path, found[stem]) for stem, path in photos.items() if stem in found]
 
 
 def paired_samples(
-    images: Path,
-    masks: Path,
-    read_mask: Callable[[Path], Truth],
-    report: Raise = report_by_raising,
+    images: Path, masks: Path, read_mask: Callable[[Path], Truth], report: Raise
 ) -> list[Sample]:
     """One sample per photo, with the mask of the same stem; errors as `paired_files`."""
-    return [
-        Sample(stem, image, TruthFile(mask, read_mask))
-        for stem, image, mask in paired_files(images, masks, report)
-    ]
+    pairs = paired_files(images, masks, report)
+    return [Sample(stem, image, TruthFile(mask, read_mask)) for stem, image, mask in pairs]
 
 
 @dataclass(frozen=True)

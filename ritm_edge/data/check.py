@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputFileError, UsageError
-from ..images import read_photo
+from ..errors import InputFileError, UsageError, data_warnings
+from ..images import IMAGE_SUFFIXES, read_photo
 from . import readers
-from .base import IMAGE_SUFFIXES, Counts, Sample
+from .base import Counts, Sample
 
 Progress = Callable[[int, int], None]
 
@@ -28,6 +28,8 @@ class CheckReport:
         published: counts in the published evaluation; None for folders of one's own.
         ignored_pixels: share of all mask pixels that count neither way, 0…1.
         problems: one sentence each; empty where nothing is wrong.
+        notes: what to look at though it is not wrong: damage that a decoder passes over, and masks
+            of other kinds than label maps.
     """
 
     benchmark: str
@@ -37,6 +39,7 @@ class CheckReport:
     published: Counts | None
     ignored_pixels: float
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -50,6 +53,7 @@ class CheckReport:
             "published_objects": None if published is None else published.objects,
             "ignored_pixels": self.ignored_pixels,
             "problems": list(self.problems),
+            "notes": list(self.notes),
             "ok": not self.problems,
         }
 
@@ -73,14 +77,16 @@ def check_folder(
     """
     reader = recognise(folder) if name is None else _named(name)
     problems: list[str] = []
-    samples = reader.find_samples(folder, lambda error: problems.append(str(error)))
     seen = _Decoded()
-    for number, sample in enumerate(samples, start=1):
-        try:
-            seen.add(sample)
-        except InputFileError as error:
-            problems.append(str(error))
-        progress(number, len(samples))
+    with data_warnings() as damage:
+        samples = reader.find_samples(folder, lambda error: problems.append(str(error)))
+        for number, sample in enumerate(samples, start=1):
+            try:
+                seen.add(sample)
+            except InputFileError as error:
+                problems.append(str(error))
+            progress(number, len(samples))
+        notes = reader.notes(samples) if hasattr(reader, "notes") else []
     photos = len(seen.photos)
     published: Counts | None = reader.PUBLISHED
     if published is not None:
@@ -101,6 +107,7 @@ def check_folder(
         published=published,
         ignored_pixels=seen.ignored / max(seen.pixels, 1),
         problems=tuple(dict.fromkeys(problems)),
+        notes=tuple(dict.fromkeys((*damage, *notes))),
     )
 
 

@@ -1,4 +1,4 @@
-"""COCO_MVal: 800 objects in the layout and by the mask rule of DAVIS."""
+"""COCO_MVal: 800 objects on 722 photos, in the layout and by the mask rule of DAVIS."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from .base import Counts, Raise, Sample, report_by_raising
 BENCHMARK = "COCO_MVal"
 ZOOM_TARGET = 400
 LAYOUT = ("img", "gt")
-PUBLISHED = Counts(photos=800, objects=800)
+PUBLISHED = Counts(photos=722, objects=800)  # a photo has a file per object
 
 
 def find_samples(root: Path, report: Raise = report_by_raising) -> list[Sample]:

@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..errors import ImageError, InputFileError
 from ..files import existing_file
-from ..images import MAX_PIXELS
 from ..optional import require
 from .base import Raise, Sample, Truth, read_bgr, report_by_raising
 
-Labels = NDArray[np.uint8]
+Labels = NDArray[Any]
 MAX_MAT_BYTES = 64_000_000  # those of SBD have a few kilobytes
 
 
@@ -25,7 +24,7 @@ class InstanceTruth:
 
     Attributes:
         path: the map.
-        read: gives its uint8 [H, W] labels.
+        read: gives its integer [H, W] labels.
         label: of the object.
         ignored: label of the pixels that count neither way; None where there are none.
     """
@@ -108,30 +107,6 @@ def read_grey(path: Path) -> Labels:
     Raises: as `read_bgr`.
     """
     return np.asarray(cv2.cvtColor(read_bgr(path), cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def read_label_map(path: Path) -> Labels:
-    """The raw values of an 8-bit grey or palette image, uint8 [H, W].
-
-    Raises:
-        ImageError: damaged, too large or of another kind.
-        InputFileError: missing or unreadable.
-    """
-    path = existing_file(path)
-    try:
-        with Image.open(path, formats=("PNG", "BMP", "TIFF", "WEBP", "GIF")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(f"{path} has over {MAX_PIXELS} pixels: make it smaller.")
-            labels = np.array(image)
-    except InputFileError:
-        raise
-    except Exception as error:  # decoders raise a dozen kinds on damaged files
-        raise ImageError(f"{path} cannot be decoded: save it as an 8-bit PNG.") from error
-    if labels.dtype == np.bool_:
-        labels = labels.astype(np.uint8)
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise ImageError(f"{path} is not an 8-bit grey or palette image: save it as such a PNG.")
-    return labels
 
 
 def read_names(path: Path) -> list[str]:

@@ -4,14 +4,19 @@ import base64
 import io
 import os
 import struct
+import subprocess
+import sys
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ritm_edge import images
-from ritm_edge.errors import ImageError, InputFileError
+from ritm_edge import images, jpeg
+from ritm_edge.errors import ImageError, InputFileError, data_warnings
 from ritm_edge.images import read_mask, read_photo
 
 from .image_files import CORNERS, chunk, exif, png, save, stored, tiff
@@ -267,3 +272,90 @@ def test_float_photos_are_refused_and_float_masks_read(tmp_path):
     Image.fromarray(values * 3).save(tmp_path / "float.tif")
     with pytest.raises(ImageError, match="outside 0 to 1"):
         read_mask(tmp_path / "float.tif", (2, 2))
+
+
+def jpeg_of_noise(**options: object) -> bytes:
+    rng = np.random.default_rng(3)
+    small = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8))
+    content = io.BytesIO()
+    small.resize((128, 96)).save(content, "JPEG", quality=90, **options)
+    return content.getvalue()
+
+
+JPEG_KINDS = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "restart markers": {"restart_marker_rows": 1},
+    "whole colour": {"subsampling": 0, "optimize": True},
+    "with a preview": {"exif": exif(1), "comment": b"\xff\xd9 is no end here"},
+}
+
+
+@pytest.mark.parametrize("kind", JPEG_KINDS)
+def test_a_jpeg_without_its_end_marker_is_read_and_a_shorter_one_is_not(tmp_path, kind):
+    whole = jpeg_of_noise(**JPEG_KINDS[kind])
+    assert whole.endswith(b"\xff\xd9")
+    expected = read_photo(save(tmp_path / "whole.jpg", whole))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(read_photo(save(tmp_path / "a.jpg", whole[:-2])), expected)
+        np.testing.assert_array_equal(read_photo(save(tmp_path / "a.jpg", whole[:-1])), expected)
+    for missing in (6, 12, 40, 400, len(whole) // 2):
+        with pytest.raises(ImageError, match="truncated"):
+            read_photo(save(tmp_path / "a.jpg", whole[:-missing]))
+    # What cameras write behind the picture is no damage.
+    trailer = save(tmp_path / "a.jpg", whole + bytes(50) + b"trailer")
+    np.testing.assert_array_equal(read_photo(trailer), expected)
+
+
+@pytest.mark.parametrize("kind", JPEG_KINDS)
+def test_the_warning_of_a_jpeg_decoder_is_passed_on(tmp_path, kind, capfd):
+    whole = jpeg_of_noise(**JPEG_KINDS[kind])
+    warned = 0
+    for place in range(900, len(whole) - 100, 150):
+        path = save(tmp_path / "a.jpg", whole[:place] + bytes(40) + whole[place + 40 :])
+        with data_warnings() as texts, suppress(ImageError):  # a progressive one may be beyond it
+            assert read_photo(path).shape == (96, 128, 3)
+        assert all(f"{path} may be damaged" in text for text in texts)
+        warned += len(texts)
+    assert warned > 3
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", range(800, 3000, 200))
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_zeroed_bytes_are_noticed_where_the_decoder_is_silent(tmp_path, place, options):
+    whole = jpeg_of_noise(**options)
+    path = save(tmp_path / "a.jpg", whole[:place] + bytes(64) + whole[place + 64 :])
+    with data_warnings() as texts:
+        read_photo(path)
+    assert len(texts) == 1
+    assert f"{path} may be damaged" in texts[0]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_flat_photos_are_not_taken_for_damaged(tmp_path, mode, optimize):
+    large = np.zeros((900, 1200, 3), np.uint8)
+    large[300:400, 500:600] = 200
+    Image.fromarray(large).convert(mode).save(tmp_path / "a.jpg", optimize=optimize)
+    with data_warnings() as texts:
+        read_photo(tmp_path / "a.jpg")
+    assert texts == []
+
+
+def test_decoders_in_threads_leave_stderr_as_it_was(tmp_path, capfd):
+    whole = jpeg_of_noise(restart_marker_rows=1)
+    path = save(tmp_path / "a.jpg", whole[:1500] + b"\xff\xd3" + whole[1500:])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: jpeg.read_whole(path)[1], range(40)))
+    assert len(set(found)) == 1
+    assert found[0].startswith("Corrupt JPEG data")
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+
+
+def test_a_closed_stderr_costs_the_warning_only(tmp_path):
+    save(tmp_path / "a.jpg", jpeg_of_noise())
+    code = "import os; os.close(2); from ritm_edge.images import read_photo; read_photo('a.jpg')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

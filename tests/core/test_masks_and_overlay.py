@@ -27,8 +27,9 @@ def test_masks_of_any_range(tmp_path, top):
 
 
 def test_soft_and_coloured_and_transparent_masks(tmp_path):
-    Image.fromarray(np.array([[0, 51, 255]], np.uint8)).save(tmp_path / "soft.png")
-    np.testing.assert_allclose(read_mask(tmp_path / "soft.png", (1, 3)), [[0, 0.2, 1]])
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
+    Image.fromarray(ramp).save(tmp_path / "soft.png")
+    np.testing.assert_allclose(read_mask(tmp_path / "soft.png", (3, 256)), ramp / 255)
     Image.fromarray(np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)).save(tmp_path / "red.png")
     np.testing.assert_array_equal(read_mask(tmp_path / "red.png", (1, 2)), [[0, 1]])
     clear = np.array([[[255, 255, 255, 0], [255, 255, 255, 255]]], np.uint8)

@@ -138,6 +138,23 @@ def test_a_dry_run_shows_settings_data_and_steps(photos, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
 
 
+@pytest.mark.usefixtures("tiny_networks")
+def test_what_is_left_out_is_named_in_a_dry_run_and_in_the_log(photos, tmp_path):
+    (photos / "shapes" / "masks" / "3.png").rename(photos / "shapes" / "masks" / "other.png")
+    run = ["--data-root", photos, *SMALL]
+    plan = json.loads(invoke(*run, "--dry-run", "--json").stdout)
+    assert plan["photos"] == 3
+    (text,) = plan["left_out"]
+    assert text.startswith("2 files are left out: ")
+    assert "3.png has no mask" in text
+    assert "other.png has no photo" in text
+    assert text in invoke(*run, "--dry-run").stderr
+    result = invoke(*run, "--output", tmp_path / "run", "--steps", 1, "--workers", 0)
+    assert text in result.stderr
+    (row,) = (tmp_path / "run" / "broken.jsonl").read_text().splitlines()
+    assert json.loads(row) == {"image": str(photos), "problem": text, "used": True}
+
+
 def test_settings_are_refused_by_name(photos, tmp_path):
     run = ["--data-root", photos, "--output", tmp_path / "run"]
     with pytest.raises(UsageError, match=r"unknown setting 'optimizer\.rate'"):

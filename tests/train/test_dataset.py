@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ritm_edge.errors import DatasetError, TrainingError, UsageError
 from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles, Problem
@@ -178,8 +179,7 @@ def test_an_epoch_visits_every_photo_once_whatever_the_number_of_workers(tmp_pat
 
 def test_label_maps_without_objects_end_in_an_error_not_in_a_loop(tmp_path):
     write_photos(tmp_path, 1)
-    binary = (shapes(0)[1] > 0).astype(np.uint8) * 255
-    cv2.imwrite(str(tmp_path / "shapes" / "masks" / "0.png"), binary)
+    cv2.imwrite(str(tmp_path / "shapes" / "masks" / "0.png"), 0 * shapes(0)[1])
     with pytest.raises(TrainingError, match="255 means ignore"):
         dataset(tmp_path)[0]
 
@@ -192,3 +192,27 @@ def test_a_worker_that_dies_is_a_typed_error(photos, monkeypatch):
     monkeypatch.setattr(module, "make_sample", lambda *_: os._exit(1))
     with pytest.raises(TrainingError, match="--workers"):
         collected(photos, workers=1)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_warning_is_logged_and_stops_nothing(tmp_path, workers):
+    write_photos(tmp_path, 2)
+    images = tmp_path / "shapes" / "images"
+    Image.open(images / "1.png").save(images / "1.jpg", quality=95)
+    (images / "1.png").unlink()
+    whole = (images / "1.jpg").read_bytes()
+    (images / "1.jpg").write_bytes(whole[:-300] + b"\xff\xd3" + whole[-300:])
+    write_photos(tmp_path, 1, set_name="empty")
+    cv2.imwrite(str(tmp_path / "empty" / "masks" / "0.png"), 0 * shapes(0)[1])
+    batches_seen = collected(tmp_path, workers=workers)
+    assert len(batches_seen) == 5
+    rows = [json.loads(row) for row in (tmp_path / BROKEN_LOG).read_text().splitlines()]
+    assert all(row["used"] for row in rows)
+    assert len(rows) == 2
+    problems = sorted(row["problem"] for row in rows)
+    assert "empty/masks/0.png has no object in it" in problems[0]
+    assert "shapes/images/1.jpg may be damaged (Corrupt JPEG data" in problems[1]
+    broken = BrokenFiles(tmp_path / BROKEN_LOG, photos=3)
+    assert len(broken) == 0
+    with pytest.raises(TrainingError, match=r"0\.png is bad; 1 of 3 photos are broken"):
+        broken.add([Problem("0.png", "0.png is bad"), Problem("1.jpg", "odd", used=True)])

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data.base import read_bgr
-from ritm_edge.data.instances import read_label_map
 from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.files import existing_file
 from ritm_edge.images import read_photo
 from ritm_edge.optional import require
 
 from ..scene import Photo, Scene
-
-IMAGE_SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".bmp"}
 
 
 @dataclass(frozen=True)
@@ -46,26 +43,9 @@ class Entry(ABC):
         return read_photo(self.image)
 
 
-def read_labels(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An 8-bit grey or palette image as its raw values (palette entries are numbers here).
-
-    Args:
-        path: PNG or another lossless format.
-        shape: of the photo, rows and columns first.
-
-    Returns:
-        uint8 [H, W].
-
-    Raises:
-        InputFileError: missing, damaged or of another kind.
-        DatasetError: of another size.
-    """
-    return same_size(read_label_map(Path(path)), path, shape)
-
-
 def read_colours(path: str | Path, shape: tuple[int, ...] | None) -> NDArray[np.uint8]:
     """A map whose colours are numbers, uint8 [H, W, 3] (red, green, blue), of any size where
-    `shape` is None; errors as `read_labels`."""
+    `shape` is None; errors as `read_photo` and `same_size`."""
     colours = read_bgr(Path(path))[..., ::-1]
     return colours if shape is None else same_size(colours, path, shape)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.data.instances import read_label_map
 from ritm_edge.errors import DatasetError, InputFileError
+from ritm_edge.images import read_mask_file
 
 from ..scene import Photo, Scene, from_masks
 from .base import Entry, find_root
@@ -42,7 +42,7 @@ class OpenImagesEntry(Entry):
 
 def _read_mask(path: str, photo: Photo) -> NDArray[np.bool_]:
     """bool of the photo's size; the masks were drawn on photos of other sizes."""
-    pixels = read_label_map(Path(path))
+    pixels = (read_mask_file(path).labels > 0).astype(np.uint8)
     height, width = photo.shape[:2]
     if pixels.shape != (height, width):
         scaled = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

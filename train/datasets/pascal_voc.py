@@ -5,7 +5,7 @@ from pathlib import Path
 from ritm_edge.data.instances import read_names
 
 from .base import find_root
-from .folder import LabelMapEntry
+from .folder import MaskEntry
 
 FOLDERS = ("VOC2012", "VOCdevkit/VOC2012", "PascalVOC", "pascal_voc", "PascalVOC/VOC2012")
 LISTS = "ImageSets/Segmentation"
@@ -16,7 +16,7 @@ def find_folder(root: Path) -> Path:
     return find_root(root, FOLDERS, LISTS, what="Pascal VOC 2012")
 
 
-def find(root: Path, *, split: str = "train") -> list[LabelMapEntry]:
+def find(root: Path, *, split: str = "train") -> list[MaskEntry]:
     """Photos of a list (train: 1,464); the palette's last entry, the contours, is ignored.
 
     Raises:
@@ -24,7 +24,7 @@ def find(root: Path, *, split: str = "train") -> list[LabelMapEntry]:
     """
     folder = find_folder(root)
     return [
-        LabelMapEntry(
+        MaskEntry(
             f"pascal-voc/{split}",
             str(folder / "JPEGImages" / f"{name}.jpg"),
             str(folder / "SegmentationObject" / f"{name}.png"),

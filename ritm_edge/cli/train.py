@@ -56,7 +56,11 @@ def command(
     model: Annotated[str | None, typer.Option(help="As hrnet18s or deeplab_r34.")] = None,
     init: Annotated[
         Path | None,
-        typer.Option(help="Start from this checkpoint, or from ImageNet weights of the backbone."),
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Start from this checkpoint, from embedded weights by name (lite0), or from the "
+            "backbone's ImageNet weights: a file, or 'imagenet' for those of a package.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --output, if there is one.")

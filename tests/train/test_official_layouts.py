@@ -212,7 +212,7 @@ def test_several_sets_are_joined_and_sampled(tmp_path):
 def test_the_real_photos_at_hand_are_read_without_a_problem():
     entries = find_entries(("folder",), TRAIN_DATA)
     photos = {entry.image for entry in entries}
-    assert len(photos) == 3131
+    assert len(photos) == 6718
     by_set = {entry.set_name: entry for entry in entries}
     assert len(by_set) == 9
     for entry in by_set.values():

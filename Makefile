@@ -19,14 +19,19 @@ S400 := $(OUT)/hrnet18s-400x400
 ARTIFACTS := $(S400).onnx $(S400).tflite $(S400).mlpackage
 
 DATA ?= data
-# Ten clicks on every object: the mean IoU after each of them is over all objects.
-NOC_FLAGS ?= --min-clicks 10 --jobs $(THREADS)
+# Five clicks on every object: the mean IoU after each of them is over all objects.
+NOC_FLAGS ?= --min-clicks 5 --jobs $(THREADS)
 BENCHMARKS := --data GrabCut=$(DATA)/GrabCut --data Berkeley=$(DATA)/Berkeley
+MODELS := lite0 hrnet18s
 WEIGHTS := ritm_edge/weights/hrnet18s.safetensors
 DYNAMIC := $(OUT)/hrnet18s-dynamic.onnx
+DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
+# The files of both models at 400x400: $(call AT400,SUFFIXES).
+AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions speed gallery curve
+.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions \
+    precisions-exported speed speed-by-size gallery curve ablation
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -38,12 +43,13 @@ quickstart: setup
 	$(BIN)/ritm-edge bench latency $(ARTIFACTS) --threads $(THREADS) -o $(OUT)/latency.json
 	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
 
-# The numbers of clicks in README and docs, from the embedded weights; about half an hour on two cores.
+# The numbers of clicks in README and docs, from the embedded weights; about an hour on two cores.
 # A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
-noc: $(DYNAMIC) $(S400).tflite
-	$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(WEIGHTS) $^ \
-	    $(NOC_FLAGS) --journal $(OUT)/noc.jsonl -o $(RESULTS)/noc.json
-	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(DYNAMIC) --start-iou 0.75 \
+noc: $(DYNAMICS) $(call AT400,.onnx .tflite)
+	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(NOC_FLAGS) \
+	    $(m) $(OUT)/$(m)-dynamic.onnx $(OUT)/$(m)-400x400.onnx $(OUT)/$(m)-400x400.tflite \
+	    --journal $(OUT)/noc-$(m).jsonl -o $(RESULTS)/noc-$(m).json &&) true
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(DYNAMICS) --start-iou 0.75 \
 	    $(NOC_FLAGS) --journal $(OUT)/corrections.jsonl -o $(RESULTS)/corrections.json
 	$(MAKE) tables
 
@@ -54,21 +60,36 @@ fixed-size: $(DYNAMIC) $(S400).onnx
 	$(MAKE) tables
 
 # What lower precisions lose and gain: exports that must pass their gates, then clicks and times.
-precisions: $(S400).onnx $(S400).tflite
-	$(BIN)/ritm-edge export --target openvino --target ncnn --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino --target ncnn \
-	    --precision fp16 --output $(OUT)
-	$(BIN)/ritm-edge export --target onnx --target tflite --target openvino \
-	    --precision int8 --output $(OUT)
+precisions: precisions-exported
+	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) --jobs $(THREADS) \
+	    $(foreach s,.onnx -fp16.onnx -int8.onnx -fp16.tflite -int8.tflite -int8.openvino,$(OUT)/$(m)-400x400$(s)) \
+	    --journal $(OUT)/precisions.jsonl -o $(RESULTS)/precisions-noc-$(m).json &&) true
+	$(MAKE) speed-by-size
+
+precisions-exported: $(call AT400,.onnx .tflite)
+	for model in $(MODELS); do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --target openvino --target ncnn \
+	        --output $(OUT) && \
+	    $(BIN)/ritm-edge export --checkpoint $$model --target onnx --target tflite \
+	        --target openvino --target ncnn --precision fp16 --output $(OUT) && \
+	    $(BIN)/ritm-edge export --checkpoint $$model --target onnx --target tflite \
+	        --target openvino --precision int8 --output $(OUT) || exit 1; \
+	done
 	$(BIN)/ritm-edge export --target coreml --precision int8 --output $(OUT) --json \
 	    > $(OUT)/coreml-int8.json
 	cp $(OUT)/coreml-int8.json $(RESULTS)/
-	$(BIN)/ritm-edge bench noc $(BENCHMARKS) --jobs $(THREADS) $(S400).onnx \
-	    $(foreach s,onnx tflite,$(S400)-fp16.$(s) $(S400)-int8.$(s)) $(S400)-int8.openvino \
-	    --journal $(OUT)/precisions.jsonl -o $(RESULTS)/precisions-noc.json
-	$(BIN)/ritm-edge bench latency \
-	    $(foreach s,onnx tflite openvino,$(S400).$(s) $(S400)-fp16.$(s) $(S400)-int8.$(s)) \
-	    $(S400).ncnn $(S400)-fp16.ncnn --threads $(THREADS) -o $(RESULTS)/precisions.json
+
+# Both models by size, runtime and precision, paired within each size. Needs a quiet machine.
+SIZES := 256x256 320x320 400x400
+speed-by-size:
+	for size in $(SIZES); do for model in $(MODELS); do for precision in fp32 fp16 int8; do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --size $$size --precision $$precision \
+	        --target onnx --target tflite --target openvino --output $(OUT)/sizes || exit 1; \
+	done; done; done
+	$(foreach z,$(SIZES),$(BIN)/ritm-edge bench latency --no-pytorch --threads $(THREADS) \
+	    $(foreach m,$(MODELS),$(foreach s,onnx tflite openvino, \
+	    $(OUT)/sizes/$(m)-$(z).$(s) $(OUT)/sizes/$(m)-$(z)-fp16.$(s) $(OUT)/sizes/$(m)-$(z)-int8.$(s))) \
+	    -o $(RESULTS)/precisions-$(z).json &&) true
 	$(MAKE) tables
 
 # Times beside PyTorch and the literal graphs, and the arithmetic of every graph. Needs a quiet machine.
@@ -79,7 +100,8 @@ speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target coreml --target openvino --target ncnn --output $(OUT)
 	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) --runs 60 \
 	    -o $(RESULTS)/latency.json
-	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) --kinds -o $(RESULTS)/flops.json
+	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) $(filter-out $(DYNAMIC),$(DYNAMICS)) \
+	    $(call AT400,.onnx .tflite) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables
 
 # Sessions of the simulated user on the objects of the sample photo, as pictures.
@@ -87,29 +109,33 @@ gallery: setup
 	mkdir -p $(OUT)/sample/images $(OUT)/sample/masks
 	cp $(PHOTO) $(OUT)/sample/images/astronaut.jpg
 	cp ritm_edge/samples/astronaut-objects.png $(OUT)/sample/masks/astronaut.png
-	$(BIN)/ritm-edge bench noc --data Folder=$(OUT)/sample $(WEIGHTS) --all-clicks \
+	$(BIN)/ritm-edge bench noc --data Folder=$(OUT)/sample lite0 --all-clicks \
 	    -o $(OUT)/sample.json
-	$(BIN)/ritm-edge bench paper $(OUT)/sample.json --model $(WEIGHTS) \
+	$(BIN)/ritm-edge bench paper $(OUT)/sample.json --model lite0 \
 	    --data Folder=$(OUT)/sample --objects 5 --clicks 6 -o $(OUT)/sample-paper
 	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
 	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
 
-# The legs of the embedded weights; STEP=FILE counts steps over all of them.
+# The legs of the first weights, from scratch on a CPU; STEP=FILE counts steps over all of them.
 LEGS := $(RESULTS)/training
 curve: setup
 	$(BIN)/ritm-edge curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
-	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3300=leg5 5953=leg7 6903=leg8 8303=leg9, \
-	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) --noc 9003=$(RESULTS)/noc.json -o docs/training-curve.png
+	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3300=leg5 5953=leg7 6903=leg8 8303=leg9 9003=leg10, \
+	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) -o docs/training-curve.png
 
-$(DYNAMIC): $(WEIGHTS) | setup
-	$(BIN)/ritm-edge export --target onnx --dynamic --output $(OUT)
+$(DYNAMICS): $(OUT)/%-dynamic.onnx: ritm_edge/weights/%.safetensors | setup
+	$(BIN)/ritm-edge export --checkpoint $* --target onnx --dynamic --output $(OUT)
 
-$(S400).onnx $(S400).tflite: $(S400).%: $(WEIGHTS) | setup
-	$(BIN)/ritm-edge export --target $* --output $(OUT)
+$(call AT400,.onnx): $(OUT)/%-400x400.onnx: ritm_edge/weights/%.safetensors | setup
+	$(BIN)/ritm-edge export --checkpoint $* --target onnx --output $(OUT)
+
+$(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors | setup
+	$(BIN)/ritm-edge export --checkpoint $* --target tflite --output $(OUT)
 
 tables:
+	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/runtimes.md
+	    docs/fixed-size.md docs/runtimes.md docs/training.md
 
 test: check-style
 	$(BIN)/python -m pytest

@@ -8,7 +8,7 @@ from ritm_edge.optional import require
 IDENTIFIER = b"TFL3"
 # TFLite's schema asks for it (force_align); kernels read weights with vector loads.
 ALIGNMENT = 16
-CONVOLUTION = "CONV_2D"
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 def unpack(data: bytes) -> Any:

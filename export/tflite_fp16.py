@@ -6,7 +6,7 @@ import numpy as np
 
 from ritm_edge.optional import require
 
-from .tflite_flatbuffer import CONVOLUTION, constant_data, operators
+from .tflite_flatbuffer import CONVOLUTIONS, constant_data, operators
 
 
 def halve_weights(model: Any) -> None:
@@ -23,7 +23,7 @@ def halve_weights(model: Any) -> None:
     graph = model.subgraphs[0]
     halved: dict[int, int] = {}
     for kind, operator in operators(model):
-        constants = [i for i in operator.inputs[1:] if i >= 0] if kind == CONVOLUTION else []
+        constants = [i for i in operator.inputs[1:] if i >= 0] if kind in CONVOLUTIONS else []
         halves = {i: _in_half(model, graph.tensors[i]) for i in constants if i not in halved}
         if None in halves.values():
             continue

@@ -10,7 +10,7 @@ from ritm_edge.io_spec import CLICKS
 from ritm_edge.optional import require
 
 from .layer_names import Operation, layers_of_operations
-from .tflite_flatbuffer import CONVOLUTION, constant_data, operators, pack, unpack
+from .tflite_flatbuffer import CONVOLUTIONS, constant_data, operators, pack, unpack
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
@@ -103,7 +103,7 @@ def _exact_tensors(model: Any) -> set[int]:
     }
     for kind, operator in operators(model):
         variable = {i for i in operator.inputs if i >= 0} - constant
-        if variable and variable <= exact and kind != CONVOLUTION:
+        if variable and variable <= exact and kind not in CONVOLUTIONS:
             exact |= set(operator.outputs)
     for kind, operator in operators(model):
         if kind == SOFTMAX:
@@ -120,12 +120,12 @@ def _outputs_of(model: Any, kept: Mapping[str, Array]) -> set[int]:
 
     The converters forget names, but not values: a convolution is known by its weights.
     """
-    wanted = {weight.transpose(0, 2, 3, 1).tobytes(): name for name, weight in kept.items()}
+    wanted = {_stored(weight).tobytes(): name for name, weight in kept.items()}
     tensors = model.subgraphs[0].tensors
     operations = []
     for kind, operator in operators(model):
         layer = None
-        if kind == CONVOLUTION:
+        if kind in CONVOLUTIONS:
             layer = wanted.get(bytes(constant_data(model, tensors[operator.inputs[1]])), OTHER)
         outputs = tuple(operator.outputs)
         operations.append(Operation(outputs, operator.inputs, outputs, layer))
@@ -134,6 +134,12 @@ def _outputs_of(model: Any, kept: Mapping[str, Array]) -> set[int]:
     if lost:
         raise RuntimeError(f"onnx2tf changed the weights {', '.join(sorted(lost))}")
     return {i for outputs, layer in layers.items() if layer != OTHER for i in outputs}
+
+
+def _stored(weight: Array) -> Array:
+    """Weights [O, I, H, W] as the file has them: [O, H, W, I], of depthwise ones [1, H, W, O]."""
+    is_depthwise = weight.shape[1] == 1 and len(weight) > 1
+    return weight.transpose((1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1))
 
 
 def _rows(calibration: Arrays) -> Iterator[dict[str, Array]]:

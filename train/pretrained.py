@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ritm_edge.errors import CheckpointError
+from ritm_edge.model.checkpoint import refuse_non_finite
 from ritm_edge.model.ritm import RitmModel
 
 HRNET_PREFIX, DEEPLAB_PREFIX = "feature_extractor.", "feature_extractor.backbone."
@@ -31,7 +32,8 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
         What was loaded and what was not, in one line.
 
     Raises:
-        CheckpointError: the file is of another network; the message names tensors that differ.
+        CheckpointError: the file is of another network, or a tensor is not finite; the message
+            names tensors.
     """
     state = _tensors(content, path)
     deeplab = model.config.name.startswith("deeplab")
@@ -56,6 +58,7 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
             f"its tensors are missing, of another shape or too many ({', '.join(problems[:3])}, "
             "…); pass the file of that network, or a checkpoint of ritm-edge."
         )
+    refuse_non_finite({name: state[name] for name in fitting}, path)
     with torch.no_grad():
         for name in fitting:
             wanted[name].copy_(state[name])

@@ -1,6 +1,8 @@
 """A JSONL file to which every finished object is appended, so that a killed run can go on.
 
-Per benchmark and measured file there is one line that tells what is measured,
+The first line is `HEAD`, by which a journal is told from any other file; those of earlier versions
+begin with what follows it. Per benchmark and measured file there is one line that tells what is
+measured,
 
     {"run": ID, "benchmark": …, "file": …, "sha256": …, "settings": …, "versions": …, "objects": …}
 
@@ -20,9 +22,13 @@ from typing import IO, Any
 
 from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
 from ritm_edge.evaluation import SampleResult
+from ritm_edge.files import make_folder, sync
 from ritm_edge.untrusted_json import parse_json
 
 from .noc_report import object_as_dict, object_from_dict
+
+LONGEST_LINE = 1 << 20
+HEAD = {"kind": "ritm-edge noc journal", "version": 1}
 
 # What people call the parts of a run that may have changed.
 _PARTS = {
@@ -41,7 +47,7 @@ class Journal:
         fresh: start an empty one even if it is there.
 
     Raises:
-        InputFileError: the file is no journal.
+        InputFileError: the file is no journal; it stays as it is.
         UsageError: another process is writing it.
         OutputFileError: it cannot be written.
     """
@@ -51,14 +57,23 @@ class Journal:
         self._runs: dict[str, dict[str, Any]] = {}
         self._results: dict[str, dict[str, SampleResult]] = {}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._file: IO[bytes] = path.open("a+b")
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
             self._lock()
-            if fresh:
+            self._file.seek(0)
+            first = self._file.readline(LONGEST_LINE)
+            if first and not _begins_a_journal(first):
+                raise InputFileError(
+                    f"{path} is no journal of bench noc: pass another --journal; this file stays "
+                    "as it is."
+                )
+            if fresh or not first:
                 self._file.truncate(0)
+                self._write(HEAD)
+                sync(path.parent)
             else:
                 self._read()
         except BaseException:
@@ -89,7 +104,7 @@ class Journal:
             UsageError: the journal holds the same benchmark and file, but measured otherwise.
         """
         values = json.loads(json.dumps(dict(run)))
-        identity = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        identity = _identity(values)
         for other_id, other in self._runs.items():
             same = (other.get("benchmark"), other.get("file")) == (
                 values["benchmark"],
@@ -152,12 +167,27 @@ class Journal:
 
     def _take(self, line: bytes) -> None:
         values = parse_json(line.decode())
+        if values == HEAD:
+            return
         if "run" in values:
             identity = str(values.pop("run"))
             self._runs[identity] = values
             return
         result = object_from_dict(values)
         self._results.setdefault(str(values["of"]), {})[result.name] = result
+
+
+def _identity(run: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _begins_a_journal(line: bytes) -> bool:
+    """Whether it is the head, or a run whose ID is that of its content."""
+    try:
+        values = parse_json(line.decode())
+        return bool(values == HEAD or values.pop("run") == _identity(values))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -77,6 +77,7 @@ def export_checkpoint(
     spec: IOSpec,
     output: Path,
     model: str | None = None,
+    allow_changed: bool = False,
     precision: str = FP32,
     demand: Demand | None = None,
     rewrites: Sequence[str] | None = None,
@@ -92,6 +93,7 @@ def export_checkpoint(
             makes an artifact for any height and width, where the target can.
         output: folder for the artifact; an older one of the same name is replaced at the end.
         model: expected model name; None accepts any.
+        allow_changed: see `load_checkpoint`.
         precision: "fp32" or one of `target.precisions`.
         demand: how to reach and judge a precision below fp32; None takes the defaults.
         rewrites: names of exact rewrites to apply to the graph before it is converted; None takes
@@ -101,10 +103,11 @@ def export_checkpoint(
 
     Raises:
         ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
-        UsageError: a dynamic size or a precision for a target without it.
+        UsageError: a dynamic size or a precision for a target without it, or a demand that does
+            nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
-    reference = open_checkpoint(checkpoint)
+    reference = open_checkpoint(checkpoint, allow_changed=allow_changed)
     config = reference.model.config
     if model is not None and config.name != model:
         raise UsageError(
@@ -149,6 +152,7 @@ def export_model(
     Args and errors: as `export_checkpoint`.
     """
     demand = demand or Demand()
+    demand.check(info.precision)
     reduced = find_precision(target, info.precision)
     _require_size(info.io, target, reduced)
     if rewrites is None:

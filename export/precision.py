@@ -7,7 +7,9 @@ from pathlib import Path
 from ritm_edge.acceptance import TaskTolerance
 from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
+from ritm_edge.errors import UsageError
 
+from .precision_names import FP32, INT8, INT8_DYNAMIC
 from .source import Convert
 
 FP16_TASK = TaskTolerance(
@@ -61,3 +63,18 @@ class Demand:
     samples: Sequence[Sample] = ()
     benchmark: Benchmark | None = None
     accept_loss: bool = False
+
+    def check(self, precision: str) -> None:
+        """Refuse what does nothing at a precision.
+
+        Raises:
+            UsageError: names the option.
+        """
+        idle = {
+            "--keep-float": self.keep_float is not None and precision not in (INT8, INT8_DYNAMIC),
+            "--data": self.benchmark is not None and precision == FP32,
+            "--accept-loss": self.accept_loss and precision == FP32,
+        }
+        for option, is_idle in idle.items():
+            if is_idle:
+                raise UsageError(f"{option} does nothing at {precision}: leave it out.")

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import ssl
 import urllib.error
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .errors import DownloadError, OutputFileError, UsageError
-from .files import sha256_of
+from .files import make_folder, move_into_place, sha256_of
 
 LARGEST_FILE = 4 * 2**30
 TIMEOUT_SECONDS = 30.0
@@ -93,7 +92,7 @@ def download(
         raise OutputFileError(f"{target} exists: remove it or choose another place with --output.")
     partial = _Partial(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         _fetch(url, partial, progress)
         digest = sha256_of(partial.path)
         if sha256 is not None and digest != sha256:
@@ -107,7 +106,7 @@ def download(
         except Exception:
             partial.remove()
             raise
-        os.replace(partial.path, target)
+        move_into_place(partial.path, target)
         partial.remove()
     except OSError as error:
         raise OutputFileError(

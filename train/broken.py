@@ -1,12 +1,14 @@
 """Photos and annotations that cannot be used: counted, named in a log, and a limit."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ritm_edge.errors import OutputFileError, TrainingError
+from ritm_edge.errors import TrainingError
+
+from .rows import append_rows, read_rows, refuse_foreign
 
 BROKEN_LOG = "broken.jsonl"
+_KEYS = {"image", "problem"}
 LARGEST_SHARE = 0.01
 
 
@@ -26,11 +28,15 @@ class BrokenFiles:
     Args:
         path: the log; what an earlier part of the run wrote is counted again.
         photos: number of photos in the data.
+
+    Raises:
+        OutputFileError: `path` is another program's file.
     """
 
     def __init__(self, path: Path, *, photos: int) -> None:
         self.path = path
         self.photos = photos
+        refuse_foreign(path, "image", "problem")
         self._known: set[Problem] = set(_read(path))
 
     def __len__(self) -> int:
@@ -52,7 +58,10 @@ class BrokenFiles:
         if not new:
             return []
         self._known.update(new)
-        self._write(new)
+        append_rows(
+            self.path,
+            ({"image": p.image, "problem": p.message, "used": p.used} for p in new),
+        )
         stopping = [problem for problem in new if not problem.used]
         if stopping and len(self) > LARGEST_SHARE * self.photos:
             raise TrainingError(
@@ -61,28 +70,11 @@ class BrokenFiles:
             )
         return new
 
-    def _write(self, problems: list[Problem]) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a") as file:
-                for problem in problems:
-                    row = {"image": problem.image, "problem": problem.message, "used": problem.used}
-                    file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise OutputFileError(
-                f"cannot write {self.path}: {error.strerror}; make room and go on with --resume."
-            ) from error
-
 
 def _read(path: Path) -> list[Problem]:
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            used = row.get("used") is True
-            found.append(Problem(str(row["image"]), str(row["problem"]), used))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a line that a crash cut short
-    return found
+    rows = read_rows(path) if path.is_file() else []
+    return [
+        Problem(str(r["image"]), str(r["problem"]), r.get("used") is True)
+        for r in rows
+        if r.keys() >= _KEYS
+    ]

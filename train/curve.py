@@ -10,7 +10,7 @@ from ritm_edge.files import atomic_output, existing_file
 from ritm_edge.optional import require
 from ritm_edge.untrusted_json import parse_long_json
 
-from .run_log import LOG, read_rows
+from .run_log import LOG, read_steps
 from .validation import SELECTING
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -48,7 +48,7 @@ def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None)
     curves = Curves()
     offset = 0
     for path in logs:
-        rows = read_rows(existing_file(path / LOG if path.is_dir() else path))
+        rows = read_steps(existing_file(path / LOG if path.is_dir() else path))
         if not rows:
             raise InputFileError(f"{path} has no rows: pass the log.jsonl of a training run.")
         for row in rows:

@@ -15,12 +15,13 @@ from .broken import BROKEN_LOG, BrokenFiles, Problem
 from .config import TrainConfig
 from .dataset import ClickDataset
 from .datasets import find_entries
-from .distributed import Team, joined_team
+from .distributed import joined_team
+from .fingerprint import fingerprint
 from .loader import batches
 from .run import Run, Times, ValidationProgress
 from .schedule import run_length
 from .start import new_model
-from .state import LAST_CHECKPOINT, Best, restore_model, restore_trainer
+from .state import LAST_CHECKPOINT, check_data, check_place, restore_model, restore_trainer
 from .step import Trainer
 
 
@@ -39,6 +40,8 @@ def train(
     output: Path,
     init: Path | None = None,
     resume: bool = False,
+    allow_other_data: bool = False,
+    allow_changed: bool = False,
     workers: int = 1,
     save_every: int = 200,
     benchmarks: Sequence[Benchmark] = (),
@@ -71,6 +74,8 @@ def train(
         init: checkpoint whose weights are the start, or ImageNet weights of the backbone; None
             starts from scratch. Not read where a run is resumed.
         resume: continue `output/last.pth` if it is there.
+        allow_other_data: resume even if the photos are not those the run was trained on.
+        allow_changed: of `init` or the checkpoint to resume; see `load_checkpoint`.
         workers: data-loading processes of each process; 0 loads in this one.
         save_every: steps.
         benchmarks: validated on every `run.val_every` epochs and at the end.
@@ -79,8 +84,8 @@ def train(
         validation_progress: likewise, while validating.
         device: torch device; None takes CUDA where there is one.
         stop: asked after every step; True saves a checkpoint and returns early.
-        notice: told, in the leading process, where the weights of a new run are from, and which
-            files of `data` are left out.
+        notice: told, in the leading process, where the weights of a new run are from, which files
+            of `data` are left out, and whether the data of a resumed run are others.
 
     Returns:
         Path of the last checkpoint.
@@ -89,9 +94,9 @@ def train(
         UsageError: negative `workers` or `save_every` below 1, or a batch that cannot be divided
             among the processes.
         InputFileError: `data` or `init` does not exist, or a data set is not in `data`.
-        TrainingError: more than one photo in a hundred cannot be read, a run of other settings
-            in `output`, a loss or gradient that is not finite (the last checkpoint stays), or no
-            memory left.
+        TrainingError: more than one photo in a hundred cannot be read, a run of other settings or
+            on other photos in `output`, a loss or gradient that is not finite (the last checkpoint
+            stays), or no memory left.
         CheckpointError: `init` or the checkpoint to resume cannot be used.
         OutputFileError: `output` cannot be written.
         MissingExtraError: TensorBoard is wanted and not installed.
@@ -106,16 +111,31 @@ def train(
     last = output / LAST_CHECKPOINT
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: pass --resume to continue it or another --output.")
+    if not last.exists():
+        check_place(output, resume=resume)
+    photos = fingerprint(entries)
 
     with joined_team(device) as team:
         share = team.share(config.data.batch_size)
-        trainer, step, best = _start(config, team, init, last, notice)
+        torch.manual_seed(config.run.seed)
+        step, best, told = 0, None, None
+        if last.exists():
+            model, training = restore_model(last, config, allow_changed=allow_changed)
+            told = check_data(last, training, photos, allow_other=allow_other_data)
+            trainer = Trainer(model, config, team)
+            best, step = restore_trainer(trainer, training, last), training["step"]
+        else:
+            model, told = new_model(config, init, allow_changed=allow_changed)
+            trainer = Trainer(model, config, team)
+        if team.leads and told:
+            notice(told)
         # Opened now: an output that cannot be written is found before hours of work, not after.
         run = Run(
             config,
             length,
             trainer,
             output,
+            data=photos,
             done=step,
             best=best,
             benchmarks=benchmarks,
@@ -165,23 +185,3 @@ def train(
                     break
         run.save_weights()
     return last
-
-
-def _start(
-    config: TrainConfig,
-    team: Team,
-    init: Path | None,
-    last: Path,
-    notice: Callable[[str], None],
-) -> tuple[Trainer, int, Best | None]:
-    """The trainer where the run begins or goes on, its steps so far and its best validation."""
-    torch.manual_seed(config.run.seed)
-    if not last.exists():
-        model, origin = new_model(config, init)
-        if team.leads:
-            notice(origin)
-        return Trainer(model, config, team), 0, None
-    model, training = restore_model(last, config)
-    trainer = Trainer(model, config, team)
-    best = restore_trainer(trainer, training, last)
-    return trainer, training["step"], best

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ritm_edge.errors import CheckpointError, UsageError
+from ritm_edge.model.checkpoint import refuse_non_finite
 from ritm_edge.model.ritm import RitmModel
 from ritm_edge.optional import require
 
@@ -61,7 +62,8 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
         What was loaded and what was not, in one line.
 
     Raises:
-        CheckpointError: the file is of another network; the message names tensors that differ.
+        CheckpointError: the file is of another network, or a tensor is not finite; the message
+            names tensors.
     """
     state = {_our_name(name): tensor for name, tensor in _tensors(content, path).items()}
     deeplab = model.config.name.startswith("deeplab")
@@ -86,6 +88,7 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
             f"its tensors are missing, of another shape or too many ({', '.join(problems[:3])}, "
             "…); pass the file of that network, or a checkpoint of ritm-edge."
         )
+    refuse_non_finite({name: state[name] for name in fitting}, path)
     with torch.no_grad():
         for name in fitting:
             wanted[name].copy_(state[name])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import TrainingError
@@ -61,6 +62,7 @@ class Run:
         length: how long.
         trainer: at the state after `done` steps.
         output: folder of the run.
+        data: fingerprint of the photos.
         done: steps already taken.
         best: best validation so far.
         benchmarks: to validate on.
@@ -78,6 +80,7 @@ class Run:
         trainer: Trainer,
         output: Path,
         *,
+        data: Tensor,
         done: int,
         best: Best | None,
         benchmarks: Sequence[Benchmark],
@@ -88,6 +91,7 @@ class Run:
         self._trainer = trainer
         self._team: Team = trainer.team
         self._output = output
+        self._data = data
         self._best = best
         self._benchmarks = benchmarks
         self._board: Board | None = None
@@ -182,7 +186,8 @@ class Run:
         """Replace the last checkpoint."""
         if self._team.leads:
             path = self._output / LAST_CHECKPOINT
-            save_run(path, self._trainer, self._config, step=step, best=self._best)
+            given = (path, self._trainer, self._config)
+            save_run(*given, data=self._data, step=step, best=self._best)
 
     def save_weights(self) -> None:
         """Write the weights to ship."""

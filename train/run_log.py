@@ -2,15 +2,13 @@
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.errors import OutputFileError
 from ritm_edge.files import atomic_output
-from ritm_edge.untrusted_json import parse_json
 
 from .board import Board
+from .rows import append_rows, read_rows, refuse_foreign
 from .validation import Validation
 
 LOG = "log.jsonl"
@@ -33,14 +31,15 @@ class RunLog:
         board: gets the same values; None for the file alone.
 
     Raises:
-        OutputFileError: the file cannot be written; also from the methods.
+        OutputFileError: the file is another program's or cannot be written; also from the methods.
     """
 
     def __init__(self, path: Path, *, done: int) -> None:
         self.path = path
         self.board: Board | None = None
         self._pending: list[dict[str, float]] = []
-        kept = [row for row in read_rows(path) if row["step"] <= done] if done else []
+        refuse_foreign(path, "step", "iou", "validation")
+        kept = [row for row in read_steps(path) if row["step"] <= done] if done else []
         with atomic_output(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
@@ -82,7 +81,7 @@ class RunLog:
         row["samples_per_second"] = round(len(self._pending) * samples / elapsed, 3)
         row["data_wait"] = round(waited / elapsed, 4)
         self._pending.clear()
-        self._append({"step": step, **row})
+        append_rows(self.path, [{"step": step, **row}])
         if self.board is not None:
             self.board.scalars({f"train/{name}": value for name, value in row.items()}, step=step)
 
@@ -93,49 +92,19 @@ class RunLog:
             for name, values in result.benchmarks.items()
         }
         row = {"step": step, "validation": rounded, "seconds": round(result.seconds, 1)}
-        self._append(row)
+        append_rows(self.path, [row])
         if self.board is not None:
             for name, values in rounded.items():
                 scalars = {f"validation/{name} {key}": value for key, value in values.items()}
                 self.board.scalars(scalars, step=step)
 
-    def _append(self, row: dict[str, Any]) -> None:
-        try:
-            with self.path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise OutputFileError(
-                f"cannot write {self.path}: {error.strerror or os.strerror(error.errno or 5)}; "
-                "make room and continue with --resume."
-            ) from error
+
+def read_steps(path: Path) -> list[dict[str, Any]]:
+    """Rows of a log with a step; errors as `read_rows`."""
+    return [row for row in read_rows(path) if type(row.get("step")) is int]
 
 
 def _finite_mean(values: list[float]) -> float | None:
     """Mean to 6 digits without the gradients that overflowed float16; None if all did."""
     finite = [value for value in values if math.isfinite(value)]
     return float(f"{sum(finite) / len(finite):.6g}") if finite else None
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a log with a step; a half-written one is left out. Empty if there is no file.
-
-    Raises:
-        OutputFileError: the file cannot be read.
-    """
-    if not path.exists():
-        return []
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError as error:
-        raise OutputFileError(
-            f"cannot read {path}: {error.strerror}; choose another --output."
-        ) from error
-    rows = []
-    for line in lines:
-        try:
-            row = parse_json(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and type(row.get("step")) is int:
-            rows.append(row)
-    return rows

@@ -32,7 +32,9 @@ SCRATCH = (
 )
 
 
-def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
+def new_model(
+    config: TrainConfig, init: Path | None, *, allow_changed: bool = False
+) -> tuple[RitmModel, str]:
     """The model of a new run, and in one line where its weights are from.
 
     Args:
@@ -40,6 +42,7 @@ def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
         init: a checkpoint of this model or the name of embedded weights, the file of its
             backbone's ImageNet weights or "imagenet" for those of an installed package; None draws
             all weights at random.
+        allow_changed: see `load_checkpoint`.
 
     Raises:
         CheckpointError: `init` cannot be used, or holds another model.
@@ -48,16 +51,17 @@ def new_model(config: TrainConfig, init: Path | None) -> tuple[RitmModel, str]:
     wanted = as_dict(config.model)
     if init is not None:
         init = imagenet_file(config.model.name) if str(init) == IMAGENET else checkpoint_path(init)
-        content = read_content(init)
+        content = read_content(init, allow_changed=allow_changed)
         if is_checkpoint(content):
-            return _whole(init, config), f"{init}: all weights loaded"
+            model = load_checkpoint(init, model=config.model.name, allow_changed=allow_changed)
+            _require_settings(model, config, init)
+            return model, f"{init}: all weights loaded"
     model = build_model(**wanted)
     initialise(model)
     return model, SCRATCH if init is None else load_backbone(model, content, init)
 
 
-def _whole(path: Path, config: TrainConfig) -> RitmModel:
-    model = load_checkpoint(path, model=config.model.name)
+def _require_settings(model: RitmModel, config: TrainConfig, path: Path) -> None:
     held = model.config.as_dict()
     for name, value in as_dict(config.model).items():
         if held[name] != value:
@@ -65,4 +69,3 @@ def _whole(path: Path, config: TrainConfig) -> RitmModel:
                 f"{path} was trained with {name}={held[name]}, the recipe says {value}: pass "
                 f"--set model.{name}={held[name]} or another --init."
             )
-    return model

@@ -7,6 +7,7 @@ random generator, whatever the number of processes that save it or go on from it
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,17 @@ from torch import Tensor
 from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError
 from ritm_edge.files import atomic_output
 from ritm_edge.model.checkpoint import (
+    DIGEST,
     load_state_strictly,
     read_checkpoint,
+    refuse_non_finite,
     save_checkpoint,
 )
 from ritm_edge.model.published_config import parse_config
 from ritm_edge.model.ritm import RitmModel, build_model
 
 from .config import TrainConfig
+from .fingerprint import difference
 from .settings import as_dict, flatten
 from .step import Trainer
 
@@ -46,26 +50,34 @@ class Best:
 
 
 def save_run(
-    path: Path, trainer: Trainer, config: TrainConfig, *, step: int, best: Best | None
+    path: Path,
+    trainer: Trainer,
+    config: TrainConfig,
+    *,
+    data: Tensor,
+    step: int,
+    best: Best | None,
 ) -> None:
-    """Replace the checkpoint at `path` atomically.
+    """Replace the checkpoint at `path` atomically; `data` is the fingerprint of its photos.
 
     Raises:
         OutputFileError: the place cannot be written; the old checkpoint stays.
     """
-    state = {**trainer.state_dict(), "step": step, "config": as_dict(config)}
+    state = {**trainer.state_dict(), "step": step, "config": as_dict(config), "data": data}
     state["best"] = None if best is None else [best.score, best.step]
     save_checkpoint(trainer.model, path, training=state)
 
 
-def restore_model(path: Path, config: TrainConfig) -> tuple[RitmModel, dict[str, Any]]:
+def restore_model(
+    path: Path, config: TrainConfig, *, allow_changed: bool = False
+) -> tuple[RitmModel, dict[str, Any]]:
     """Model and training state of a checkpoint to go on from.
 
     Raises:
-        CheckpointError: no such checkpoint, or one without training state.
+        CheckpointError: no such checkpoint, one without training state, or a changed one.
         TrainingError: it belongs to a run with other settings.
     """
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, allow_changed=allow_changed)
     training = content.get("training")
     if (
         not isinstance(training, dict)
@@ -84,7 +96,39 @@ def restore_model(path: Path, config: TrainConfig) -> tuple[RitmModel, dict[str,
         )
     model = build_model(**parse_config(content["config"], path).as_dict())  # type: ignore[arg-type]
     load_state_strictly(model, content["state_dict"], path)
+    if isinstance(training["average"], Mapping):
+        refuse_non_finite(training["average"], path)
     return model, training
+
+
+def check_data(
+    path: Path, training: Mapping[str, Any], data: Tensor, *, allow_other: bool = False
+) -> str | None:
+    """What the user should know of the photos of a checkpoint's run and those at hand.
+
+    Raises:
+        TrainingError: they are others, and `allow_other` is not given.
+    """
+    if "data" not in training:
+        return f"{path} does not tell which photos it was trained on: nothing to compare with."
+    differs = difference(training["data"], data)
+    if differs and not allow_other:
+        raise TrainingError(
+            f"{path} was trained on other data ({differs}): pass the folder it was trained on, or "
+            "--allow-other-data to go on with this one."
+        )
+    return f"going on with other data ({differs})" if differs else None
+
+
+def check_place(folder: Path, *, resume: bool) -> None:
+    """Raise TrainingError where a new run would replace weights. What a run left that was killed
+    before its first checkpoint may be resumed."""
+    for path in (folder / BEST_CHECKPOINT, folder / WEIGHTS):
+        if path.exists() and not (resume and DIGEST in read_checkpoint(path)):
+            raise TrainingError(
+                f"{path} is there without {LAST_CHECKPOINT}: move it away or choose another "
+                "--output."
+            )
 
 
 def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best | None:

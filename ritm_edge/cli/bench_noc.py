@@ -11,7 +11,14 @@ import typer
 from ..errors import UsageError
 from .console import print_json, print_notice, progress_bar
 from .noc_table import print_noc
-from .options import AsJson, ObjectLimit, ReportFile, parse_size
+from .options import (
+    AsJson,
+    ObjectLimit,
+    ReportFile,
+    parse_size,
+    refuse_idle,
+    refuse_overwriting,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,6 +32,7 @@ JOURNAL_SUFFIX = ".jsonl"
 
 
 def command(
+    context: typer.Context,
     files: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -124,6 +132,16 @@ def command(
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown exclude each other: pass one of them.")
+    if all_clicks:
+        refuse_idle(context, "with --all-clicks", "target_iou", "min_clicks")
+    if not zoom_in:
+        why = "with --no-zoom-in"
+        refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
+    if journal is None and output is None:
+        refuse_idle(context, "without --journal or --output", "fresh")
+    for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):
+        if value > max_clicks:
+            raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
 
     from ritm_edge.benchmarks.markdown import noc_table
     from ritm_edge.benchmarks.noc import check_slots, measure
@@ -145,7 +163,7 @@ def command(
     zoom = ZoomIn(target or 400, skip_clicks, expansion, min_crop)
     settings = EvaluationSettings(
         max_clicks=max_clicks,
-        min_clicks=min(min_clicks, max_clicks),
+        min_clicks=min_clicks,
         target_iou=NEVER_STOP if all_clicks else target_iou,
         zoom_in=zoom if zoom_in else None,
         flip=flip,
@@ -157,8 +175,13 @@ def command(
     runtimes = [open_runtime(checkpoint_path(path), threads=threads) for path in files or [None]]
     for runtime in runtimes:
         check_slots(runtime, settings)
+    if all(runtime.spec.size is None for runtime in runtimes):
+        refuse_idle(context, "to graphs of any size", "fit")
+    if all(runtime.spec.size is not None for runtime in runtimes):
+        refuse_idle(context, "to graphs of fixed size", "target_size")
     if journal is None and output is not None:
         journal = output.with_suffix(JOURNAL_SUFFIX)
+        refuse_overwriting([output, journal], [])
     book = None if journal is None else Journal(journal, fresh=fresh)
     reports: list[NocReport] = []
     with nullcontext() if book is None else book, progress_bar() as progress:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import OutputFileError, UsageError
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
-from .options import AsJson, Threads
+from .options import AsJson, Threads, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from ..runtimes.base import Runtime
 
 SAMPLE_CLICKS = ((110, 220, True), (60, 225, True), (110, 60, False))  # the head
+FILES = ("tables.md", "mean-iou.png", "mean-iou.svg", "clicks.png", "external-mask.png")
 START_IOU = 0.75  # of the external masks in the gallery
 
 
 def command(
+    context: typer.Context,
     results: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -75,6 +77,16 @@ def command(
     names = dict(_parse_row(text) for text in row or [])
     if not results and not gallery:
         raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
+    if not results:
+        refuse_idle(context, "without results", "row")
+    if not gallery:
+        why = "with --no-gallery"
+        refuse_idle(context, why, "model", "data", "objects", "clicks", "threads")
+    if data is None:
+        refuse_idle(context, "without --data", "objects")
+    taken = [output / name for name in FILES if (output / name).exists()]
+    if taken and not (output / "tables.json").is_file():
+        raise OutputFileError(f"{taken[0]} is not from bench paper: choose another --output.")
 
     from ..optional import require
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .console import print_json, print_table, progress_bar
-from .options import AsJson, ReportFile, parse_size, save_report
+from .options import AllowChanged, AsJson, ReportFile, parse_size, save_report
 
 
 def command(
@@ -16,6 +16,7 @@ def command(
         Path | None,
         typer.Option("--checkpoint", help="Weights to export; default: the embedded."),
     ] = None,
+    allow_changed: AllowChanged = False,
     size: Annotated[
         str | None, typer.Option("--size", help="HEIGHTxWIDTH in pixels; default 400x400.")
     ] = None,
@@ -57,6 +58,7 @@ def command(
                 spec=spec,
                 output=Path(folder, str(number)),
                 rewrites=names[:number],
+                allow_changed=allow_changed,
             )
             paths.append(item.path)
             bar.update(task, advance=1)

@@ -10,6 +10,12 @@ from .console import print_json, print_notice, print_table, progress_bar
 from .options import AsJson, Changes, ReportFile, save_report
 from .train import DEFAULT_RECIPE
 
+# Of a whole run, of which a few steps are timed.
+NOT_TIMED = (
+    "schedule.kind schedule.warmup_steps schedule.milestones schedule.gamma "
+    "schedule.final_fraction run.val_every run.val_every_steps run.val_samples run.image_every"
+)
+
 
 def command(
     recipe: Annotated[
@@ -35,11 +41,11 @@ def command(
     from ritm_edge.benchmarks.machine import describe_machine
     from ritm_edge.benchmarks.train_speed import make_report, note, rows
 
+    from ..train.idle_settings import changed
     from ..train.recipes import load_recipe
-    from ..train.settings import override
     from ..train.speed import measure_speed
 
-    config = override(load_recipe(recipe), changes or [])
+    config = changed(load_recipe(recipe), changes or [], {"a whole run": NOT_TIMED})
     machine = describe_machine()  # before the measurement, which is load itself
     if threads is not None:
         torch.set_num_threads(threads)

@@ -8,6 +8,7 @@ import typer
 from ..errors import UsageError
 from ..optional import require
 from .console import print_notice
+from .options import refuse_folder
 
 
 def command(
@@ -19,7 +20,8 @@ def command(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Picture: .png, .svg or .pdf.")
+        Path,
+        typer.Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf."),
     ] = Path("curve.png"),
     noc: Annotated[
         list[str] | None,

@@ -8,7 +8,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AsJson, parse_size
+from .options import AllowChanged, AsJson, parse_size, refuse_idle
 from .sensitivity import list_sensitivity
 from .task_table import print_task_report
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     target: Annotated[
         list[str],
         typer.Option(
@@ -27,6 +28,7 @@ def command(
         Path | None,
         typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
     ] = None,
+    allow_changed: AllowChanged = False,
     model: Annotated[
         str | None, typer.Option("--model", help="Refuse a checkpoint of any other model.")
     ] = None,
@@ -123,7 +125,17 @@ def command(
         raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
     reduced = [find_precision(each, precision) for each in targets]
     if sensitivity:
-        list_sensitivity(checkpoint, spec, calibration, as_json=as_json)
+        if [t.name for t in targets] != ["onnx"] or precision != "int8":
+            raise UsageError(
+                f"--sensitivity does nothing for {precision} of "
+                f"{', '.join(t.name for t in targets)}: pass --target onnx --precision int8."
+            )
+        why = "with --sensitivity"
+        refuse_idle(context, why, "model", "dynamic", "keep_float", "data")
+        refuse_idle(context, why, "accept_loss", "rewrites", "output")
+        list_sensitivity(
+            checkpoint, spec, calibration, as_json=as_json, allow_changed=allow_changed
+        )
         return
     if calibration is not None and not any(each and each.calibrated for each in reduced):
         names = ", ".join(each.name for each in targets)
@@ -146,6 +158,7 @@ def command(
                     spec=spec,
                     output=output,
                     model=model,
+                    allow_changed=allow_changed,
                     rewrites=None if rewrites else (),
                     precision=precision,
                     demand=demand,

@@ -28,6 +28,7 @@ from . import (
     weights,
 )
 from .console import print_error
+from .options import Command
 
 app = typer.Typer(
     name="ritm-edge",
@@ -69,6 +70,9 @@ bench.app.command("flops")(bench_flops.command)
 bench.app.command("paper")(bench_paper.command)
 bench.app.command("rewrites")(bench_rewrites.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
+for group in (app, bench.app, data.app, weights.app):
+    for each in group.registered_commands:
+        each.cls = Command
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

@@ -2,13 +2,63 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
 from .console import print_notice
+
+OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a command writes
+
+
+class Command(TyperCommand):
+    """A command that overwrites none of its inputs; errors as `refuse_overwriting`."""
+
+    def invoke(self, context: Any) -> Any:
+        written = [p for name in OUTPUTS for p in _paths(context.params.get(name))]
+        given = (value for name, value in context.params.items() if name not in OUTPUTS)
+        refuse_overwriting(written, [p for value in given for p in _paths(value)])
+        return super().invoke(context)
+
+
+def _paths(value: Any) -> list[Path]:
+    """The files that the value of a parameter names, "NAME=FILE" among them."""
+    if isinstance(value, list | tuple):
+        return [path for each in value for path in _paths(each)]
+    if isinstance(value, str) and "=" in value:
+        value = Path(value.partition("=")[2])
+    return [value] if isinstance(value, Path) and not value.is_dir() else []
+
+
+def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Say before any work that a file would be lost.
+
+    Raises:
+        UsageError: an output is an input, or another output.
+    """
+    for number, path in enumerate(outputs):
+        if any(_same_file(path, each) for each in inputs):
+            raise UsageError(f"{path} is an input and would be overwritten: use another name.")
+        if any(_same_file(path, each) for each in outputs[:number]):
+            raise UsageError(f"{path} is named for two outputs: use two names.")
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    there = first.exists() and second.exists()
+    return first.samefile(second) if there else first.resolve() == second.resolve()
+
+
+def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
+    """Raise UsageError where a parameter of `names` was passed that does nothing, and say why:
+    "without --data"."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[0]} does nothing {why}: leave it out.")
 
 
 def refuse_folder(path: Path | None) -> Path | None:
@@ -22,12 +72,25 @@ def refuse_folder(path: Path | None) -> Path | None:
     return path
 
 
+def refuse_foreign(path: Path | None) -> Path | None:
+    """Callback as `refuse_folder`, for reports: they replace nothing but reports of ours."""
+    if refuse_folder(path) == path is not None and path.is_file():
+        content = path.read_bytes()
+        if content and not (content.startswith((b"{\n", b"<!")) and b"ritm-edge" in content):
+            raise OutputFileError(f"{path} is no report of ritm-edge: choose another place.")
+    return path
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ReportFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", callback=refuse_folder, help="Also save the result as JSON here."
+        "--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."
     ),
+]
+AllowChanged = Annotated[
+    bool,
+    typer.Option("--allow-changed", help="Take files that were changed after they were saved."),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
 ObjectLimit = Annotated[

@@ -14,7 +14,7 @@ import typer
 
 from ..errors import ClickError, OutputFileError, UsageError
 from .console import print_json, print_notice
-from .options import AsJson, Threads, refuse_folder
+from .options import AsJson, Threads, refuse_folder, refuse_overwriting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -200,14 +200,9 @@ def check_outputs(output: Path, overlay: Path | None, *, inputs: Sequence[Path])
     check_suffix(output, MASK_SUFFIXES, "a mask")
     if overlay is not None:
         check_suffix(overlay, IMAGE_SUFFIXES, "a picture")
-        if overlay.resolve() == output.resolve():
-            raise UsageError(f"{output} is named for both mask and overlay: use two names.")
-    for path in (output, overlay):
-        if path is None:
-            continue
-        for source in inputs:
-            if _same_file(path, source):
-                raise UsageError(f"{path} is an input and would be overwritten: use another name.")
+    written = [path for path in (output, overlay) if path is not None]
+    refuse_overwriting(written, inputs)
+    for path in written:
         refuse_folder(path)
         parent = path.absolute().parent
         while not parent.exists():
@@ -217,12 +212,6 @@ def check_outputs(output: Path, overlay: Path | None, *, inputs: Sequence[Path])
                 f"cannot write {path}: {parent} is not a folder you can write to; choose another "
                 "place."
             )
-
-
-def _same_file(first: Path, second: Path) -> bool:
-    if first.resolve() == second.resolve():
-        return True
-    return first.exists() and second.exists() and first.samefile(second)
 
 
 def write_all(files: dict[Path, bytes]) -> None:

@@ -8,10 +8,11 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_notice, stderr
-from .options import Threads, refuse_folder
+from .options import Threads, refuse_foreign, refuse_idle
 
 
 def command(
+    context: typer.Context,
     results: Annotated[
         list[Path],
         typer.Argument(
@@ -21,7 +22,7 @@ def command(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", callback=refuse_folder, help="The page.")
+        Path, typer.Option("--output", "-o", callback=refuse_foreign, help="The page.")
     ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
@@ -49,6 +50,8 @@ def command(
     """
     if model is not None and not data:
         raise UsageError("--model shows masks on photos: pass --data NAME=DIR as well.")
+    if model is None:
+        refuse_idle(context, "without --model", "threads")
 
     from ..optional import require
 
@@ -66,12 +69,13 @@ def command(
         names = [str(path) for path in results]
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
     opened = [open_benchmark(*parse_data(text)) for text in data or []]
+    runs = [run for each in read.values() if isinstance(each, NocResults) for run in each.reports]
+    for benchmark in opened:
+        if all(run.benchmark != benchmark.name for run in runs):
+            raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
     runtime = None if model is None else open_runtime(model, threads=threads)
     if runtime is not None:
         digest = sha256_of(runtime.path)
-        runs = [
-            run for each in read.values() if isinstance(each, NocResults) for run in each.reports
-        ]
         if not any(run.sha256 == digest for run in runs):
             print_notice(
                 f"{model} is none of the measured files: its masks may differ from theirs."

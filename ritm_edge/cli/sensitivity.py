@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def list_sensitivity(
-    checkpoint: Path, spec: "IOSpec", calibration: Path | None, *, as_json: bool
+    checkpoint: Path,
+    spec: "IOSpec",
+    calibration: Path | None,
+    *,
+    as_json: bool,
+    allow_changed: bool = False,
 ) -> None:
     """Quantise each layer alone and show what it does to probabilities and masks."""
     from ritm_edge.export.sensitivity import measure_sensitivity
@@ -21,7 +26,7 @@ def list_sensitivity(
     with progress_bar() as progress:
         task = progress.add_task("sensitivity", total=None, status="recording clicks")
         losses = measure_sensitivity(
-            open_file(checkpoint),
+            open_file(checkpoint, allow_changed=allow_changed),
             spec,
             calibration,
             progress=lambda done, total: progress.update(

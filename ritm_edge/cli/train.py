@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..optional import require
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
-from .options import Changes
+from .options import AllowChanged, Changes, refuse_idle
 from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ INTERRUPTED = 130
 
 
 def command(
+    context: typer.Context,
     recipe: Annotated[
         str, typer.Argument(help="Named settings, see --list, or a .json of them.")
     ] = DEFAULT_RECIPE,
@@ -65,6 +66,11 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --output, if there is one.")
     ] = False,
+    allow_other_data: Annotated[
+        bool,
+        typer.Option("--allow-other-data", help="Resume a run that began on other photos."),
+    ] = False,
+    allow_changed: AllowChanged = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
@@ -95,8 +101,14 @@ def command(
         return
     if data is None or (output is None and not dry_run):
         raise UsageError("pass --data-root and --output, or --list to see the recipes.")
+    if not dry_run:
+        refuse_idle(context, "without --list or --dry-run", "as_json")
+    if not resume:
+        refuse_idle(context, "without --resume", "allow_other_data")
+    if not resume and init is None:
+        refuse_idle(context, "without --init or --resume", "allow_changed")
+    from ..train.idle_settings import changed
     from ..train.recipes import load_recipe, load_recipe_file
-    from ..train.settings import override
 
     shorthands = {
         "schedule.steps": steps,
@@ -113,9 +125,15 @@ def command(
         base = load_recipe_file(Path(recipe))
     else:
         base = load_recipe(recipe, as_implemented=as_implemented)
-    config = override(base, [*given, *(changes or [])])
+    missing = {
+        "--tensorboard": "" if tensorboard else "run.image_every",
+        "--val": "" if val else "run.val_every run.val_every_steps run.val_samples",
+    }
+    config = changed(base, [*given, *(changes or [])], missing)
+    if val and not (config.run.val_every or config.run.val_every_steps):
+        raise UsageError("--val does nothing with run.val_every=0: leave one of them out.")
     if dry_run or output is None:
-        _print_plan(recipe, config, data, init, as_json=as_json)
+        _print_plan(recipe, config, data, init, as_json=as_json, allow_changed=allow_changed)
         return
     from ..data import open_benchmark
     from ..train.loop import train
@@ -131,6 +149,8 @@ def command(
             output=output,
             init=init,
             resume=resume,
+            allow_other_data=allow_other_data,
+            allow_changed=allow_changed,
             workers=workers,
             save_every=save_every,
             benchmarks=benchmarks,
@@ -181,7 +201,13 @@ def _essence(config: "TrainConfig") -> dict[str, str]:
 
 
 def _print_plan(
-    recipe: str, config: "TrainConfig", data: Path, init: Path | None, *, as_json: bool
+    recipe: str,
+    config: "TrainConfig",
+    data: Path,
+    init: Path | None,
+    *,
+    as_json: bool,
+    allow_changed: bool,
 ) -> None:
     from ..errors import data_warnings
     from ..train.datasets import find_entries
@@ -190,7 +216,7 @@ def _print_plan(
     from ..train.start import new_model
 
     settings = as_dict(config)
-    model, origin = new_model(config, init)
+    model, origin = new_model(config, init, allow_changed=allow_changed)
     with data_warnings() as left_out:
         entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))

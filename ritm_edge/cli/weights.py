@@ -108,13 +108,14 @@ def pull_command(
     """Download a checkpoint.
 
     A broken download continues when the command is run again. The file is checked to be a
-    checkpoint that ritm-edge can load (where PyTorch is installed) before it gets its name.
+    checkpoint that ritm-edge can load (where PyTorch is installed) before it gets its name; its
+    checksum goes into NAME.sha256 beside it and is checked whenever the file is used.
 
     Example: ritm-edge weights pull coco_lvis_h18s_itermask
     """
     from ..download import download, file_name, normalised_sha256
     from ..errors import InputFileError
-    from ..files import sha256_of
+    from ..files import atomic_output, checksum_file, recorded_sha256, sha256_of
     from ..weights.published import published_checkpoint
 
     url = source if "://" in source else published_checkpoint(source).url
@@ -122,15 +123,15 @@ def pull_command(
     target = Path(name) if output is None else output
     if output is not None and output.is_dir():
         target = output / name
-    expected = None if sha256 is None else normalised_sha256(sha256)
+    expected = recorded_sha256(target) if sha256 is None else normalised_sha256(sha256)
 
     already_there = target.is_file()
     if already_there:
         digest = sha256_of(target)
         if expected not in (None, digest):
             raise InputFileError(
-                f"{target} exists and has the SHA-256 {digest}: remove it or choose another place "
-                "with --output."
+                f"{target} exists and has the SHA-256 {digest} instead of {expected}: remove it "
+                "or choose another place with --output."
             )
         print_notice(f"{target} is already there: nothing was downloaded.")
     else:
@@ -143,6 +144,8 @@ def pull_command(
                 check=check_checkpoint,
                 progress=lambda here, total: bar.update(task, completed=here, total=total),
             )
+        with atomic_output(checksum_file(target)) as temporary:
+            temporary.write_text(f"{digest}  {target.name}\n")
     if as_json:
         print_json(
             {

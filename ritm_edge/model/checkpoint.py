@@ -2,14 +2,14 @@
 
 A `.pth` file is a dict with `config` (class name and constructor arguments) and `state_dict`.
 A `.safetensors` file holds the tensors, with the same `config` as JSON in its metadata; half
-precision is widened to float32 on load.
+precision is widened to float32 on load. Both carry a hash of all that they hold; files without one
+(published, or from before) are taken as they are.
 """
 
 import io
 import json
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..files import atomic_output, existing_file, sha256_of
+from ..files import atomic_output, existing_file, recorded_sha256, sha256_of
 from ..optional import require
 from ..untrusted_json import parse_json
+from .content_digest import content_digest
 from .published_config import parse_config, published_config
 from .ritm import RitmModel, build_model
 
 MAX_KEYS_IN_MESSAGE = 4
+DIGEST = "content_sha256"
 
 
 def checkpoint_hash(path: Path) -> str:
@@ -32,7 +34,9 @@ def checkpoint_hash(path: Path) -> str:
     return sha256_of(path)
 
 
-def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:
+def load_checkpoint(
+    path: str | Path, *, model: str | None = None, allow_changed: bool = False
+) -> RitmModel:
     """Build the model a checkpoint describes and load its weights, in eval mode, on the CPU.
 
     No code of the file is executed (`weights_only=True`), and every key must match.
@@ -40,14 +44,16 @@ def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:
     Args:
         path: `.pth` or `.safetensors`.
         model: expected name (`build_model`); None takes whatever the checkpoint says.
+        allow_changed: take a file whose content is not the one it was saved or pulled with.
 
     Raises:
-        CheckpointError: unsafe, truncated, of an unknown model, another model than `model`, or
-            with missing or unexpected keys or other shapes.
+        CheckpointError: unsafe, truncated, changed after it was saved, of an unknown model, another
+            model than `model`, with missing or unexpected keys or other shapes, or with weights
+            that are not finite.
         InputFileError: the file does not exist.
     """
     path = existing_file(Path(path))
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, allow_changed=allow_changed)
     config = parse_config(content["config"], path)
     if model is not None and config.name != model:
         raise CheckpointError(
@@ -58,9 +64,9 @@ def load_checkpoint(path: str | Path, *, model: str | None = None) -> RitmModel:
     return network.eval()
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, *, allow_changed: bool = False) -> dict[str, Any]:
     """Content of a checkpoint file: at least `config` and `state_dict` (float32 tensors)."""
-    content = read_content(path)
+    content = read_content(path, allow_changed=allow_changed)
     if not is_checkpoint(content):
         raise CheckpointError(
             f"{path} is not a checkpoint with 'config' and 'state_dict': pass one saved by "
@@ -78,17 +84,34 @@ def is_checkpoint(content: Any) -> bool:
     return isinstance(content, Mapping) and {"config", "state_dict"} <= content.keys()
 
 
-def read_content(path: Path) -> Any:
+def read_content(path: Path, *, allow_changed: bool = False) -> Any:
     """Whatever a `.pth` or `.safetensors` file holds; no code of it is executed.
 
     Raises:
-        CheckpointError: unsafe, truncated or another kind of file.
+        CheckpointError: unsafe, truncated, changed after it was saved or another kind of file.
         InputFileError: the file does not exist.
     """
     path = existing_file(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if not allow_changed and _is_changed(content, path):
+        raise CheckpointError(
+            f"{path} was changed after it was saved: train, copy or pull it again, or pass "
+            "--allow-changed if that was on purpose."
+        )
+    return content
+
+
+def _is_changed(content: Any, path: Path) -> bool:
+    if isinstance(content, Mapping) and DIGEST in content:
+        held = {key: value for key, value in content.items() if key != DIGEST}
+        try:
+            return content_digest(held) != content[DIGEST]
+        except (RuntimeError, TypeError, ValueError):  # nothing that we ever saved
+            return True
+    recorded = recorded_sha256(path)
+    return recorded is not None and recorded != sha256_of(path)
 
 
 def _read_pickle(path: Path) -> Any:
@@ -102,7 +125,7 @@ def _read_pickle(path: Path) -> Any:
             f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "
             "executed; use a checkpoint from a source you trust."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # a damaged pickle can end in any
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({_first_line(error)}): download it again."
         ) from error
@@ -120,15 +143,19 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
             f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."
         ) from error
     if config is None:  # another program's file
-        return {"state_dict": state, "metadata": metadata}
-    return {"config": config, "state_dict": state, "metadata": metadata}
+        return {"state_dict": state}
+    recorded = {}
+    if isinstance(config, dict) and DIGEST in config:
+        recorded = {DIGEST: config.pop(DIGEST)}
+    return {"config": config, "state_dict": state, **recorded}
 
 
 def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Path) -> None:
     """Copy `state` into `model`; every key and shape must match.
 
     Raises:
-        CheckpointError: names the first missing, unexpected and misshapen keys and their counts.
+        CheckpointError: names the first missing, unexpected and misshapen keys and their counts, or
+            a tensor that is not finite.
     """
     expected = model.state_dict()
     problems = [
@@ -148,7 +175,21 @@ def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Pat
             f"{path} does not fit {model.config.name}: "
             f"{'; '.join(filter(None, problems))}; use the checkpoint of that model."
         )
+    refuse_non_finite(state, path)
     model.load_state_dict(state)
+
+
+def refuse_non_finite(state: Mapping[str, Any], path: Path) -> None:
+    """Raise CheckpointError with the name of the first tensor that holds NaN or infinity."""
+    floats = {k: v for k, v in state.items() if isinstance(v, Tensor) and v.is_floating_point()}
+    # One sum takes a fraction of the time of a look at each tensor.
+    if not floats or torch.cat([v.float().reshape(-1) for v in floats.values()]).sum().isfinite():
+        return
+    for name, value in floats.items():
+        if not value.float().isfinite().all():
+            raise CheckpointError(
+                f"{path} holds NaN or infinity in {name}: use a checkpoint from before that."
+            )
 
 
 def _listing(what: str, keys: list[str]) -> str:
@@ -170,9 +211,10 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
         OutputFileError: the place cannot be written; what stood there is untouched.
     """
     state = {key: value.detach().cpu() for key, value in model.state_dict().items()}
-    content = {"config": published_config(model.config), "state_dict": state}
+    content: dict[str, Any] = {"config": published_config(model.config), "state_dict": state}
     if training is not None:
         content["training"] = training
+    content[DIGEST] = content_digest(content)
     with atomic_output(path) as temporary:
         # In memory first: torch's own file writer reports a full disk as a bare RuntimeError.
         buffer = io.BytesIO()
@@ -183,6 +225,8 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
 def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None:
     """Write `.safetensors`, in half precision by default, atomically.
 
+    A tensor with values beyond those of half precision (65,504) stays as it is.
+
     Raises:
         OutputFileError: the place cannot be written; what stood there is untouched.
     """
@@ -190,14 +234,20 @@ def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None
     from safetensors.torch import save
 
     state = {
-        key: (value.detach().half() if half and value.is_floating_point() else value.detach())
-        .cpu()
-        .contiguous()
+        key: (_halved(value.detach()) if half else value.detach()).cpu().contiguous()
         for key, value in model.state_dict().items()
     }
-    metadata = {"config": json.dumps(published_config(model.config))}
+    config = published_config(model.config)
+    digest = content_digest({"config": config, "state_dict": state})
+    # One text: safetensors writes several in any order, and equal weights shall be equal files.
+    metadata = {"config": json.dumps({**config, DIGEST: digest})}
     with atomic_output(path) as temporary:
         temporary.write_bytes(save(state, metadata=metadata))
+
+
+def _halved(value: Tensor) -> Tensor:
+    half = value.half() if value.is_floating_point() else value
+    return half if half.isfinite().all() else value
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,12 +3,21 @@
 It is a dict with `class`, the name of the published class, and `params`, its constructor arguments.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from .ritm import DECODER_CHANNELS, DEEPLABS, HRNETS, LITES, ModelConfig
+from .ritm import (
+    DECODER_CHANNELS,
+    DEEPLABS,
+    HRNETS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LITES,
+    ModelConfig,
+)
 
 HRNET_CLASS = "isegm.model.is_hrnet_model.HRNetModel"
 DEEPLAB_CLASS = "isegm.model.is_deeplab_model.DeeplabModel"
@@ -21,9 +30,17 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "use_disks": False,
     "norm_radius": 260,
     "with_prev_mask": False,
-    "clicks_groups": None,
-    "binary_prev_mask": False,
 }
+_LAYERS = "torch.nn.modules.batchnorm"
+# Arguments of which only these values are implemented; the layers differ in training alone.
+FIXED: dict[str, tuple[Any, ...]] = {
+    "clicks_groups": (None, False),
+    "binary_prev_mask": (None, False),
+    "norm_mean_std": ([list(IMAGENET_MEAN), list(IMAGENET_STD)],),
+    "norm_layer": (None, f"{_LAYERS}.BatchNorm2d", f"{_LAYERS}.SyncBatchNorm"),
+}
+# Arguments that do not change what a trained model computes.
+WITHOUT_EFFECT = "with_aux_output cpu_dist_maps backbone_norm_layer backbone_lr_mult aspp_dropout"
 CLASS_DEFAULTS: dict[str, dict[str, Any]] = {
     HRNET_CLASS: {"width": 48, "ocr_width": 256, "small": False},
     DEEPLAB_CLASS: {"backbone": "resnet50", "deeplab_ch": 256},
@@ -38,7 +55,8 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
     model computes.
 
     Raises:
-        CheckpointError: another class, or arguments of a model that is not implemented.
+        CheckpointError: another class, unknown arguments, or those of a model that is not
+            implemented.
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
         raise CheckpointError(f"{path} has no model description in 'config': re-export it.")
@@ -50,12 +68,19 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
         )
     values = COMMON_DEFAULTS | CLASS_DEFAULTS[published_class]
     for name, entry in config["params"].items():
-        values[name] = entry.get("value") if isinstance(entry, Mapping) else entry
-    for name in ("clicks_groups", "binary_prev_mask"):
-        if values[name]:
+        value = entry.get("value") if isinstance(entry, Mapping) else entry
+        if name in values:
+            supported = isinstance(value, bool) == isinstance(values[name], bool)
+            if name == "norm_radius":
+                supported = supported and isinstance(value, int | float) and 0 < value < math.inf
+            values[name] = value
+        else:
+            fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be anything
+            supported = name in WITHOUT_EFFECT.split() or repr(_as_lists(value)) in fixed
+        if not supported:
             raise CheckpointError(
-                f"{path} was trained with {name}={values[name]!r}, which is not supported: "
-                "use a checkpoint without it."
+                f"{path} was trained with {name}={value!r}, which is not supported: use a "
+                "checkpoint without it."
             )
     decoder_channels = None
     if published_class == HRNET_CLASS:
@@ -77,6 +102,10 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
         leaky_relu=bool(values["use_leaky_relu"]),
         decoder_channels=decoder_channels,
     )
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _hrnet_name(values: Mapping[str, Any], path: Path) -> str:

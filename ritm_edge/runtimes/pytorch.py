@@ -50,11 +50,13 @@ class PytorchRuntime:
         return {MASK: mask.cpu().numpy(), MASK_LOGITS: logits.cpu().numpy()}
 
 
-def open_file(path: Path, *, threads: int | None = None) -> "PytorchRuntime":
+def open_file(
+    path: Path, *, threads: int | None = None, allow_changed: bool = False
+) -> "PytorchRuntime":
     """See `open_runtime`; `threads` holds for the whole process, as PyTorch has it."""
     torch = require("torch", extra="torch")
     from ..model.checkpoint import load_checkpoint
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return PytorchRuntime(load_checkpoint(path), path)
+    return PytorchRuntime(load_checkpoint(path, allow_changed=allow_changed), path)

@@ -142,8 +142,8 @@ def test_a_cut_off_line_is_forgotten_and_a_wrong_one_refused(tmp_path: Path) -> 
             journal.append(run, report([0.1], [0.2]).results[1])
         assert path.read_bytes() == whole
     lines = whole.splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"[]\n" + lines[2])
-    with pytest.raises(InputFileError, match="line 2 is no line of a journal"):
+    path.write_bytes(lines[0] + lines[1] + b"[]\n" + lines[3])
+    with pytest.raises(InputFileError, match="line 3 is no line of a journal"):
         Journal(path)
 
 
@@ -239,7 +239,7 @@ def test_the_command_measures_saves_and_continues(grabcut: Path, tmp_path: Path)
     assert entry["settings"]["zoom_in"] is None
     assert [each["name"] for each in entry["per_object"]] == ["0", "1"]
     journal = output.with_suffix(".jsonl").read_text().splitlines()
-    assert len(journal) == 3
+    assert len(journal) == 4
     again = CliRunner().invoke(app, [*arguments, "--json"])
     assert "continuing: 2 of 2 objects" in again.stderr
     assert json.loads(again.stdout)["reports"][0]["per_object"] == entry["per_object"]
@@ -260,3 +260,75 @@ def test_more_clicks_than_slots_are_refused_before_the_work() -> None:
     check_slots(runtime, EvaluationSettings(max_clicks=100, click_limit=24))
     with pytest.raises(UsageError, match=r"24 slots .* --max-clicks 100.*--click-limit 24"):
         check_slots(runtime, EvaluationSettings(max_clicks=100))
+
+
+RUN_OF = {"benchmark": "B", "file": "f", "settings": {"flip": True}}
+FOREIGN = {
+    "one line without its end": b"precious",
+    "one line": b"precious\n",
+    "two lines": b"precious\nnotes\n",
+    "photo": bytes(range(256)),
+    "zeros": b"\0" * 100,
+    "JSON": b'{"reports": []}\n',
+    "number": b"3\n",
+    "brackets": b"[" * 9000 + b"\n",
+    "rows of a training run": b'{"step": 20, "loss": 0.5, "iou": 0.1}\n',
+    "a run of others": b'{"run":"a","benchmark":"B","file":"f"}\n',
+    "a later version": b'{"kind":"ritm-edge noc journal","version":2}\n',
+    "a space": b" ",
+}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_journal_stays_bit_for_bit(tmp_path: Path, kind: str, fresh: bool) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(FOREIGN[kind])
+    with pytest.raises(InputFileError, match="is no journal of bench noc"):
+        Journal(path, fresh=fresh)
+    assert path.read_bytes() == FOREIGN[kind]
+
+
+def filled(path: Path) -> bytes:
+    with Journal(path) as journal:
+        run, _ = journal.start(RUN_OF)
+        for result in report([0.1], [0.2]).results:
+            journal.append(run, result)
+    return path.read_bytes()
+
+
+def test_a_journal_has_a_head_and_those_of_earlier_versions_go_on_without(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "j.jsonl"
+    content = filled(path)
+    head = json.loads(content.splitlines()[0])
+    assert head == {"kind": "ritm-edge noc journal", "version": 1}
+    headless = content[content.index(b"\n") + 1 :]
+    for whole in (content, headless):
+        path.write_bytes(whole[:-5])
+        with Journal(path) as journal:
+            run, done = journal.start(RUN_OF)
+            assert set(done) == {"0"}
+            journal.append(run, report([0.1], [0.2]).results[1])
+        assert path.read_bytes() == whole
+        with Journal(path, fresh=True) as journal:
+            assert journal.start(RUN_OF)[1] == {}
+        assert (
+            path.read_bytes()
+            == content[: len(content) - len(headless)] + headless[: headless.index(b"\n") + 1]
+        )
+
+
+def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.touch()
+    assert filled(path).startswith(b'{"kind":"ritm-edge noc journal","version":1}\n')
+
+
+def test_a_new_journal_is_in_its_folder_after_a_power_cut(tmp_path: Path, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: seen.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    path = tmp_path / "new" / "j.jsonl"
+    with Journal(path):
+        assert seen == [str(tmp_path), str(path), str(path.parent)]

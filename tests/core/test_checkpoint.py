@@ -1,5 +1,6 @@
 """Checkpoints: the published form, strictness, and hostile files."""
 
+import copy
 import os
 import pickle
 from pathlib import Path
@@ -9,7 +10,9 @@ import torch
 
 from ritm_edge import build_model, load_checkpoint, save_checkpoint
 from ritm_edge.errors import CheckpointError, InputFileError, OutputFileError, UsageError
-from ritm_edge.model.checkpoint import save_safetensors
+from ritm_edge.files import checksum_file, sha256_of
+from ritm_edge.model.checkpoint import DIGEST, save_safetensors
+from ritm_edge.model.content_digest import content_digest
 from ritm_edge.model.published_config import parse_config, published_config
 from ritm_edge.weights import EMBEDDED_MODELS, checkpoint_path, default_checkpoint
 
@@ -229,3 +232,149 @@ def test_a_failed_write_keeps_what_was_there(model, tmp_path, monkeypatch):
         save_checkpoint(model, path)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+SAVERS = {".pth": save_checkpoint, ".safetensors": save_safetensors}
+each_format = pytest.mark.parametrize("suffix", SAVERS)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+@each_format
+def test_a_flipped_bit_in_the_weights_is_found(model, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    SAVERS[suffix](model, path)
+    content = path.read_bytes()
+    stored = model.state_dict()["feature_extractor.cls_head.weight"]
+    stored = stored if suffix == ".pth" else stored.half()
+    bits = stored.numpy().tobytes()
+    start = content.index(bits)
+    for place in (start, start + len(bits) - 1):
+        path.write_bytes(flipped(content, place))
+        with pytest.raises(CheckpointError, match=r"changed after it was saved.*--allow-changed"):
+            load_checkpoint(path)
+        changed = load_checkpoint(path, allow_changed=True).state_dict()
+        assert not torch.equal(changed["feature_extractor.cls_head.weight"], stored.float())
+
+
+def test_weights_settings_and_names_that_somebody_changed_are_found(model, tmp_path):
+    path = tmp_path / "model.pth"
+    save_checkpoint(model, path)
+    saved = torch.load(path, weights_only=True)
+    head = "feature_extractor.cls_head.bias"
+    for change in (
+        lambda c: c["state_dict"].update({head: c["state_dict"][head] + 1}),
+        lambda c: c["config"]["params"]["norm_radius"].update(value=7),
+        lambda c: c.update(more=1),
+    ):
+        content = copy.deepcopy(saved)
+        change(content)
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match="changed after it was saved"):
+            load_checkpoint(path)
+        load_checkpoint(path, allow_changed=True)
+        del content[DIGEST]  # as files that others wrote
+        torch.save(content, path)
+        load_checkpoint(path)
+
+
+def test_the_digest_is_of_the_content_not_of_its_order_or_layout(model):
+    state = model.state_dict()
+    other = {name: state[name].clone() for name in reversed(state)}
+    name = "feature_extractor.conv1.weight"
+    other[name] = other[name].to(memory_format=torch.channels_last)
+    assert content_digest({"a": state}) == content_digest({"a": other})
+    other[name] = other[name].double()
+    assert content_digest({"a": state}) != content_digest({"a": other})
+    odd = {
+        "half": torch.ones(2, dtype=torch.bfloat16),
+        3: [None, (1.5, True)],
+        "n": torch.tensor(7),
+    }
+    assert content_digest(odd) == content_digest(dict(reversed(odd.items())))
+    assert content_digest(odd) != content_digest({**odd, 3: [None, (1.5, 1)]})
+
+
+@each_format
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(model, tmp_path, suffix, value):
+    for name in ("feature_extractor.cls_head.weight", "feature_extractor.bn1.running_var"):
+        broken = copy.deepcopy(model)
+        broken.state_dict()[name].view(-1)[-1] = value
+        SAVERS[suffix](broken, tmp_path / f"model{suffix}")
+        with pytest.raises(CheckpointError, match=f"NaN or infinity in {name}:"):
+            load_checkpoint(tmp_path / f"model{suffix}", allow_changed=True)
+
+
+def test_values_beyond_half_precision_are_kept(model, tmp_path):
+    large = copy.deepcopy(model)
+    name = "feature_extractor.bn1.running_var"
+    large.state_dict()[name].fill_(1e6)
+    save_safetensors(large, tmp_path / "m.safetensors")
+    assert torch.equal(
+        load_checkpoint(tmp_path / "m.safetensors").state_dict()[name], large.state_dict()[name]
+    )
+
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("norm_mean_std", ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])),
+        ("norm_mean_std", (MEAN, [0.229, 0.224, 0.226])),
+        ("norm_mean_std", None),
+        ("norm_mean_std", torch.tensor([MEAN, STD])),
+        ("norm_layer", "torch.nn.modules.instancenorm.InstanceNorm2d"),
+        ("image_mean", MEAN),
+        ("use_disks", "False"),
+        ("with_prev_mask", 2),
+        ("norm_radius", "5"),
+        ("norm_radius", float("nan")),
+        ("norm_radius", True),
+        ("clicks_groups", [[1, 2]]),
+        ("binary_prev_mask", True),
+        ("nonsense", 1),
+    ],
+)
+def test_arguments_that_would_do_nothing_are_refused(model, tmp_path, name, value):
+    config = published_config(model.config)
+    config["params"][name] = {"type": "builtin", "value": value, "specified": True}
+    with pytest.raises(CheckpointError, match=f"with {name}="):
+        parse_config(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("norm_mean_std", (MEAN, STD)),
+        ("norm_mean_std", [tuple(MEAN), tuple(STD)]),
+        ("norm_layer", "torch.nn.modules.batchnorm.SyncBatchNorm"),
+        ("with_aux_output", False),
+        ("aspp_dropout", 0.3),
+    ],
+)
+def test_arguments_that_change_no_mask_are_accepted(model, tmp_path, name, value):
+    config = published_config(model.config)
+    config["params"][name] = {"type": "builtin", "value": value, "specified": True}
+    assert parse_config(config, tmp_path) == model.config
+
+
+def test_a_pulled_checkpoint_is_checked_by_the_recorded_checksum(model, tmp_path):
+    path = tmp_path / "published.pth"
+    torch.save({"config": published_config(model.config), "state_dict": model.state_dict()}, path)
+    note = checksum_file(path)
+    note.write_text(f"{sha256_of(path)}  published.pth\n")
+    load_checkpoint(path)
+    content = path.read_bytes()
+    path.write_bytes(flipped(content, len(content) // 2))
+    with pytest.raises(CheckpointError, match="changed after it was saved"):
+        load_checkpoint(path)
+    load_checkpoint(path, allow_changed=True)
+    path.write_bytes(content)
+    note.write_text("damaged")
+    with pytest.raises(CheckpointError, match="changed after it was saved"):
+        load_checkpoint(path)

@@ -175,7 +175,14 @@ def test_pull_saves_a_checkpoint_that_loads_and_pulls_it_once(tmp_path):
                 "url": url,
                 "downloaded": downloaded,
             }
-    assert len(served.requested_ranges) == 1
+        (tmp_path / "w.safetensors").unlink()
+        served.content = content[:-1] + b"x"
+        again = CliRunner().invoke(app, ["weights", "pull", url, "-o", str(tmp_path)])
+    assert len(served.requested_ranges) == 2
+    note = (tmp_path / "w.safetensors.sha256").read_text()
+    assert note == f"{hashlib.sha256(content).hexdigest()}  w.safetensors\n"
+    assert isinstance(again.exception, DownloadError), "another file than the one pulled first"
+    assert not (tmp_path / "w.safetensors").exists()
 
 
 def test_pull_keeps_nothing_that_is_no_checkpoint(tmp_path):

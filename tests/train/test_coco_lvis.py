@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ritm_edge.cli.data_coco_lvis import command
 from ritm_edge.errors import DatasetError, OutputFileError, TrainingError, UsageError
 from ritm_edge.train.coco_lvis.build import combine
 from ritm_edge.train.coco_lvis.rule import IMPLEMENTATION, PAPER
-from ritm_edge.train.coco_lvis.store import Annotation, read_annotation, read_names
+from ritm_edge.train.coco_lvis.store import Annotation, Writer, read_annotation, read_names
 from ritm_edge.train.dataset import choose_stuff
 from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.scene import Scene, roots
@@ -170,6 +171,7 @@ def test_an_unfinished_or_absent_file_is_no_data_set(data):
 
 RUN = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from ritm_edge.train.coco_lvis import build
 from ritm_edge.train.coco_lvis.rule import PAPER
@@ -288,3 +290,17 @@ def test_objects_in_a_scene_lie_where_they_were_drawn(data):
             truth = labels == label
             best = max((m & truth).sum() / (m | truth).sum() for m in objects)
             assert best > 0.85
+
+
+@pytest.mark.parametrize("kind", ["database", "text"])
+def test_another_programs_file_stays(tmp_path, kind):
+    path = tmp_path / "coco_lvis_train.sqlite"
+    if kind == "text":
+        path.write_text("my notes\n")
+    else:
+        with closing(sqlite3.connect(path)) as base, base:
+            base.execute("CREATE TABLE photos_of_mine (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(DatasetError):
+        Writer(path, {"rule": "paper"})
+    assert path.read_bytes() == before

@@ -103,6 +103,9 @@ class Writer:
             ) from error
         with self._explained():
             self._base = sqlite3.connect(path)
+            tables = "SELECT count(*) FROM sqlite_master WHERE name NOT IN ('facts', 'photos')"
+            if self._base.execute(f"{tables} AND type = 'table'").fetchone()[0]:
+                raise DatasetError(f"{path} is another program's: choose another --output.")
             self._base.executescript(_TABLES)
             held = dict(self._base.execute("SELECT name, value FROM facts"))
             wanted = {"version": VERSION, **facts}

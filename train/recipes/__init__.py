@@ -15,6 +15,8 @@ from ritm_edge.files import existing_file
 from ritm_edge.untrusted_json import parse_json
 
 from ..config import TrainConfig
+from ..idle_settings import refuse_idle
+from ..settings import as_dict, flatten
 
 
 def recipe_names() -> list[str]:
@@ -57,17 +59,23 @@ def load_recipe_file(path: Path) -> TrainConfig:
 
     Raises:
         InputFileError: missing, or no such JSON.
-        UsageError: an unknown setting or a value that cannot be used.
+        UsageError: an unknown setting, a value that cannot be used or one that does nothing.
     """
     try:
         content = parse_json(existing_file(path).read_bytes())
     except (OSError, ValueError) as error:
         raise InputFileError(f"{path} is not JSON ({error}): correct it.") from error
-    if isinstance(content, dict):
-        content = content.get("settings", content)
+    given: set[str] = set()
+    if isinstance(content, dict) and "settings" in content:
+        content = content["settings"]  # of a dry run: all values, those that nobody chose too
+    elif isinstance(content, dict):
+        given = set(flatten(content))
     if not isinstance(content, dict):
         raise InputFileError(f"{path} holds no sections of settings: see train --dry-run --json.")
-    return TrainConfig(**content)
+    config, defaults = TrainConfig(**content), flatten(as_dict(TrainConfig()))
+    values = flatten(as_dict(config)).items()
+    refuse_idle(config, [n for n, v in values if n in given and v not in (0, defaults[n])], {})
+    return config
 
 
 def recipe_summary(name: str) -> str:

@@ -183,15 +183,15 @@ class IterativeSettings:
             mask as the previous one, as a mask from another tool is corrected.
         deepest_probability: chance that a correction falls on the deepest pixel of the error, and
             not on any that is deeper than half of its greatest depth.
-        correct_ignored: whether ignored pixels count as background, as published; otherwise no
-            correction falls on them.
+        skip_ignored: no correction falls on ignored pixels; as published, they count as
+            background.
     """
 
     max_iterations: Count = 3
     use_prev_mask: bool = True
     damaged_start_probability: Share = 0.0
     deepest_probability: Share = 0.0
-    correct_ignored: bool = True
+    skip_ignored: bool = False
 
     def __post_init__(self) -> None:
         if self.damaged_start_probability and not self.use_prev_mask:

@@ -24,7 +24,7 @@ NEEDS = {
     "augmentation.channel_shift",
     "loss.kind=nfl or loss.kind=focal": "loss.alpha loss.gamma",
     "clicks.single_click_probability": "clicks.positive_places",
-    "iterative.max_iterations": "iterative.deepest_probability iterative.correct_ignored",
+    "iterative.max_iterations": "iterative.deepest_probability iterative.skip_ignored",
     # DeepLabV3+ has no auxiliary output.
     "model.name=hrnet* or model.name=lite*": "loss.aux_weight",
     "schedule.kind=multistep": "schedule.milestones schedule.gamma",

@@ -88,7 +88,7 @@ def add_next_clicks(
             next_click_candidates(
                 label > 0.5,
                 probability,
-                ignored=None if settings.correct_ignored else label < 0,
+                ignored=label < 0 if settings.skip_ignored else None,
                 deepest=chance > 0 and rng.random() < chance,
             ),
             probability.shape[1],

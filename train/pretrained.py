@@ -47,7 +47,7 @@ def imagenet_file(model: str) -> Path:
             f"--init, or train {' or '.join(LITE_PACKAGES)}."
         )
     package = require(LITE_PACKAGES[model], extra="imagenet")
-    return next((Path(package.__file__).parent / "models").glob("*.pth"))
+    return next((Path(str(package.__file__)).parent / "models").glob("*.pth"))
 
 
 def load_backbone(model: RitmModel, content: Any, path: Path) -> str:

@@ -64,6 +64,7 @@ def _fold_click_scales(graph: RewritableGraph) -> bool:
     for branch in branches:
         convolution, scale = branch[-2], branch[-1]
         assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(scale, AbsoluteScale)
         assert convolution.bias is not None
         with torch.no_grad():
             gain = scale.scale.detach().abs().double()

@@ -172,7 +172,8 @@ def command(
         start_iou=start_iou,
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
-    runtimes = [open_runtime(checkpoint_path(path), threads=threads) for path in files or [None]]
+    paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]
+    runtimes = [open_runtime(path, threads=threads) for path in paths]
     for runtime in runtimes:
         check_slots(runtime, settings)
     if all(runtime.spec.size is None for runtime in runtimes):

@@ -21,7 +21,7 @@ from ritm_edge.weights import default_checkpoint
 
 from ..paths import ROOT
 
-NOC = ROOT / "docs" / "results" / "noc.json"
+NOC = ROOT / "docs" / "results" / "training" / "leg10_noc.json"
 LOG = ROOT / "docs" / "results" / "training" / "leg4.jsonl"
 
 
@@ -95,6 +95,7 @@ IDLE = [
         "--val",
     ),
     ("train --data {grabcut} -o {run} --no-tensorboard --set run.image_every=3", "run.image_every"),
+    ("predict {photo} --click 1,1 --mask-label 3", "--mask-label"),
     ("predict {photo} --click 1,1 --artifact a.onnx --checkpoint b.pth", "--artifact"),
 ]
 

@@ -20,7 +20,8 @@ ALWAYS = """
     clicks.max_clicks clicks.decay clicks.single_click_probability clicks.erode_probability
     clicks.negative_places clicks.ring_width
     iterative.max_iterations iterative.use_prev_mask iterative.damaged_start_probability
-    optimizer.kind optimizer.lr optimizer.betas optimizer.backbone_lr_multiplier optimizer.weight_decay
+    optimizer.kind optimizer.lr optimizer.betas optimizer.backbone_lr_multiplier
+    optimizer.weight_decay
     schedule.steps schedule.kind schedule.warmup_steps
     loss.kind
     run.seed run.precision run.compile run.channels_last run.grad_clip run.ema_decay
@@ -52,7 +53,7 @@ CASES = [
     ("augmentation.window_shares", "1,0,0", [], ["augmentation.kind=windows"]),
     ("clicks.positive_places", "0,0,1", [], ["clicks.single_click_probability=0.5"]),
     ("iterative.deepest_probability", "1", ["iterative.max_iterations=0"], []),
-    ("iterative.correct_ignored", "false", ["iterative.max_iterations=0"], []),
+    ("iterative.skip_ignored", "true", ["iterative.max_iterations=0"], []),
     ("schedule.milestones", "1,2", ["schedule.kind=cosine"], []),
     ("schedule.gamma", "0.5", ["schedule.kind=cosine"], []),
     ("schedule.gamma", "0.5", ["schedule.milestones="], []),

@@ -75,7 +75,7 @@ def phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainCo
             ring_width=0.2,
         ),
         iterative=IterativeSettings(
-            damaged_start_probability=0.12, deepest_probability=0.5, correct_ignored=False
+            damaged_start_probability=0.12, deepest_probability=0.5, skip_ignored=True
         ),
         optimizer=OptimizerSettings(
             kind="adamw",

@@ -24,7 +24,7 @@ RULES = by_operation(
 )
 CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise")
 # What a convolution or product does to its result, by number.
-FUSED = {"1": Rule.RELU, "2": Rule.CLAMP}
+FUSED = {"1": Rule.RELU, "2": Rule.CLAMP, "3": Rule.CLAMP}
 # A Split only gives one array several names.
 ENDS = (INPUT, "MemoryData", "Split")
 

@@ -20,7 +20,7 @@ RULES = by_operation(
     {
         Rule.NORMALISE: "native_batch_norm _native_batch_norm_legit_no_training",
         Rule.RELU: "relu",
-        Rule.CLAMP: "leaky_relu",
+        Rule.CLAMP: "hardtanh leaky_relu",  # hardtanh is ReLU6
         Rule.SIGMOID: "sigmoid tanh",
         Rule.SOFTMAX: "_softmax",
         Rule.BILINEAR: "upsample_bilinear2d",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ritm_edge.train.datasets import find_entries
-from ritm_edge.train.datasets.folder import LabelMapEntry
+from ritm_edge.train.datasets.folder import MaskEntry
 from ritm_edge.train.order import DrawOrder, draw_probabilities
 from ritm_edge.train.recipes import load_recipe
 from ritm_edge.train.schedule import run_length
@@ -24,7 +24,7 @@ def is_excluded(entry):
 def test_no_draw_is_from_an_excluded_set(name):
     config = load_recipe(name)
     entries = [
-        LabelMapEntry(f"{set_name}/masks", f"{set_name}{i}.jpg", f"{set_name}{i}.png")
+        MaskEntry(f"{set_name}/masks", f"{set_name}{i}.jpg", f"{set_name}{i}.png")
         for set_name in (*EXCLUDED, "coco_mini", "somebody_elses")
         for i in range(10)
     ]

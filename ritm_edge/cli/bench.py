@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from .options import AsJson, ReportFile, parse_size, save_report
+from .options import AllowChanged, AsJson, ReportFile, parse_size, save_report
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency import LatencyReport, LatencyRow
@@ -58,6 +58,7 @@ def latency(
         bool,
         typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
     ] = False,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +84,7 @@ def latency(
         threads=threads,
         size=None if size is None else parse_size(size),
         seed=seed,
+        allow_changed=allow_changed,
     )
     baseline = None if no_pytorch else checkpoint or embedded_checkpoint()
     candidates = len(artifacts or []) + (baseline is not None)

@@ -11,7 +11,7 @@ import typer
 from ..errors import UsageError
 from .console import print_json, print_notice, progress_bar
 from .noc_table import print_noc
-from .options import AsJson, ObjectLimit, ReportFile, parse_size
+from .options import AllowChanged, AsJson, ObjectLimit, ReportFile, parse_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -99,6 +99,7 @@ def command(
     threads: Annotated[
         int, typer.Option("--threads", min=1, help="CPU threads of each process.")
     ] = 1,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     journal: Annotated[
         Path | None,
@@ -154,7 +155,10 @@ def command(
         start_iou=start_iou,
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
-    runtimes = [open_runtime(path, threads=threads) for path in files or [embedded_checkpoint()]]
+    runtimes = [
+        open_runtime(path, threads=threads, allow_changed=allow_changed)
+        for path in files or [embedded_checkpoint()]
+    ]
     for runtime in runtimes:
         check_slots(runtime, settings)
     if journal is None and output is not None:
@@ -175,6 +179,7 @@ def command(
                         limit=limit,
                         jobs=jobs,
                         threads=threads,
+                        allow_changed=allow_changed,
                         journal=book,
                         progress=shown.update,
                     )

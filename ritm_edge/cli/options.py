@@ -30,6 +30,10 @@ ReportFile = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
+AllowChanged = Annotated[
+    bool,
+    typer.Option("--allow-changed", help="Also open a model file that changed after it was made."),
+]
 ObjectLimit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
 ]

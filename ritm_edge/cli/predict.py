@@ -14,7 +14,7 @@ import typer
 
 from ..errors import ClickError, OutputFileError, UsageError
 from .console import print_json, print_notice
-from .options import AsJson, Threads, refuse_folder
+from .options import AllowChanged, AsJson, Threads, refuse_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +66,7 @@ def command(
         typer.Option("--overlay", help="Also save the photo with object, contour and clicks."),
     ] = None,
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
 ) -> None:
     """Cut an object out of a photo with clicks.
@@ -92,7 +93,11 @@ def command(
     image = read_photo(photo)
     start = None if mask is None else read_mask(mask, (image.shape[0], image.shape[1]))
     before = time.perf_counter()
-    runtime = open_runtime(artifact or checkpoint or embedded_checkpoint(), threads=threads)
+    runtime = open_runtime(
+        artifact or checkpoint or embedded_checkpoint(),
+        threads=threads,
+        allow_changed=allow_changed,
+    )
     open_ms = (time.perf_counter() - before) * 1e3
     if not clicks:
         print_notice("no click: the mask is saved as it was given, without running the model.")

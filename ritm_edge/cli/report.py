@@ -8,7 +8,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_notice, stderr
-from .options import Threads, refuse_folder
+from .options import AllowChanged, Threads, refuse_folder
 
 
 def command(
@@ -39,6 +39,7 @@ def command(
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the page.")] = "ritm-edge report",
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
 ) -> None:
     """Put results on one self-contained page, for screen, phone and print.
 
@@ -66,8 +67,9 @@ def command(
         names = [str(path) for path in results]
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
     opened = [open_benchmark(*parse_data(text)) for text in data or []]
-    runtime = None if model is None else open_runtime(model, threads=threads)
-    if runtime is not None:
+    runtime = None
+    if model is not None:
+        runtime = open_runtime(model, threads=threads, allow_changed=allow_changed)
         digest = sha256_of(runtime.path)
         runs = [
             run for each in read.values() if isinstance(each, NocResults) for run in each.reports

@@ -8,43 +8,42 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from . import untrusted_json as untrusted
 from .checksum import BLANK
 from .errors import ArtifactError, UsageError
 from .io_spec import IOSpec
-from .untrusted_json import (
-    COUNT,
-    FLAG,
-    MEASURE,
-    SHA256,
-    TEXT,
-    TEXT_BY_KEY,
-    TEXTS,
-    parse_json,
-    require_kinds,
-)
 
 METADATA_KEY = "ritm_edge"
 # What the graph takes and gives (`io_spec`). It grows when an app would have to feed or read a
 # graph in another way, not when the description gets another entry.
 CONTRACT = 1
 FIRST_FORMAT = 1  # `format_version` of descriptions from before there was a contract
-# Kinds of the entries; see `require_kinds`.
-_FIRST_HEAD = {"format_version": COUNT}
-_HEAD = {"contract": COUNT, "content_sha256": SHA256}
+# Kinds of the entries; see `untrusted_json`.
+_FIRST_HEAD = {"format_version": untrusted.COUNT}
+_HEAD = {"contract": untrusted.COUNT, "content_sha256": untrusted.SHA256}
 _KINDS = {
-    "model": {"name": TEXT},
-    "io": {"height?": COUNT, "width?": COUNT, "max_clicks?": COUNT, "prev_mask": FLAG},
-    "target": TEXT,
-    "precision": TEXT,
-    "checkpoint_sha256": SHA256,
-    "tool_versions?": TEXT_BY_KEY,
-    "rewrites?": TEXTS,
-    "parity?": {
-        "passed": FLAG,
-        "cases": COUNT,
-        **dict.fromkeys(("max_abs", "mean_abs", "min_mask_iou", "atol"), MEASURE),
+    "model": {"name": untrusted.TEXT},
+    "io": {
+        "height?": untrusted.COUNT,
+        "width?": untrusted.COUNT,
+        "max_clicks?": untrusted.COUNT,
+        "prev_mask": untrusted.FLAG,
     },
-    "reduction?": {"calibration": TEXT, "calibration_inputs": COUNT, "kept_float": TEXTS},
+    "target": untrusted.TEXT,
+    "precision": untrusted.TEXT,
+    "checkpoint_sha256": untrusted.SHA256,
+    "tool_versions?": untrusted.TEXT_BY_KEY,
+    "rewrites?": untrusted.TEXTS,
+    "parity?": {
+        "passed": untrusted.FLAG,
+        "cases": untrusted.COUNT,
+        **dict.fromkeys(("max_abs", "mean_abs", "min_mask_iou", "atol"), untrusted.MEASURE),
+    },
+    "reduction?": {
+        "calibration": untrusted.TEXT,
+        "calibration_inputs": untrusted.COUNT,
+        "kept_float": untrusted.TEXTS,
+    },
 }
 
 
@@ -102,17 +101,17 @@ class ArtifactInfo:
                 "export it again."
             )
         try:
-            values = parse_json(text)
-            require_kinds(values, {})
+            values = untrusted.parse_json(text)
+            untrusted.require_kinds(values, {})
             old = values.get("format_version") == FIRST_FORMAT and "contract" not in values
-            require_kinds(values, _FIRST_HEAD if old else _HEAD)
+            untrusted.require_kinds(values, _FIRST_HEAD if old else _HEAD)
             contract = values.get("contract", 1)
             if not 1 <= contract <= CONTRACT:
                 raise ArtifactError(
                     f"{path} follows version {contract} of the graph's contract and this ritm-edge "
                     f"knows up to {CONTRACT}: install the version that made it, or a newer one."
                 )
-            require_kinds(values, _KINDS)
+            untrusted.require_kinds(values, _KINDS)
             names = [entry.name for entry in fields(ArtifactInfo)]
             known = {name: values[name] for name in names if values.get(name) is not None}
             known["io"] = IOSpec(**{n.name: values["io"].get(n.name) for n in fields(IOSpec)})

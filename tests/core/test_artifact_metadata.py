@@ -3,7 +3,6 @@
 import copy
 import json
 import math
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from ritm_edge.artifact import CONTRACT, ArtifactInfo
 from ritm_edge.errors import ArtifactError
 from ritm_edge.io_spec import MAX_CLICKS_LIMIT, MAX_SIDE, IOSpec
 
-from ..paths import ROOT
+from ..metadata_schema import SCHEMA, fits
 
-SCHEMA = json.loads((ROOT / "docs" / "artifact-metadata.schema.json").read_text())
 PATH = Path("some.onnx")
 INFO = ArtifactInfo(
     model={"name": "hrnet18s", "radius": 5},
@@ -37,42 +35,6 @@ INFO = ArtifactInfo(
     reduction={"calibration": "sample photo", "calibration_inputs": 60, "kept_float": ["a"]},
 )
 VALUES = json.loads(INFO.to_json())
-
-TYPES = {
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-}
-KNOWN_WORDS = {
-    "$schema", "title", "description", "type", "required", "properties", "additionalProperties",
-    "items", "minimum", "maximum", "pattern",
-}  # fmt: skip
-
-
-def fits(value, schema):
-    """JSON Schema, as far as ours goes; a word that is not known here fails the test."""
-    assert set(schema) <= KNOWN_WORDS
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if not any(TYPES[kind](value) for kind in kinds):
-        return False
-    if isinstance(value, str):
-        return re.search(schema.get("pattern", ""), value) is not None
-    if isinstance(value, list):
-        return all(fits(item, schema["items"]) for item in value)
-    if isinstance(value, dict):
-        known = schema.get("properties", {})
-        others = schema.get("additionalProperties")
-        return value.keys() >= set(schema.get("required", ())) and all(
-            fits(item, known[key]) if key in known else others is None or fits(item, others)
-            for key, item in value.items()
-        )
-    if value is None or isinstance(value, bool):
-        return True
-    return schema.get("minimum", value) <= value <= schema.get("maximum", value)
 
 
 def read(values):

@@ -197,7 +197,7 @@ COMMANDS = {
     "predict": "predict {set}/images/a.png --click 30,40 --artifact {file} -o {out}/m.png",
     "verify": "verify {file}",
     "bench latency": "bench latency {file} --no-pytorch --runs 1 --warmup 0 --cold-starts 2",
-    "bench noc": "bench noc {file} --data Folder={set} --max-clicks 2 -o {out}/noc.json",
+    "bench noc": "bench noc {file} --data Folder={set} --max-clicks 2 --fresh -o {out}/noc.json",
     "bench noc --jobs": "bench noc {file} --data Folder={set} --max-clicks 2 --jobs 2",
     "bench flops": "bench flops {file} --size 64x96",
     "bench fit": "bench fit {file} --data Folder={set} --limit 1",
@@ -213,9 +213,9 @@ def resaved(tmp_path_factory):
     for name in ("images", "masks"):
         (folder / "set" / name).mkdir(parents=True)
     mask = np.zeros((64, 96), np.uint8)
-    mask[16:48, 20:60] = 255
+    mask[16:48, 20:60] = 1
     for name in ("a", "b"):
-        cv2.imwrite(str(folder / "set" / "images" / f"{name}.png"), np.dstack([mask] * 3))
+        cv2.imwrite(str(folder / "set" / "images" / f"{name}.png"), np.dstack([200 * mask] * 3))
         cv2.imwrite(str(folder / "set" / "masks" / f"{name}.png"), mask)
     path = folder / "tiny.onnx"
     export_model(tiny_reference(), tiny_info(IOSpec(), "onnx"), find_target("onnx"), path)

@@ -16,8 +16,9 @@ from ritm_edge.io_spec import IOSpec
 from ritm_edge.labelled_photos import sample_objects
 
 from ..core.blob_runtime import BlobRuntime
+from ..metadata_schema import SCHEMA, fits
 from ..runtimes import tiny_info, tiny_reference
-from .artifacts import skipped_without_its_extra
+from .artifacts import description_of, skipped_without_its_extra
 
 # Weights of noise lose more than trained ones; here it counts that there is a verdict.
 DEMAND = Demand(samples=sample_objects()[:1], accept_loss=True)
@@ -44,6 +45,7 @@ def test_exports_below_fp32_get_a_verdict(target, precision, slots, tmp_path):
         export_model(tiny_reference(), info, target, path, demand=DEMAND)
     found = open_runtime(path).info
     assert found.io == spec
+    assert fits(description_of(path), SCHEMA)
     assert found.parity["mask_iou_after_clicks"].keys() == {str(n + 1) for n in range(slots)}
     if target.precisions[precision].calibrated:
         assert f"fit into {slots} slots" in found.reduction["calibration"]

@@ -181,6 +181,8 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_no_runtime_passes_on_what_is_no_mask(exported, kind):
     target, item = exported
+    if (target.name, kind) == ("ncnn", "two"):
+        pytest.skip("its arrays have no batch")
     runtime = open_runtime(item.path)
     FAKES[target.name](runtime, BAD[kind])
     with pytest.raises(ArtifactError, match="returns a mask of"):

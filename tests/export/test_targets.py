@@ -25,8 +25,9 @@ from ritm_edge.parity import compare, parity_cases
 from ritm_edge.runtimes.base import runtime_suffixes
 from ritm_edge.zoom_in import ZoomIn
 
+from ..metadata_schema import SCHEMA, fits
 from ..runtimes import tiny_info, tiny_reference
-from .artifacts import SPEC, TARGETS, each_target, skipped_without_its_extra
+from .artifacts import SPEC, TARGETS, description_of, each_target, skipped_without_its_extra
 
 
 def test_three_targets_are_registered_and_each_has_a_runtime():
@@ -48,6 +49,10 @@ def test_the_artifact_describes_itself(exported):
     assert runtime.info.parity["passed"] is True
     assert runtime.info.parity["max_abs"] == item.parity.max_abs
     assert list(item.path.parent.iterdir()) == [item.path]
+    description = description_of(item.path)
+    assert fits(description, SCHEMA)
+    assert description.keys() == SCHEMA["properties"].keys()
+    assert description["content_sha256"] == runtime.info.content_sha256
 
 
 @each_target
@@ -114,7 +119,7 @@ def test_an_artifact_without_description_is_refused(exported, tmp_path):
     copy = tmp_path / item.path.name
     shutil.copytree(item.path, copy) if item.path.is_dir() else shutil.copy(item.path, copy)
     target.stamp(copy, json.dumps({"format_version": 99}))
-    with pytest.raises(ArtifactError, match="another format"):
+    with pytest.raises(ArtifactError, match=r"another format|no checksum"):
         open_runtime(copy)
 
 

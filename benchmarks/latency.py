@@ -39,6 +39,7 @@ class LatencySettings:
         threads: CPU threads of every runtime; None lets each choose.
         size: (H, W) in pixels where the artifacts leave it open; None is 400x400.
         seed: of the inputs.
+        allow_changed: also time artifacts that changed after export.
     """
 
     runs: int = 20
@@ -47,6 +48,7 @@ class LatencySettings:
     threads: int | None = None
     size: tuple[int, int] | None = None
     seed: int = 0
+    allow_changed: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("runs", 1), ("warmup", 0), ("cold_starts", 1)):
@@ -194,8 +196,10 @@ def measure(
     with ExitStack() as stack:
         workers = []
         for path in paths:
-            worker = stack.enter_context(WorkerClient(path, threads=settings.threads))
-            workers.append(_Candidate(worker, settings.seed))
+            client = WorkerClient(
+                path, threads=settings.threads, allow_changed=settings.allow_changed
+            )
+            workers.append(_Candidate(stack.enter_context(client), settings.seed))
         for candidate in workers:
             say(f"open {candidate.name}")
             candidate.open()
@@ -204,15 +208,16 @@ def measure(
         rows = _rows(workers, has_baseline=baseline is not None)
     if limits is not None:
         rows = tuple(
-            _with_roofline(row, path, size, limits) for row, path in zip(rows, paths, strict=True)
+            _with_roofline(row, path, size, limits, settings.allow_changed)
+            for row, path in zip(rows, paths, strict=True)
         )
     return LatencyReport(machine, describe_versions(), settings, size, rows, limits)
 
 
 def _with_roofline(
-    row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline
+    row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline, allow_changed: bool
 ) -> LatencyRow:
-    flops = count_flops(path, size)
+    flops = count_flops(path, size, allow_changed=allow_changed)
     share = percent_of_roofline(flops, row.median_ms, limits)
     return replace(row, flops=flops, percent_of_roofline=share)
 
@@ -263,7 +268,8 @@ class _Candidate:
         self.cold_starts.append(self._open_ms + self.run(size, 0))
 
     def cold_start(self, size: tuple[int, int]) -> None:
-        with WorkerClient(self.worker.path, threads=self.worker.threads) as fresh:
+        old = self.worker
+        with WorkerClient(old.path, threads=old.threads, allow_changed=old.allow_changed) as fresh:
             self.cold_starts.append(fresh.open() + fresh.run(size, seed=self.seed, index=0))
 
     def run(self, size: tuple[int, int], index: int) -> float:

@@ -39,6 +39,7 @@ def measure(
     limit: int | None = None,
     jobs: int = 1,
     threads: int | None = None,
+    allow_changed: bool = False,
     journal: Journal | None = None,
     progress: Progress = lambda _report, _total: None,
 ) -> NocReport:
@@ -52,7 +53,7 @@ def measure(
         target_size: of the zoom-in, see `ZoomIn`; None takes the benchmark's.
         limit: only the first so many objects; None takes all.
         jobs: processes; the results are the same for any number.
-        threads: that `runtime` was opened with, and that each process gets.
+        threads, allow_changed: that `runtime` was opened with, and that each process gets.
         journal: where finished objects are kept, and taken from when they are there.
         progress: told of every finished object.
 
@@ -85,7 +86,9 @@ def measure(
 
     progress(report(), len(samples))
     missing = [sample for sample in samples if sample.name not in done]
-    for result in evaluate_all(runtime, missing, settings, jobs=jobs, threads=threads):
+    for result in evaluate_all(
+        runtime, missing, settings, jobs=jobs, threads=threads, allow_changed=allow_changed
+    ):
         if journal is not None:
             journal.append(run, result)
         done[result.name] = result

@@ -31,6 +31,7 @@ def evaluate_all(
     *,
     jobs: int = 1,
     threads: int | None = None,
+    allow_changed: bool = False,
 ) -> Iterator[SampleResult]:
     """Yield results as they are finished, in any order where there are several processes.
 
@@ -40,6 +41,7 @@ def evaluate_all(
         settings: the protocol.
         jobs: processes; 1 evaluates here.
         threads: CPU threads of each other process.
+        allow_changed: as `runtime` was opened.
 
     Raises:
         RitmEdgeError: as `evaluate_sample`, or a process was killed.
@@ -53,7 +55,10 @@ def evaluate_all(
     context = multiprocessing.get_context("spawn")
     ended, lifeline = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_start, initargs=(runtime.path, threads, ended)
+        jobs,
+        mp_context=context,
+        initializer=_start,
+        initargs=(runtime.path, threads, allow_changed, ended),
     )
     try:
         with _environment(threads):
@@ -94,11 +99,11 @@ class _environment:
                 os.environ[name] = value
 
 
-def _start(path: Path, threads: int | None, ended: Connection) -> None:
+def _start(path: Path, threads: int | None, allow_changed: bool, ended: Connection) -> None:
     global _runtime
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_the_parent, args=(ended,), daemon=True).start()
-    _runtime = open_runtime(path, threads=threads)
+    _runtime = open_runtime(path, threads=threads, allow_changed=allow_changed)
 
 
 def _end_with_the_parent(ended: Connection) -> None:

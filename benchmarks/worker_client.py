@@ -25,11 +25,15 @@ class WorkerClient:
     Args:
         path: artifact or checkpoint.
         threads: CPU threads; None lets the runtime choose.
+        allow_changed: see `open_runtime`.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
         self.path = path
         self.threads = threads
+        self.allow_changed = allow_changed
         self.runtime = ""
         self.engine: str | None = None
         self.parity: dict[str, Any] | None = None
@@ -82,7 +86,8 @@ class WorkerClient:
         Raises:
             RitmEdgeError: whatever `open_runtime` raises; ArtifactError where the process ends.
         """
-        answer = self._ask(do="open", path=str(self.path), threads=self.threads)
+        options = {"threads": self.threads, "allow_changed": self.allow_changed}
+        answer = self._ask(do="open", path=str(self.path), **options)
         self.runtime, self.engine = answer["runtime"], answer["engine"]
         self.spec, self.parity = IOSpec(**answer["spec"]), answer["parity"]
         self.precision = answer["precision"]

@@ -1,7 +1,9 @@
 """What a graph sees in use: inputs recorded while the simulated user clicks on real photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ritm_edge.data.base import Sample, Truth
+from ritm_edge.errors import ClickError
 from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
 from ritm_edge.labelled_photos import folder_objects, sample_objects
@@ -18,6 +21,7 @@ from ritm_edge.runtimes.base import Outputs, Runtime
 Inputs = dict[str, NDArray[np.float32]]
 
 OBJECTS = 20
+START_IOU = 0.75
 CLICKS = 3  # first without a previous mask, then two with one
 # Of the augmented sample photo: share of the side that stays, contrast, brightness, channel gain.
 CROP = (0.55, 1.0)
@@ -64,9 +68,15 @@ def record_calibration(
         samples = folder_objects(folder, count=OBJECTS)
         source = f"{len(samples)} photos of {folder.name}"
     recorder = _Recorder(reference, spec)
-    settings = EvaluationSettings(max_clicks=CLICKS, flip=False)
-    for sample in samples:
-        evaluate_sample(recorder, sample, settings)
+    starts: list[float | None] = [None]
+    if spec.max_clicks is not None and spec.max_clicks < CLICKS:
+        source += f", as many clicks as fit into {spec.max_clicks} slots of each sign"
+        # Previous masks that clicks could not lead to.
+        starts += [START_IOU] if spec.prev_mask else []
+    for sample, start in product(samples, starts):
+        with suppress(ClickError):  # no slot is left for the next click: those before it count
+            settings = EvaluationSettings(max_clicks=CLICKS, flip=False, start_iou=start)
+            evaluate_sample(recorder, sample, settings)
     return Calibration(recorder.recorded, source)
 
 

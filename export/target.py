@@ -17,7 +17,6 @@ class Target:
     Attributes:
         name: what `--target` takes.
         suffix: of the file, with the dot; also selects the runtime.
-        extra: pip extra that brings the converter and the runtime.
         tolerance: how far float32 may be from PyTorch, and why.
         packages: whose versions are written into the artifact.
         convert: writes the float32 artifact.
@@ -30,7 +29,6 @@ class Target:
 
     name: str
     suffix: str
-    extra: str
     tolerance: Tolerance
     packages: tuple[str, ...]
     convert: Convert

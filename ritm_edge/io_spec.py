@@ -30,6 +30,10 @@ MAX_SIDE = 4096
 MAX_CLICKS_LIMIT = 512
 
 
+# Of one tensor, NCHW; None where any length is accepted.
+Shape = tuple[int | None, ...]
+
+
 @dataclass(frozen=True)
 class IOSpec:
     """Shapes one graph accepts.
@@ -67,6 +71,17 @@ class IOSpec:
     @property
     def input_names(self) -> tuple[str, ...]:
         return (IMAGE, CLICKS, PREV_MASK) if self.prev_mask else (IMAGE, CLICKS)
+
+    def shapes(self, size: tuple[int, int] | None = None) -> dict[str, Shape]:
+        """Shape by name, NCHW: the inputs in order, then `mask`; `size` is for graphs of any."""
+        height, width = self.size or size or (None, None)
+        slots = None if self.max_clicks is None else 2 * self.max_clicks
+        shapes: dict[str, Shape] = {
+            IMAGE: (1, 3, height, width),
+            CLICKS: (1, slots, 3),
+            PREV_MASK: (1, 1, height, width),
+        }
+        return {**{n: shapes[n] for n in self.input_names}, MASK: (1, 1, height, width)}
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

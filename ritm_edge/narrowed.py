@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from .artifact import ArtifactInfo
+from .contract import check_inputs
 from .io_spec import IOSpec
-from .runtimes.base import Outputs, Runtime, check_inputs
+from .runtimes.base import Outputs, Runtime
 
 
 class NarrowedRuntime:

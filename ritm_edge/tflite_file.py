@@ -1,75 +1,63 @@
-"""The bytes of a .tflite file: a checksum at the end, and metadata read without an interpreter.
+"""The bytes of a .tflite file, checked, and metadata read without an interpreter.
 
-The TFLite interpreter trusts a file: a damaged one can end the process. Files of ours therefore
-carry a SHA-256 of themselves after the flatbuffer, where readers of flatbuffers do not look, and
-are checked against it first. That finds damage; it does not make a file safe that somebody built
-to attack the interpreter.
+The TFLite interpreter trusts a file: a damaged one can end the process. Files without a checksum
+are therefore refused. That finds damage; it does not make a file safe that somebody built to attack
+the interpreter.
 """
 
 import hashlib
 import struct
 from pathlib import Path
 
+from .checksum import changed, read_whole, require_unchanged
 from .errors import ArtifactError
-from .files import existing_file
 from .optional import require
 
 IDENTIFIER = b"TFL3"
 IDENTIFIER_OFFSET = 4
-SEAL_MARK = b"ritm-edge-sha256"  # 16 bytes
-SEAL_BYTES = len(SEAL_MARK) + hashlib.sha256().digest_size
-MAX_BYTES = 1 << 31  # a flatbuffer's offsets reach no further
+# What the first version wrote behind the flatbuffer, where its readers do not look: this mark and
+# the SHA-256 of the flatbuffer.
+OLD_SEAL_MARK = b"ritm-edge-sha256"
+OLD_SEAL_BYTES = len(OLD_SEAL_MARK) + hashlib.sha256().digest_size
 
 
-def seal(flatbuffer: bytes) -> bytes:
-    """The flatbuffer with its checksum after it."""
-    return flatbuffer + SEAL_MARK + hashlib.sha256(flatbuffer).digest()
+def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
+    """Read a file of ours and return its flatbuffer.
 
-
-def unseal(path: Path) -> bytes:
-    """Read a sealed file and return its flatbuffer.
+    Args:
+        path: of the file.
+        allow_changed: take it without a look at its checksum.
 
     Raises:
-        ArtifactError: not a .tflite file, not made by this project, or changed since.
+        ArtifactError: not a .tflite file, or changed after export.
         InputFileError: the file does not exist or cannot be read.
     """
-    path = existing_file(path)
-    if path.is_dir():
-        raise ArtifactError(f"{path} is a folder: pass a .tflite file.")
-    if path.stat().st_size > MAX_BYTES:
-        raise ArtifactError(
-            f"{path} is larger than 2 GiB: no .tflite file can be, export it again."
-        )
-    data = path.read_bytes()
+    data = read_whole(path)
+    checked = allow_changed or require_unchanged(path, data)
     start = data[IDENTIFIER_OFFSET : IDENTIFIER_OFFSET + len(IDENTIFIER)]
     if start != IDENTIFIER:
         raise ArtifactError(
             f"{path} is not a TFLite file ({len(data)} bytes, no {IDENTIFIER.decode()} mark): pass "
             "one made by ritm-edge export."
         )
-    flatbuffer, mark, digest = (
-        data[:-SEAL_BYTES],
-        data[-SEAL_BYTES : -SEAL_BYTES + len(SEAL_MARK)],
-        data[-SEAL_BYTES + len(SEAL_MARK) :],
-    )
-    if mark != SEAL_MARK:
+    if data[-OLD_SEAL_BYTES:].startswith(OLD_SEAL_MARK):
+        flatbuffer, digest = data[:-OLD_SEAL_BYTES], data[-OLD_SEAL_BYTES + len(OLD_SEAL_MARK) :]
+        if not checked and hashlib.sha256(flatbuffer).digest() != digest:
+            raise changed(path)
+        return flatbuffer
+    if not checked:
         raise ArtifactError(
-            f"{path} has no checksum at its end: it is truncated or was not made by ritm-edge "
-            "export; copy or export it again."
+            f"{path} has no checksum: it is truncated or was not made by ritm-edge export; copy or "
+            "export it again."
         )
-    if hashlib.sha256(flatbuffer).digest() != digest:
-        raise ArtifactError(
-            f"{path} does not match its own checksum, so it was damaged or edited: copy or export "
-            "it again."
-        )
-    return flatbuffer
+    return data
 
 
 def metadata_text(flatbuffer: bytes, key: str, path: Path) -> str | None:
     """The metadata entry called `key`, or None.
 
     Args:
-        flatbuffer: from `unseal`.
+        flatbuffer: from `read_flatbuffer`.
         key: name of the entry.
         path: for messages.
 

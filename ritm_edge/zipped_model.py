@@ -1,8 +1,7 @@
 """A model of two files, graph and weights, in one zip with its self-description.
 
-Formats that are a pair of files get apart and have no checksum. The zip keeps them together, finds
-damage, and shrinks the graph, half of an 8-bit model otherwise; unzipped, the pair is what every
-tool of that format takes.
+Formats that are a pair of files get apart. The zip keeps them together and shrinks the graph, half
+of an 8-bit model otherwise; unzipped, the pair is what every tool of that format takes.
 """
 
 import zipfile
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
+from .checksum import require_unchanged, seal
 from .errors import ArtifactError
 from .files import atomic_output, existing_file
 
@@ -46,11 +46,15 @@ class ZippedModel:
                 archive.writestr(member, data)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, *, allow_changed: bool = False) -> Self:
         """Read and check every member.
 
+        Args:
+            path: of the file.
+            allow_changed: take it without a look at the checksum in its description.
+
         Raises:
-            ArtifactError: another kind of file, damaged, or huge.
+            ArtifactError: another kind of file, changed after export, damaged, or huge.
             InputFileError: missing or unreadable.
         """
         path = existing_file(path)
@@ -60,23 +64,26 @@ class ZippedModel:
                     raise ArtifactError(f"{path} unpacks to over 1 GiB: export it again.")
                 names = (cls.GRAPH, cls.WEIGHTS, DESCRIPTION)
                 graph, weights, text = (archive.read(name) for name in names)
+            if not allow_changed:
+                require_unchanged(path, text, graph, weights)
             return cls(graph, weights, text.decode())
         except ArtifactError:
             raise
         # Reading a damaged zip raises a dozen kinds, NotImplementedError and zlib.error among them.
         except Exception as error:
             raise ArtifactError(
-                f"{path} is damaged or not {cls.SUFFIX} of ritm-edge export "
-                f"({type(error).__name__}): copy or export it again."
+                f"{path} was damaged or otherwise changed after export, or is no {cls.SUFFIX} of "
+                f"ritm-edge export ({type(error).__name__}): copy or export it again."
             ) from error
 
     @classmethod
     def stamp(cls, path: Path, text: str) -> None:
-        """Write the self-description into the file.
+        """Write the self-description into the file, with the checksum of all.
 
         Raises:
             ArtifactError: `path` is damaged or of another kind.
         """
-        file = replace(cls.read(path), description=text)
+        file = cls.read(path, allow_changed=True)
+        description = seal(text.encode(), file.graph, file.weights).decode()
         with atomic_output(path) as temporary:
-            file.write(temporary)
+            replace(file, description=description).write(temporary)

@@ -42,7 +42,7 @@ def count_mlprogram(path: Path) -> Count:
     """Count one run.
 
     Args:
-        path: of an .mlpackage.
+        path: of an artifact that its runtime has opened already.
 
     Raises:
         ArtifactError: damaged.

@@ -33,13 +33,13 @@ def count_ncnn(path: Path) -> Count:
     """Count one run.
 
     Args:
-        path: of an .ncnn file.
+        path: of an artifact that its runtime has opened already.
 
     Raises:
         ArtifactError: damaged.
         UnsupportedOperationError: a layer without a convention; the message names it.
     """
-    file = NcnnFile.read(path)
+    file = NcnnFile.read(path, allow_changed=True)
     graph = NcnnGraph(path, file)
     layers = parse_layers(file.graph.decode())
     # The file has no shapes but those of its inputs: run it and look.

@@ -40,14 +40,14 @@ def count_openvino(path: Path) -> Count:
     """Count one run.
 
     Args:
-        path: of an .openvino file.
+        path: of an artifact that its runtime has opened already.
 
     Raises:
         ArtifactError: damaged.
         UnsupportedOperationError: an operation without a convention; the message names it.
     """
     openvino = import_openvino()
-    file = OpenVinoFile.read(path)
+    file = OpenVinoFile.read(path, allow_changed=True)
     try:
         operations = openvino.Core().read_model(file.graph, file.weights).get_ordered_ops()
     except Exception as error:  # OpenVINO's exceptions are plain RuntimeError and others

@@ -19,6 +19,7 @@ A results file is one object:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.errors import UnsupportedOperationError
-from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IMAGE, PREV_MASK, IOSpec
+from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IOSpec
 from ritm_edge.model.ritm import ModelConfig
 from ritm_edge.runtimes.base import Runtime, open_runtime
 
@@ -90,13 +91,16 @@ def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def measure_artifact(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> list[dict[str, Any]]:
+def measure_artifact(
+    path: Path, size: tuple[int, int] = DEFAULT_SIZE, *, allow_changed: bool = False
+) -> list[dict[str, Any]]:
     """Count what one file executes.
 
     Args:
         path: .onnx, .tflite, .mlpackage, .openvino or .ncnn; or a checkpoint, which PyTorch
             executes.
         size: (height, width) of the input where the file takes any.
+        allow_changed: see `open_runtime`.
 
     Returns:
         One row per signature, as the module describes.
@@ -105,7 +109,7 @@ def measure_artifact(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> list[d
         InputFileError: a missing or broken file.
         UnsupportedOperationError: an operation without a convention.
     """
-    runtime = open_runtime(path)
+    runtime = open_runtime(path, allow_changed=allow_changed)
     spec = runtime.spec
     size = spec.size or size
     slots = spec.max_clicks or 1
@@ -150,12 +154,9 @@ def _count(
 def _empty_inputs(
     spec: IOSpec, size: tuple[int, int], slots: int
 ) -> dict[str, NDArray[np.float32]]:
-    inputs = {
-        IMAGE: np.zeros((1, 3, *size), np.float32),
-        CLICKS: np.full((1, 2 * slots, 3), EMPTY_SLOT, np.float32),
-        PREV_MASK: np.zeros((1, 1, *size), np.float32),
-    }
-    return {name: inputs[name] for name in spec.input_names}
+    shapes: dict[str, Any] = replace(spec, max_clicks=slots).shapes(size)
+    values = {CLICKS: EMPTY_SLOT}
+    return {n: np.full(shapes[n], values.get(n, 0), np.float32) for n in spec.input_names}
 
 
 def as_document(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.checksum import seal
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
@@ -108,20 +109,22 @@ def _sees_a_photo(operation: Any) -> bool:
 
 
 def stamp(path: Path, text: str) -> None:
-    """Write the self-description into the model's user-defined metadata.
+    """Write the self-description, with its checksum, into the model's user-defined metadata.
 
     Raises:
         ArtifactError: no ML Program at `path`.
         OutputFileError: it cannot be written; the old description stays.
     """
-    specification = open_package(path).spec_file
+    package = open_package(path)
+    specification = package.spec_file
     with quiet():
         import_coremltools()
         proto = require("coremltools.proto.Model_pb2", extra="coreml")
     model = proto.Model.FromString(specification.read_bytes())
     model.description.metadata.userDefined[METADATA_KEY] = text
     with atomic_output(specification) as temporary:
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
+        described = model.SerializeToString(deterministic=True)
+        temporary.write_bytes(seal(described, *package.others()))
 
 
 def import_coremltools() -> ModuleType:
@@ -176,7 +179,6 @@ TARGETS = (
     Target(
         name="coreml",
         suffix=".mlpackage",
-        extra="coreml",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "coremltools"),
         convert=convert,

@@ -87,7 +87,6 @@ TARGETS = (
     Target(
         name="ncnn",
         suffix=NcnnFile.SUFFIX,
-        extra="ncnn",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "pnnx", "ncnn"),
         convert=convert,

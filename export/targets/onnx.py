@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.checksum import seal
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
@@ -17,7 +18,7 @@ from ..target import Target
 
 
 def stamp(path: Path, text: str) -> None:
-    """Write the self-description into the model's metadata properties."""
+    """Write the self-description, with its checksum, into the model's metadata properties."""
     onnx = require("onnx", extra="onnx")
     model = onnx.load(path)
     kept = [p for p in model.metadata_props if p.key != METADATA_KEY]
@@ -26,14 +27,13 @@ def stamp(path: Path, text: str) -> None:
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, text
     with atomic_output(path) as temporary:
-        onnx.save(model, temporary)
+        temporary.write_bytes(seal(model.SerializeToString()))
 
 
 TARGETS = (
     Target(
         name="onnx",
         suffix=".onnx",
-        extra="onnx",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnxscript", "onnxsim"),
         convert=export_onnx,

@@ -54,7 +54,6 @@ TARGETS = (
     Target(
         name="openvino",
         suffix=OpenVinoFile.SUFFIX,
-        extra="openvino",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "openvino"),
         convert=convert,

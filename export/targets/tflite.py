@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.checksum import seal
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
 from ritm_edge.parity import FP32_TOLERANCE
-from ritm_edge.tflite_file import seal, unseal
+from ritm_edge.tflite_file import read_flatbuffer
 
 from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
 from ..onnx_equalize import equalize_channels
@@ -79,7 +80,7 @@ def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
         halve_weights(model)
     name_tensors(model)
     with atomic_output(path) as temporary:
-        temporary.write_bytes(seal(pack(model)))
+        temporary.write_bytes(pack(model))
 
 
 def _integer_settings(source: Source, graph: Path) -> dict[str, Any]:
@@ -132,12 +133,12 @@ def _reason(text: str) -> str:
 
 
 def stamp(path: Path, text: str) -> None:
-    """Write the self-description into the file's metadata and seal the file again.
+    """Write the self-description, with its checksum, into the file's metadata.
 
     Raises:
         ArtifactError: `path` was not written by `convert`, or is damaged.
     """
-    model = unpack(unseal(path))
+    model = unpack(read_flatbuffer(path, allow_changed=True))
     set_metadata(model, METADATA_KEY, text)
     with atomic_output(path) as temporary:
         temporary.write_bytes(seal(pack(model)))
@@ -148,7 +149,6 @@ TARGETS = (
     Target(
         name="tflite",
         suffix=".tflite",
-        extra="tflite",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert"),
         convert=convert,

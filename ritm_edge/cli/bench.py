@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from .options import AsJson, ReportFile, parse_size, save_report
+from .options import AllowChanged, AsJson, ReportFile, parse_size, save_report
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency import LatencyReport, LatencyRow
@@ -58,6 +58,7 @@ def latency(
         bool,
         typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
     ] = False,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,8 +84,13 @@ def latency(
         threads=threads,
         size=None if size is None else parse_size(size),
         seed=seed,
+        allow_changed=allow_changed,
     )
-    baseline = None if no_pytorch else checkpoint_path(checkpoint, model=_model_of(artifacts))
+    baseline = (
+        None
+        if no_pytorch
+        else checkpoint_path(checkpoint, model=_model_of(artifacts, allow_changed))
+    )
     candidates = len(artifacts or []) + (baseline is not None)
     with progress_bar() as progress:
         task = progress.add_task("latency", total=step_count(candidates, settings), status="")
@@ -112,11 +118,11 @@ def latency(
     _print_notices(result)
 
 
-def _model_of(artifacts: list[Path] | None) -> str | None:
+def _model_of(artifacts: list[Path] | None, allow_changed: bool) -> str | None:
     """The model of the first file that says so; None where none does."""
     from ..runtimes.base import open_runtime
 
-    infos = (open_runtime(path).info for path in artifacts or [])
+    infos = (open_runtime(p, allow_changed=allow_changed).info for p in artifacts or [])
     return next((str(info.model["name"]) for info in infos if info is not None), None)
 
 

@@ -9,7 +9,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import UNMEASURED, print_json, print_table, progress_bar
-from .options import AsJson, ObjectLimit, ReportFile, save_report
+from .options import AllowChanged, AsJson, ObjectLimit, ReportFile, save_report
 
 
 def command(
@@ -27,6 +27,7 @@ def command(
     limit: ObjectLimit = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +48,7 @@ def command(
     from ..weights import checkpoint_path
 
     benchmark = open_benchmark(*parse_data(data))
-    runtime = open_runtime(checkpoint_path(file), threads=threads)
+    runtime = open_runtime(checkpoint_path(file), threads=threads, allow_changed=allow_changed)
     with progress_bar() as progress:
         task = progress.add_task(f"fit {benchmark.name}", total=None, status="")
         report = compare_fits(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .console import print_json, print_table, progress_bar
-from .options import AsJson, ReportFile, parse_size, save_report
+from .options import AllowChanged, AsJson, ReportFile, parse_size, save_report
 
 
 def command(
@@ -24,6 +24,7 @@ def command(
     kinds: Annotated[
         bool, typer.Option("--kinds", help="Also show every kind of layer, in millions.")
     ] = False,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +46,7 @@ def command(
         models = measure_models(height_width)
         for path in files or []:
             progress.update(task, advance=1, status=path.name)
-            artifacts += measure_artifact(path, height_width)
+            artifacts += measure_artifact(path, height_width, allow_changed=allow_changed)
         progress.update(task, advance=1, status="")
     document = as_document(models, artifacts, height_width)
     if output is not None:

@@ -12,6 +12,7 @@ from ..errors import UsageError
 from .console import print_json, print_notice, progress_bar
 from .noc_table import print_noc
 from .options import (
+    AllowChanged,
     AsJson,
     ObjectLimit,
     ReportFile,
@@ -107,6 +108,7 @@ def command(
     threads: Annotated[
         int, typer.Option("--threads", min=1, help="CPU threads of each process.")
     ] = 1,
+    allow_changed: AllowChanged = False,
     output: ReportFile = None,
     journal: Annotated[
         Path | None,
@@ -173,7 +175,7 @@ def command(
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
     paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]
-    runtimes = [open_runtime(path, threads=threads) for path in paths]
+    runtimes = [open_runtime(path, threads=threads, allow_changed=allow_changed) for path in paths]
     for runtime in runtimes:
         check_slots(runtime, settings)
     if all(runtime.spec.size is None for runtime in runtimes):
@@ -199,6 +201,7 @@ def command(
                         limit=limit,
                         jobs=jobs,
                         threads=threads,
+                        allow_changed=allow_changed,
                         journal=book,
                         progress=shown.update,
                     )

@@ -9,7 +9,7 @@ import typer
 from ..errors import OutputFileError, UsageError
 from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
-from .options import AsJson, Threads, refuse_idle
+from .options import AllowChanged, AsJson, Threads, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -61,6 +61,7 @@ def command(
     clicks: Annotated[int, typer.Option("--clicks", min=1, max=20, help="In the galleries.")] = 5,
     gallery: Annotated[bool, typer.Option(help="Draw Figures 1 and 5.")] = True,
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for tables and figures.")
     ] = Path("paper"),
@@ -97,13 +98,19 @@ def command(
     from ritm_edge.benchmarks.results import FlopsResults, read_results
 
     from ..files import atomic_output
+    from ..runtimes.base import open_runtime
+    from ..weights import checkpoint_path
 
     read = [read_results(path) for path in results or []]
     if not any(isinstance(each, FlopsResults) for each in read):
         read.append(_counted())
     tables = paper_tables(read, names)
     curves = curves_of(read)
-    pictures = _galleries(model, data, objects, clicks, threads) if gallery else {}
+    pictures = {}
+    if gallery:
+        chosen = checkpoint_path(model)
+        runtime = open_runtime(chosen, threads=threads, allow_changed=allow_changed)
+        pictures = _galleries(runtime, data, objects, clicks)
 
     values = [table.as_dict() for table in tables]
     for name, text in (
@@ -149,12 +156,8 @@ def _counted() -> "FlopsResults":
 
 
 def _galleries(
-    model: Path | None, data: str | None, objects: int, clicks: int, threads: int | None
+    runtime: "Runtime", data: str | None, objects: int, clicks: int
 ) -> dict[str, list[list["Step"]]]:
-    from ..runtimes.base import open_runtime
-    from ..weights import checkpoint_path
-
-    runtime = open_runtime(checkpoint_path(model), threads=threads)
     if data is None:
         return _sample_galleries(runtime, clicks)
     from ritm_edge.benchmarks.paper.gallery import simulated_steps

@@ -88,11 +88,13 @@ ReportFile = Annotated[
         "--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."
     ),
 ]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
 AllowChanged = Annotated[
     bool,
-    typer.Option("--allow-changed", help="Take files that were changed after they were saved."),
+    typer.Option(
+        "--allow-changed", help="Also take model files that changed after they were made."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
 ObjectLimit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
 ]

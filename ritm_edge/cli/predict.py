@@ -14,7 +14,7 @@ import typer
 
 from ..errors import ClickError, OutputFileError, UsageError
 from .console import print_json, print_notice
-from .options import AsJson, Threads, refuse_folder, refuse_overwriting
+from .options import AllowChanged, AsJson, Threads, refuse_folder, refuse_overwriting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +72,7 @@ def command(
         typer.Option("--overlay", help="Also save the photo with object, contour and clicks."),
     ] = None,
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
 ) -> None:
     """Cut an object out of a photo with clicks.
@@ -104,7 +105,9 @@ def command(
         size = image.shape[0], image.shape[1]
         start = read_mask(mask, size, label=mask_label, notice=read_as.append)
     before = time.perf_counter()
-    runtime = open_runtime(artifact or checkpoint_path(checkpoint), threads=threads)
+    runtime = open_runtime(
+        artifact or checkpoint_path(checkpoint), threads=threads, allow_changed=allow_changed
+    )
     open_ms = (time.perf_counter() - before) * 1e3
     if not clicks:
         print_notice("no click: the mask is saved as it was given, without running the model.")

@@ -8,7 +8,7 @@ import typer
 from ..errors import UsageError
 from .bench_noc import parse_data
 from .console import print_notice, stderr
-from .options import Threads, refuse_foreign, refuse_idle
+from .options import AllowChanged, Threads, refuse_foreign, refuse_idle
 
 
 def command(
@@ -40,6 +40,7 @@ def command(
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the page.")] = "ritm-edge report",
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
 ) -> None:
     """Put results on one self-contained page, for screen, phone and print.
 
@@ -73,8 +74,9 @@ def command(
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
             raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
-    runtime = None if model is None else open_runtime(model, threads=threads)
-    if runtime is not None:
+    runtime = None
+    if model is not None:
+        runtime = open_runtime(model, threads=threads, allow_changed=allow_changed)
         digest = sha256_of(runtime.path)
         if not any(run.sha256 == digest for run in runs):
             print_notice(

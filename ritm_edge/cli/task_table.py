@@ -12,9 +12,10 @@ def print_task_report(report: "TaskReport") -> None:
     """Mask IoU with float32 after some clicks, number of clicks on a benchmark, and the limit."""
     limits = report.tolerance
     decides = f"mean ≥ {limits.min_mask_iou}"
-    clicks = UNMEASURED
+    name, clicks = "NoC20@90", UNMEASURED
     if report.noc is not None:
         noc = report.noc
+        name = f"NoC{noc.max_clicks}@90 {noc.benchmark}"
         clicks = f"{noc.artifact:.2f} − {noc.reference:.2f} = {noc.increase:+.2f}"
         decides = f"NoC ≤ +{limits.max_noc_increase}"
     print_table(
@@ -22,7 +23,7 @@ def print_task_report(report: "TaskReport") -> None:
             "task",
             *(f"IoU with fp32 @{n}" for n in report.mask_iou),
             "lowest",
-            f"NoC20@90 {'' if report.noc is None else report.noc.benchmark}".strip(),
+            name,
             "limit",
             "result",
         ),

@@ -7,7 +7,7 @@ import typer
 
 from .bench_noc import parse_data
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from .options import AsJson, Threads
+from .options import AllowChanged, AsJson, Threads
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the random inputs.")] = 1,
     threads: Threads = None,
+    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare an artifact with PyTorch over fresh inputs, case by case.
@@ -72,11 +73,11 @@ def command(
     from ..samples import sample_photo
     from ..weights import checkpoint_path
 
-    runtime = open_runtime(artifact, threads=threads)
+    runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
-    reference = open_file(checkpoint, threads=threads)
+    reference = open_file(checkpoint, threads=threads, allow_changed=allow_changed)
 
     from ritm_edge.export.registry import find_precision, target_of
 

@@ -1,4 +1,4 @@
-"""The weight file of an ML Program (MIL blob storage, version 2), mapped into memory.
+"""The weight file of an ML Program (MIL blob storage, version 2).
 
 Layout, little-endian, everything aligned to 64 bytes: a header (uint32 count, uint32 version),
 then for every blob a 64-byte record (uint32 0xDEADBEEF, uint32 type, uint64 size in bytes, uint64
@@ -6,7 +6,6 @@ offset of the data from the start of the file) and its data. A program refers to
 """
 
 import struct
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,20 +23,18 @@ TYPES = {1: np.dtype("<f2"), 2: np.dtype("<f4"), 3: np.dtype("u1"), 4: np.dtype(
 
 
 class WeightFile:
-    """Random access to the blobs of one file; data is read from disk when it is used."""
+    """Random access to the blobs of one file."""
 
-    def __init__(self, path: Path) -> None:
-        """Map the file.
+    def __init__(self, name: str, content: NDArray[np.uint8]) -> None:
+        """Take its content, which is never written to.
 
         Raises:
             FormatError: shorter than its header, or another version.
-            OSError: it cannot be opened.
         """
-        self.name = path.name
-        if path.stat().st_size < RECORD_SIZE:
+        self.name = name
+        if len(content) < RECORD_SIZE:
             raise FormatError(f"its weight file {self.name} is truncated")
-        # Copy-on-write: PyTorch wants writable memory, and nothing is ever written to it.
-        self._bytes = np.memmap(path, np.uint8, mode="c")
+        self._bytes = content
         _, version = HEADER.unpack(self._bytes[: HEADER.size].tobytes())
         if version != VERSION:
             raise FormatError(f"its weight file {self.name} has the version {version}, not 2")
@@ -51,7 +48,7 @@ class WeightFile:
             count: number of elements; must be what the record says.
 
         Returns:
-            [count], a view of the mapped file.
+            [count], a view of the content.
 
         Raises:
             FormatError: outside the file, no record there, or another type or size.

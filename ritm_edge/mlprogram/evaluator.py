@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from ..errors import ShapeError
 from .ops_elementwise import TORCH_DTYPES
-from .package import Package, open_package
+from .package import Package
 from .problems import FormatError, UnsupportedError, problems_of
 from .program import Compiled, Step, compile_program
 from .values import NUMPY_DTYPES, TensorType
@@ -48,11 +47,6 @@ class Program:
         self.inputs = self._compiled.inputs
         self.outputs = self._compiled.outputs
         self.operations = Counter(step.operation.name for step in self._compiled.steps)
-
-    @staticmethod
-    def open(path: str | Path) -> "Program":
-        """Open an .mlpackage; raises as `open_package` and `Program` do."""
-        return Program(open_package(Path(path)))
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
         """Compute every output.

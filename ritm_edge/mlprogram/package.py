@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checksum import require_unchanged
 from ..untrusted_json import parse_json
 from .blobs import WeightFile
 from .problems import FormatError, problems_of
@@ -16,9 +20,12 @@ MANIFEST = "Manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 # The program of HRNet-32 has 0.5 MB; weights are in a file of their own.
 MAX_SPEC_BYTES = 1 << 24
+MAX_WEIGHT_BYTES = 1 << 31
 MODEL_FOLDER = "@model_path/"
 # Number in the enum ArrayDataType of FeatureTypes.proto.
 FLOAT32_ARRAY = 65568
+
+Contents = dict[Path, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,11 @@ class Package:
     inputs: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, tuple[int, ...]]
     metadata: Mapping[str, str]
-    _weights: dict[str, WeightFile] = field(default_factory=dict, compare=False, repr=False)
+    _contents: Contents = field(default_factory=dict, compare=False, repr=False)
+
+    def others(self) -> list[NDArray[np.uint8]]:
+        """Contents of the model's files but for the specification, in the order of their names."""
+        return _others(self.path, self.spec_file, self._contents)
 
     def weights(self, name: str) -> WeightFile:
         """The weight file a program calls `name` ("@model_path/weights/weight.bin").
@@ -47,23 +58,22 @@ class Package:
         Raises:
             FormatError: missing, damaged, or outside the package.
         """
-        if name not in self._weights:
-            if not name.startswith(MODEL_FOLDER):
-                raise FormatError(f"its weights are at '{name}', outside the package")
-            file = self.spec_file.parent / name.removeprefix(MODEL_FOLDER)
-            self._weights[name] = WeightFile(_inside(self.path, file))
-        return self._weights[name]
+        if not name.startswith(MODEL_FOLDER):
+            raise FormatError(f"its weights are at '{name}', outside the package")
+        file = self.spec_file.parent / name.removeprefix(MODEL_FOLDER)
+        return WeightFile(file.name, _content(self.path, file, self._contents))
 
 
-def open_package(path: Path) -> Package:
-    """Read everything but the weights.
+def open_package(path: Path, *, checked: bool = False) -> Package:
+    """Read a package; its weights only if they are to be checked.
 
     Args:
         path: the .mlpackage folder.
+        checked: refuse one that changed after export. What was checked is what is used.
 
     Raises:
-        ArtifactError: not a folder, incomplete, truncated, not an ML Program with float32 arrays,
-            or with a manifest that points outside the folder.
+        ArtifactError: not a folder, incomplete, changed, truncated, not an ML Program with float32
+            arrays, or with a manifest that points outside the folder.
     """
     path = Path(path)
     with problems_of(path):
@@ -73,6 +83,9 @@ def open_package(path: Path) -> Package:
         data = _read(spec_file, MAX_SPEC_BYTES)
         if not data:
             raise FormatError(f"its {spec_file.name} is empty")
+        contents: Contents = {}
+        if checked:
+            require_unchanged(path, data, *_others(path, spec_file, contents))
         model = decode(data, MODEL)
         if "mlProgram" not in model:
             raise FormatError("it holds no ML Program (another kind of Core ML model, or damaged)")
@@ -86,6 +99,7 @@ def open_package(path: Path) -> Package:
             inputs=_features(description.get("input", [])),
             outputs=_features(description.get("output", [])),
             metadata=description.get("metadata", {}).get("userDefined", {}),
+            _contents=contents,
         )
 
 
@@ -123,6 +137,22 @@ def _read(file: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise FormatError(f"its {file.name} has more than {limit >> 20} MiB")
     return data
+
+
+def _content(path: Path, file: Path, known: Contents) -> NDArray[np.uint8]:
+    """Of a file of the package, which is read once."""
+    file = _inside(path, file)
+    if file not in known:
+        if file.stat().st_size > MAX_WEIGHT_BYTES:
+            raise FormatError(f"its {file.name} has more than {MAX_WEIGHT_BYTES >> 30} GiB")
+        known[file] = np.fromfile(file, np.uint8)
+    return known[file]
+
+
+def _others(path: Path, spec_file: Path, known: Contents) -> list[NDArray[np.uint8]]:
+    # Hidden files are not the model's: systems put them anywhere.
+    files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
+    return [_content(path, file, known) for file in sorted(files) if file != spec_file]
 
 
 def _features(descriptions: list[Decoded]) -> dict[str, tuple[int, ...]]:

@@ -1,24 +1,31 @@
 """What every runtime offers, and how one is found for a file."""
 
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..artifact import ArtifactInfo
-from ..errors import InputFileError, ShapeError
+from ..contract import check_inputs, require_mask
+from ..errors import ArtifactError, CheckpointError, InputFileError
 from ..files import existing_file
-from ..io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
+from ..io_spec import IMAGE, MASK, IOSpec
 
 Outputs = dict[str, NDArray[np.float32]]
 
 
 class Runtime(Protocol):
     """Executes one graph on the CPU.
+
+    One runtime may be used by several threads at a time, each with a session of its own; a session
+    belongs to one thread.
 
     Attributes:
         name: "pytorch", "onnx", "tflite", "coreml".
@@ -40,43 +47,53 @@ class Runtime(Protocol):
                 may be left out (zeros).
 
         Returns:
-            "mask": float32 [1, 1, H, W].
+            "mask": float32 [1, 1, H, W], probabilities. Later runs leave it as it is.
 
         Raises:
             ShapeError: a name or shape that does not fit `spec`.
+            ArtifactError: the graph does not execute, or its result is no map of probabilities.
+            CheckpointError: as that, of a checkpoint.
         """
         ...
 
 
-def check_inputs(spec: IOSpec, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Arrays in contract order, checked by name, then by shape; types are left as they are.
+class FileRuntime(ABC):
+    """What our runtimes have in common; each adds how its engine computes.
 
-    Raises:
-        ShapeError: lists every problem.
+    Inputs are checked before the engine sees them, and every result before a caller does.
+
+    Attributes: as `Runtime`.
     """
-    unknown = sorted(inputs.keys() - set(spec.input_names))
-    missing = sorted({IMAGE, CLICKS} - inputs.keys())
-    if unknown or missing:
-        raise ShapeError(
-            f"inputs missing: {missing}, unknown: {unknown}; this graph takes "
-            f"{', '.join(spec.input_names)}."
-        )
-    arrays = {name: np.asarray(inputs[name]) for name in spec.input_names if name in inputs}
-    image = arrays[IMAGE]
-    size = spec.size or (image.shape[2:] if image.ndim == 4 else (None, None))
-    slots = None if spec.max_clicks is None else 2 * spec.max_clicks
-    expected = {IMAGE: (1, 3, *size), CLICKS: (1, slots, 3), PREV_MASK: (1, 1, *size)}
-    if spec.prev_mask and PREV_MASK not in arrays and image.ndim == 4:
-        arrays[PREV_MASK] = np.zeros((1, 1, *image.shape[2:]), np.float32)
-    wrong = [
-        f"{name} is {list(array.shape)} instead of {list(expected[name])}"
-        for name, array in arrays.items()
-        if len(array.shape) != len(expected[name])
-        or any(e not in (None, got) for e, got in zip(expected[name], array.shape, strict=True))
-    ]
-    if wrong:
-        raise ShapeError(f"{'; '.join(wrong)}: pass NCHW arrays of the graph's size.")
-    return arrays
+
+    name: str
+    # Whether the engine takes calls of several threads at a time; else they wait for each other.
+    parallel: ClassVar[bool] = False
+
+    def __init__(self, path: Path, spec: IOSpec, info: ArtifactInfo | None = None) -> None:
+        self.path, self.spec, self.info = path, spec, info
+        self._turn = nullcontext() if self.parallel else Lock()
+
+    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
+        """See `Runtime.run`."""
+        arrays = check_inputs(self.spec, inputs)
+        with self._turn:
+            outputs = self._compute(arrays)
+        error = CheckpointError if self.info is None else ArtifactError
+        require_mask(self.path, outputs.get(MASK), arrays[IMAGE].shape[2:], error)
+        return outputs
+
+    @abstractmethod
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        """Outputs by name, NCHW, in memory that the next call leaves alone.
+
+        Args:
+            arrays: from `check_inputs`.
+        """
+
+
+def float32_arrays(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """The arrays as most engines take them: float32 and contiguous."""
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
 
 def runtime_suffixes() -> dict[str, str]:
@@ -90,16 +107,19 @@ def runtime_suffixes() -> dict[str, str]:
     return found
 
 
-def open_runtime(path: str | Path, *, threads: int | None = None) -> Runtime:
+def open_runtime(
+    path: str | Path, *, threads: int | None = None, allow_changed: bool = False
+) -> Runtime:
     """Open a checkpoint or artifact with the runtime its suffix calls for.
 
     Args:
-        path: .onnx, .tflite, .mlpackage, .pth or .safetensors.
+        path: .onnx, .tflite, .mlpackage, .openvino, .ncnn, .pth or .safetensors.
         threads: CPU threads; None lets the runtime choose.
+        allow_changed: open a file that changed after it was made, as after a re-save on purpose.
 
     Raises:
         InputFileError: no such file, or an unknown suffix.
-        ArtifactError, CheckpointError: the file is broken or of another kind.
+        ArtifactError, CheckpointError: the file is broken, changed or of another kind.
         MissingExtraError: the runtime's package is not installed.
     """
     path = existing_file(Path(path))
@@ -109,5 +129,5 @@ def open_runtime(path: str | Path, *, threads: int | None = None) -> Runtime:
             f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
         )
     module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
-    runtime: Runtime = module.open_file(path, threads=threads)
+    runtime: Runtime = module.open_file(path, threads=threads, allow_changed=allow_changed)
     return runtime

@@ -1,105 +1,75 @@
 """Runs .mlpackage folders: with Core ML on macOS, elsewhere with our evaluator of ML Programs."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..artifact import METADATA_KEY, ArtifactInfo
+from ..contract import FLOAT32, require_contract
 from ..errors import ArtifactError
-from ..io_spec import CLICKS, IMAGE, MASK, PREV_MASK
+from ..io_spec import MASK, IOSpec
 from ..mlprogram.package import Package, open_package
 from ..optional import require
-from .base import Outputs, Runtime, check_inputs
+from .base import FileRuntime, Outputs, float32_arrays
 
 SUFFIXES = (".mlpackage",)
 CORE_ML = "Core ML"
 REFERENCE_EVALUATOR = "reference evaluator"
 
 
-class CoreMLRuntime:
+class CoreMLRuntime(FileRuntime):
     """One .mlpackage; float32 NCHW in and out.
 
     Attributes:
         engine: "Core ML" on macOS, "reference evaluator" elsewhere.
     """
 
-    name = "coreml"
+    name = "coreml"  # not parallel: Apple allows one prediction of a model at a time
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        """Open the folder.
-
-        Args:
-            path: the .mlpackage.
-            threads: of the reference evaluator; Core ML decides for itself.
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
+        """Open the folder, see `open_runtime`; Core ML decides on `threads` for itself.
 
         Raises:
-            ArtifactError: damaged, of another kind, or not made by `ritm-edge export`.
             UnsupportedOperationError: the evaluator lacks an operation; its name is in the message.
-            MissingExtraError: coremltools (macOS) or PyTorch (elsewhere) is not installed.
         """
-        self.path = path
-        package = open_package(path)
-        self.info: ArtifactInfo | None = ArtifactInfo.from_json(
-            package.metadata.get(METADATA_KEY), path
-        )
-        self.spec = self.info.io
-        self._check_contract(package.inputs, package.outputs)
+        package = open_package(path, checked=not allow_changed)
+        info = ArtifactInfo.from_json(package.metadata.get(METADATA_KEY), path)
+        super().__init__(path, info.io, info)
+        tensors = [
+            {name: (FLOAT32, shape) for name, shape in described.items()}
+            for described in (package.inputs, package.outputs)
+        ]
+        require_contract(path, info.io, *tensors)
         if sys.platform == "darwin":
             self.engine = CORE_ML
             self._predict = _core_ml(path)
         else:
             self.engine = REFERENCE_EVALUATOR
-            self._predict = self._evaluator(package, threads)
+            self._predict = _evaluator(package, info.io, threads)
 
-    def _check_contract(
-        self,
-        inputs: Mapping[str, tuple[int, ...]],
-        outputs: Mapping[str, tuple[int, ...]],
-    ) -> None:
-        size, slots = self.spec.size, self.spec.max_clicks
-        if size is None or slots is None:
-            raise ArtifactError(
-                f"{self.path} describes itself as a graph of any size, which .mlpackage files of "
-                "ritm-edge never are: export it again."
-            )
-        shapes = {IMAGE: (1, 3, *size), CLICKS: (1, 2 * slots, 3), PREV_MASK: (1, 1, *size)}
-        expected = {name: shapes[name] for name in self.spec.input_names}
-        if dict(inputs) != expected or dict(outputs) != {MASK: (1, 1, *size)}:
-            raise ArtifactError(
-                f"{self.path} has the tensors {dict(inputs)} -> {dict(outputs)}, but describes "
-                f"{expected} -> {{'{MASK}': {(1, 1, *size)}}}: export it again."
-            )
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        return {MASK: self._predict(float32_arrays(arrays))[MASK]}
 
-    def _evaluator(self, package: Package, threads: int | None) -> Any:
-        torch = require("torch", extra="torch")
-        from ..mlprogram.evaluator import Program
 
-        if threads is not None:
-            torch.set_num_threads(threads)
-        program = Program(package)
-        for declared, described in (
-            (program.inputs, package.inputs),
-            (program.outputs, package.outputs),
-        ):
-            if {n: (t.dtype, t.shape) for n, t in declared.items()} != {
-                n: ("fp32", shape) for n, shape in described.items()
-            }:
-                raise ArtifactError(
-                    f"{self.path} describes other tensors than its program has: export it again."
-                )
-        return program.run
+def _evaluator(package: Package, spec: IOSpec, threads: int | None) -> Any:
+    torch = require("torch", extra="torch")
+    from ..mlprogram.evaluator import Program
+    from ..mlprogram.values import NUMPY_DTYPES
 
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`."""
-        arrays: dict[str, NDArray[np.float32]] = {
-            name: np.ascontiguousarray(array, np.float32)
-            for name, array in check_inputs(self.spec, inputs).items()
-        }
-        return {MASK: np.asarray(self._predict(arrays)[MASK], np.float32)}
+    if threads is not None:
+        torch.set_num_threads(threads)
+    program = Program(package)
+    # Its program may have other tensors than the description around it.
+    tensors = [
+        {name: (NUMPY_DTYPES[each.dtype].name, each.shape) for name, each in declared.items()}
+        for declared in (program.inputs, program.outputs)
+    ]
+    require_contract(package.path, spec, *tensors)
+    return program.run
 
 
 def _core_ml(path: Path) -> Any:
@@ -116,6 +86,4 @@ def _core_ml(path: Path) -> Any:
     return model.predict
 
 
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`."""
-    return CoreMLRuntime(path, threads=threads)
+open_file = CoreMLRuntime

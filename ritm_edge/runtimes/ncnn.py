@@ -3,16 +3,18 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..artifact import ArtifactInfo
+from ..contract import FLOAT32, require_contract
 from ..errors import ArtifactError
-from ..io_spec import CLICKS, IMAGE, MASK, PREV_MASK
+from ..io_spec import MASK
 from ..ncnn_file import INPUT, NcnnFile, parse_layers
 from ..optional import require
-from .base import Outputs, Runtime, check_inputs
+from .base import FileRuntime, Outputs, float32_arrays
 
 SUFFIXES = (".ncnn",)
 # Half precision is a default of ncnn on processors that calculate with it, which moves clicks.
@@ -34,6 +36,8 @@ class NcnnGraph:
         try:
             layers = parse_layers(file.graph.decode())
             self.inputs = {each.outputs[0]: each.shape for each in layers if each.kind == INPUT}
+            used = {name for layer in layers for name in layer.inputs}
+            self.outputs = [n for layer in layers for n in layer.outputs if n not in used]
         except (ValueError, IndexError) as error:
             raise ArtifactError(
                 f"{path} has no readable list of layers ({error}): export it again."
@@ -82,59 +86,29 @@ class NcnnGraph:
             yield name, np.array(result)
 
 
-class NcnnRuntime:
+class NcnnRuntime(FileRuntime):
     """One .ncnn file of fixed size; float32 NCHW in and out."""
 
     name = "ncnn"
+    parallel = True  # each run has an extractor of its own
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        """Open the file.
-
-        Raises:
-            ArtifactError: damaged, or not made by `ritm-edge export`.
-            MissingExtraError: ncnn is not installed.
-        """
-        file = NcnnFile.read(path)
-        self.path = path
-        self.info: ArtifactInfo | None = ArtifactInfo.from_json(file.description, path)
-        self.spec = self.info.io
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
+        """Open the file, see `open_runtime`."""
+        file = NcnnFile.read(path, allow_changed=allow_changed)
+        info = ArtifactInfo.from_json(file.description, path)
+        super().__init__(path, info.io, info)
         self._graph = NcnnGraph(path, file, threads=threads)
-        self._check_contract()
+        # The format knows neither batch nor types, and shapes of inputs only.
+        inputs = {name: (FLOAT32, (1, *shape)) for name, shape in self._graph.inputs.items()}
+        outputs = {n: (FLOAT32, info.io.shapes().get(n, ())) for n in self._graph.outputs}
+        require_contract(path, info.io, inputs, outputs)
 
-    def _check_contract(self) -> None:
-        size, slots = self.spec.size, self.spec.max_clicks
-        if size is None or slots is None:
-            raise ArtifactError(
-                f"{self.path} describes itself as a graph of any size, which .ncnn files of "
-                "ritm-edge never are: export it again."
-            )
-        shapes = {IMAGE: (3, *size), CLICKS: (2 * slots, 3), PREV_MASK: (1, *size)}
-        expected = {name: shapes[name] for name in self.spec.input_names}
-        if self._graph.inputs != expected:
-            raise ArtifactError(
-                f"{self.path} has the inputs {self._graph.inputs}, but describes {expected}: "
-                "export it again."
-            )
-
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`.
-
-        Raises:
-            ArtifactError: the graph fails, or makes no mask of the described size.
-        """
-        arrays = {
-            name: np.ascontiguousarray(array[0], np.float32)
-            for name, array in check_inputs(self.spec, inputs).items()
-        }
-        ((_, mask),) = self._graph.run(arrays, [MASK])
-        if mask.shape != (1, self.spec.height, self.spec.width):
-            raise ArtifactError(
-                f"{self.path} makes a mask of the shape {list(mask.shape)}, not the described "
-                f"{self.spec.height}x{self.spec.width}: export it again."
-            )
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        inputs = {name: array[0] for name, array in float32_arrays(arrays).items()}
+        ((_, mask),) = self._graph.run(inputs, [MASK])
         return {MASK: mask[None]}
 
 
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`."""
-    return NcnnRuntime(path, threads=threads)
+open_file = NcnnRuntime

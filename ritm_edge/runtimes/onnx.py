@@ -1,19 +1,20 @@
 """Runs .onnx files with ONNX Runtime on the CPU."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from ..artifact import METADATA_KEY, ArtifactInfo
+from ..checksum import read_whole, require_unchanged
+from ..contract import FLOAT32, require_contract
 from ..errors import ArtifactError, MissingExtraError
 from ..io_spec import MASK
 from ..optional import require
-from .base import Outputs, Runtime, check_inputs
+from .base import FileRuntime, Outputs, float32_arrays
 
 SUFFIXES = (".onnx",)
+TYPES = {"tensor(float)": FLOAT32}
 FATAL_ONLY = 4  # ONNX Runtime's own log would interleave with ours
 
 
@@ -39,21 +40,22 @@ def open_session(model: str | bytes, *, threads: int | None = None, optimize: bo
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-class OnnxRuntime:
+class OnnxRuntime(FileRuntime):
     """One .onnx file; float32 NCHW in and out."""
 
     name = "onnx"
+    parallel = True
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        """Open the file.
-
-        Raises:
-            ArtifactError: damaged, or not made by `ritm-edge export`.
-            MissingExtraError: ONNX Runtime is not installed.
-        """
-        self.path = path
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
+        """Open the file, see `open_runtime`."""
+        content = read_whole(path)
+        checked = not allow_changed and require_unchanged(path, content)
         try:
-            self._session = open_session(str(path), threads=threads)
+            # The bytes that were checked, not the file again: it may change in between. What others
+            # saved may have weights beside it, which are found from its path only.
+            self._session = open_session(content if checked else str(path), threads=threads)
             properties = self._session.get_modelmeta().custom_metadata_map
         except MissingExtraError:
             raise
@@ -62,31 +64,17 @@ class OnnxRuntime:
                 f"{path} cannot be loaded as ONNX ({type(error).__name__}): it is damaged or of "
                 "another kind; export it again."
             ) from error
-        self.info: ArtifactInfo | None = ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
-        self.spec = self.info.io
-        self._check_contract()
+        info = ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
+        super().__init__(path, info.io, info)
+        declared = (
+            {v.name: (TYPES.get(v.type, v.type), tuple(map(_length, v.shape))) for v in values}
+            for values in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        require_contract(path, info.io, *declared)
 
-    def _check_contract(self) -> None:
-        inputs = tuple(value.name for value in self._session.get_inputs())
-        outputs = tuple(value.name for value in self._session.get_outputs())
-        if inputs != self.spec.input_names or outputs != (MASK,):
-            raise ArtifactError(
-                f"{self.path} has the tensors {inputs} -> {outputs}, but describes "
-                f"{self.spec.input_names} -> ('{MASK}',): export it again."
-            )
-
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`.
-
-        Raises:
-            ArtifactError: the graph does not execute.
-        """
-        arrays: dict[str, Any] = {
-            name: np.ascontiguousarray(array, np.float32)
-            for name, array in check_inputs(self.spec, inputs).items()
-        }
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
         try:
-            (mask,) = self._session.run([MASK], arrays)
+            (mask,) = self._session.run([MASK], float32_arrays(arrays))
         except Exception as error:  # as above
             raise ArtifactError(
                 f"{self.path} fails while running ({type(error).__name__}): export it again."
@@ -94,6 +82,8 @@ class OnnxRuntime:
         return {MASK: mask}
 
 
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`."""
-    return OnnxRuntime(path, threads=threads)
+def _length(declared: Any) -> int | None:
+    return declared if isinstance(declared, int) else None  # a name, or none: any length
+
+
+open_file = OnnxRuntime

@@ -7,14 +7,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..artifact import ArtifactInfo
+from ..contract import require_contract
 from ..errors import ArtifactError
-from ..io_spec import CLICKS, IMAGE, MASK, PREV_MASK
 from ..openvino_file import OpenVinoFile
 from ..optional import require
-from .base import Outputs, Runtime, check_inputs
+from .base import FileRuntime, Outputs, float32_arrays
 
 SUFFIXES = (".openvino",)
 TELEMETRY = "openvino_telemetry"
@@ -50,8 +50,10 @@ class OpenVinoGraph:
             core = openvino.Core()
             # The bytes that were checked, not the file again.
             model = core.read_model(file.graph, file.weights)
-            self.inputs = {port.any_name: tuple(port.shape) for port in model.inputs}
-            self.outputs = {port.any_name: tuple(port.shape) for port in model.outputs}
+            self.inputs, self.outputs = (
+                {p.any_name: (p.get_element_type().to_dtype().name, tuple(p.shape)) for p in ports}
+                for ports in (model.inputs, model.outputs)
+            )
             self._request = core.compile_model(model, "CPU", options).create_infer_request()
         except Exception as error:  # OpenVINO's exceptions are plain RuntimeError and others
             raise ArtifactError(
@@ -65,51 +67,23 @@ class OpenVinoGraph:
         return {port.any_name: np.array(array) for port, array in results.items()}
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(FileRuntime):
     """One .openvino file of fixed size; float32 NCHW in and out."""
 
     name = "openvino"
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        """Open the file.
-
-        Raises:
-            ArtifactError: damaged, or not made by `ritm-edge export`.
-            MissingExtraError: OpenVINO is not installed.
-        """
-        file = OpenVinoFile.read(path)
-        self.path = path
-        self.info: ArtifactInfo | None = ArtifactInfo.from_json(file.description, path)
-        self.spec = self.info.io
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
+        """Open the file, see `open_runtime`."""
+        file = OpenVinoFile.read(path, allow_changed=allow_changed)
+        info = ArtifactInfo.from_json(file.description, path)
+        super().__init__(path, info.io, info)
         self._graph = OpenVinoGraph(path, file, threads=threads)
-        self._check_contract()
+        require_contract(path, info.io, self._graph.inputs, self._graph.outputs)
 
-    def _check_contract(self) -> None:
-        size, slots = self.spec.size, self.spec.max_clicks
-        if size is None or slots is None:
-            raise ArtifactError(
-                f"{self.path} describes itself as a graph of any size, which .openvino files of "
-                "ritm-edge never are: export it again."
-            )
-        shapes = {IMAGE: (1, 3, *size), CLICKS: (1, 2 * slots, 3), PREV_MASK: (1, 1, *size)}
-        expected = {name: shapes[name] for name in self.spec.input_names}
-        outputs = {MASK: (1, 1, *size)}
-        if self._graph.inputs != expected or self._graph.outputs != outputs:
-            raise ArtifactError(
-                f"{self.path} has the tensors {self._graph.inputs} -> {self._graph.outputs}, but "
-                f"describes {expected} -> {outputs}: export it again."
-            )
-
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`."""
-        return self._graph.run(
-            {
-                name: np.ascontiguousarray(array, np.float32)
-                for name, array in check_inputs(self.spec, inputs).items()
-            }
-        )
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        return self._graph.run(float32_arrays(arrays))
 
 
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`."""
-    return OpenVinoRuntime(path, threads=threads)
+open_file = OpenVinoRuntime

@@ -1,16 +1,14 @@
 """Runs a checkpoint with PyTorch: the reference of every other runtime."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from ..artifact import ArtifactInfo
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ..optional import require
-from .base import Outputs, check_inputs
+from .base import FileRuntime, Outputs
 
 if TYPE_CHECKING:
     from ..model.ritm import RitmModel
@@ -18,26 +16,24 @@ if TYPE_CHECKING:
 SUFFIXES = (".pth", ".safetensors")
 
 
-class PytorchRuntime:
+class PytorchRuntime(FileRuntime):
     """Eager execution in float32, where the model is.
 
     Clicks keep their own type: float64 is subtracted in float64.
     """
 
     name = "pytorch"
-    info: ArtifactInfo | None = None
+    parallel = True
 
     def __init__(self, model: "RitmModel", path: Path) -> None:
         """Wrap a model that is in eval mode; `path` says where its weights are from."""
-        self.path = path
+        super().__init__(path, IOSpec(max_clicks=None, prev_mask=model.config.prev_mask))
         self.model = model
-        self.spec = IOSpec(max_clicks=None, prev_mask=model.config.prev_mask)
 
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`; also returns "mask_logits"."""
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        """Also returns "mask_logits"."""
         import torch
 
-        arrays = check_inputs(self.spec, inputs)
         device = next(self.model.parameters()).device
         image = torch.from_numpy(np.asarray(arrays[IMAGE], np.float32)).to(device) / 255.0
         clicks = torch.from_numpy(np.ascontiguousarray(arrays[CLICKS])).to(device)

@@ -4,35 +4,37 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..artifact import METADATA_KEY, ArtifactInfo
+from ..contract import Tensors, require_contract
 from ..errors import ArtifactError
-from ..io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
 from ..optional import require
-from ..tflite_file import metadata_text, unseal
-from .base import Outputs, Runtime, check_inputs
+from ..tflite_file import metadata_text, read_flatbuffer
+from .base import FileRuntime, Outputs
 
 SUFFIXES = (".tflite",)
 SIGNATURE = "serving_default"
-Shapes = dict[str, tuple[int, ...]]
+# Its switch of stderr is the process's, which two threads must not turn at once.
+_OPENING = Lock()
 
 
 class TFLiteGraph:
     """One undamaged file of ours in the interpreter; arrays NCHW outside, NHWC inside.
 
     Attributes:
-        inputs, outputs: shape by name as the file stores it (NHWC).
+        inputs, outputs: types and shapes by name, NCHW.
     """
 
     def __init__(self, path: Path, flatbuffer: bytes, *, threads: int | None = None) -> None:
         litert = require("ai_edge_litert.interpreter", extra="tflite")
         try:
             # The bytes that were checked, not the file again: it may change in between.
-            with _silent_stderr():
+            with _OPENING, _silent_stderr():
                 self._interpreter = litert.Interpreter(
                     model_content=flatbuffer, num_threads=threads
                 )
@@ -43,8 +45,8 @@ class TFLiteGraph:
                 f"{path} cannot be loaded by LiteRT ({_first_line(error)}): export it again with "
                 "the installed version."
             ) from error
-        self.inputs = _shapes(self._runner.get_input_details())
-        self.outputs = _shapes(self._runner.get_output_details())
+        self.inputs = _tensors(self._runner.get_input_details())
+        self.outputs = _tensors(self._runner.get_output_details())
 
     def run(self, arrays: Mapping[str, NDArray[Any]]) -> Outputs:
         """Run once; arrays of four axes are NCHW."""
@@ -52,67 +54,26 @@ class TFLiteGraph:
         return {name: _from_file(array) for name, array in results.items()}
 
 
-class TFLiteRuntime:
-    """Executes an exported graph in float32."""
+class TFLiteRuntime(FileRuntime):
+    """Executes an exported graph in float32; LiteRT's own choice of threads is one."""
 
     name = "tflite"
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        flatbuffer = unseal(path)
-        self.path = path
-        text = metadata_text(flatbuffer, METADATA_KEY, path)
-        self.info: ArtifactInfo | None = ArtifactInfo.from_json(text, path)
-        self.spec = self.info.io
+    def __init__(
+        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
+    ) -> None:
+        """Open the file, see `open_runtime`."""
+        flatbuffer = read_flatbuffer(path, allow_changed=allow_changed)
+        info = ArtifactInfo.from_json(metadata_text(flatbuffer, METADATA_KEY, path), path)
+        super().__init__(path, info.io, info)
         self._graph = TFLiteGraph(path, flatbuffer, threads=threads)
-        _require_contract(path, self.spec, self._graph)
+        require_contract(path, info.io, self._graph.inputs, self._graph.outputs)
 
-    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
-        """See `Runtime.run`."""
-        return self._graph.run(check_inputs(self.spec, inputs))
-
-
-def open_file(path: Path, *, threads: int | None = None) -> Runtime:
-    """See `open_runtime`. LiteRT's own choice of threads is one."""
-    return TFLiteRuntime(path, threads=threads)
+    def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
+        return self._graph.run(arrays)
 
 
-def run_unstamped(path: Path, inputs: Mapping[str, ArrayLike]) -> Outputs:
-    """Run a converted graph that is not an artifact, such as the click maps alone.
-
-    Args:
-        path: written by the export target, without a self-description.
-        inputs: arrays by name, NCHW where they have four axes.
-
-    Returns:
-        Outputs by name, NCHW where they have four axes.
-
-    Raises:
-        ArtifactError: the file is damaged or not of this project.
-    """
-    graph = TFLiteGraph(path, unseal(path))
-    return graph.run({name: np.asarray(array) for name, array in inputs.items()})
-
-
-def _require_contract(path: Path, spec: IOSpec, graph: TFLiteGraph) -> None:
-    """The file must have exactly the tensors its self-description promises."""
-    if spec.size is None or spec.max_clicks is None:
-        raise ArtifactError(f"{path} describes no fixed size, which TFLite needs: export it again.")
-    height, width = spec.size
-    all_inputs: Shapes = {
-        IMAGE: (1, height, width, 3),
-        CLICKS: (1, 2 * spec.max_clicks, 3),
-        PREV_MASK: (1, height, width, 1),
-    }
-    inputs = {name: all_inputs[name] for name in spec.input_names}
-    outputs: Shapes = {MASK: (1, height, width, 1)}
-    for kind, promised, found in (
-        ("inputs", inputs, graph.inputs),
-        ("outputs", outputs, graph.outputs),
-    ):
-        if promised != found:
-            raise ArtifactError(
-                f"{path} describes the {kind} {promised} but has {found}: export it again."
-            )
+open_file = TFLiteRuntime
 
 
 @contextlib.contextmanager
@@ -132,8 +93,10 @@ def _silent_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _shapes(details: Mapping[str, Mapping[str, Any]]) -> Shapes:
-    return {name: tuple(int(n) for n in entry["shape"]) for name, entry in details.items()}
+def _tensors(details: Mapping[str, Mapping[str, Any]]) -> Tensors:
+    shapes = {name: tuple(map(int, entry["shape"])) for name, entry in details.items()}
+    nchw = {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
+    return {name: (np.dtype(details[name]["dtype"]).name, shape) for name, shape in nchw.items()}
 
 
 def _to_file(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -169,8 +169,8 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     calls: list[tuple[str, int]] = []
 
     class FakeWorker:
-        def __init__(self, path, *, threads):
-            self.path, self.threads = path, threads
+        def __init__(self, path, *, threads, allow_changed):
+            self.path, self.threads, self.allow_changed = path, threads, allow_changed
             self.runtime, self.engine, self.spec = "fake", None, IOSpec()
             self.parity = None
             self.precision = "fp32"

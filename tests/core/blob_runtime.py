@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ritm_edge.contract import check_inputs
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
-from ritm_edge.runtimes.base import check_inputs
 from ritm_edge.session import InteractiveSession
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.mlprogram.evaluator import Program
 from ritm_edge.mlprogram.registry import OPERATIONS
 
+from ..graphs import open_program
 from .mlprogram_build import ct, mb, sample, write_program
 from .mlprogram_cases import CONSTANT, ELEMENTWISE, REDUCE, SHAPE, WINDOW, Case
 
@@ -17,7 +17,7 @@ RESIZES = {"upsample_bilinear", "resize_bilinear", "upsample_nearest_neighbor"}
 def run(path, build, *arrays, opset=None):
     """Write a program, run it, and return its only output."""
     write_program(path, build, *(array.shape for array in arrays), opset=opset)
-    program = Program.open(path)
+    program = open_program(path)
     (result,) = program.run(dict(zip(program.inputs, arrays, strict=True))).values()
     return result
 
@@ -26,7 +26,7 @@ def run(path, build, *arrays, opset=None):
 def test_operation_computes_what_its_reference_says(case: Case, tmp_path):
     arrays = case.inputs()
     path = write_program(tmp_path / "p.mlpackage", case.build, *case.shapes)
-    program = Program.open(path)
+    program = open_program(path)
     assert case.kind in program.operations
     result = next(iter(program.run(dict(zip(program.inputs, arrays, strict=True))).values()))
     expected = np.asarray(case.reference(*arrays))

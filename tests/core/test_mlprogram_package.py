@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import ArtifactError, ShapeError, UnsupportedOperationError
-from ritm_edge.mlprogram.evaluator import Program
 from ritm_edge.mlprogram.package import open_package
 
+from ..graphs import open_program
 from .mlprogram_build import edit_model, main_block, mb, sample, write_program
 
 WEIGHT = sample((4, 4, 3, 3))
@@ -42,7 +42,7 @@ def weights_of(path):
 def refused(path, reason):
     """The message, after checking that it is one sentence that names the file."""
     with pytest.raises(ArtifactError, match=reason) as caught:
-        Program.open(path)
+        open_program(path)
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -50,7 +50,7 @@ def refused(path, reason):
 
 
 def test_an_intact_package_runs(package):
-    program = Program.open(package)
+    program = open_program(package)
     (result,) = program.run({"a": sample((1, 4, 6, 6))}).values()
     assert result.shape == (1, 4, 4, 4)
     assert result.std() > 0.1
@@ -129,7 +129,7 @@ def test_noise_for_a_specification_is_refused(package):
         flipped[position] ^= int(rng.integers(1, 256))
         spec_of(package).write_bytes(flipped)
         with contextlib.suppress(ArtifactError, UnsupportedOperationError):
-            Program.open(package)
+            open_program(package)
 
 
 def test_a_huge_specification_is_not_read(package):
@@ -213,7 +213,7 @@ def test_opening_needs_no_weights_for_the_metadata(package):
 
 
 def test_other_inputs_than_declared(package):
-    program = Program.open(package)
+    program = open_program(package)
     with pytest.raises(ShapeError, match="takes a, not b"):
         program.run({"b": sample((1, 4, 6, 6))})
     with pytest.raises(ShapeError, match=r"a is \[1, 4, 6, 5\] instead of \[1, 4, 6, 6\]"):

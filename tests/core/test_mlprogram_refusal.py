@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import ArtifactError, UnsupportedOperationError
-from ritm_edge.mlprogram.evaluator import Program
 
+from ..graphs import open_program
 from .mlprogram_build import ct, edit_model, main_block, mb, sample, write_program
 
 
 def refused(path, reason, error=UnsupportedOperationError):
     with pytest.raises(error, match=reason) as caught:
-        Program.open(path)
+        open_program(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -220,7 +220,7 @@ FP16, FP32, INT8, INT32, UINT8 = 10, 11, 21, 23, 31
 
 def test_bytes_are_unpacked(packed):
     x = sample((1, 2, 5, 4))
-    result = Program.open(packed).run({"a": x})["out"]
+    result = open_program(packed).run({"a": x})["out"]
     np.testing.assert_allclose(result[0, 3, 0, 0], 0.5 * x[0, :, :3, :3].sum(), rtol=1e-5)
 
 
@@ -322,13 +322,13 @@ def test_a_constant_written_in_place_counts_like_a_named_one(package):
         block.operations.remove(strides)
 
     x = sample((1, 2, 5, 4))
-    before = Program.open(package).run({"a": x})["third"]
+    before = open_program(package).run({"a": x})["third"]
     edit_model(package, edit)
-    np.testing.assert_array_equal(Program.open(package).run({"a": x})["third"], before)
+    np.testing.assert_array_equal(open_program(package).run({"a": x})["third"], before)
 
 
 def test_values_are_released_once_nobody_needs_them(package):
-    steps = Program.open(package)._compiled.steps
+    steps = open_program(package)._compiled.steps
     assert [step.release for step in steps] == [(), ("first",), ("a", "second")]
 
 

@@ -1,6 +1,7 @@
 """The TFLite runtime: layout, names, and files that are not what they should be."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,11 +12,12 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the tflite extra is not installed")
 
 from ritm_edge import open_runtime
+from ritm_edge.checksum import BLANK
 from ritm_edge.errors import ArtifactError, ShapeError
 from ritm_edge.export.tflite_flatbuffer import pack
-from ritm_edge.runtimes.tflite import run_unstamped
-from ritm_edge.tflite_file import SEAL_BYTES, seal, unseal
+from ritm_edge.tflite_file import OLD_SEAL_MARK
 
+from ..graphs import run_tflite
 from . import tflite_build as build
 
 SHAPE = (1, 1, build.HEIGHT, build.WIDTH)
@@ -29,14 +31,15 @@ def path(tmp_path):
 def inputs(seed=0):
     rng = np.random.default_rng(seed)
     return {
-        "image": rng.integers(0, 256, (1, 3, build.HEIGHT, build.WIDTH), dtype=np.uint8),
+        # Dark, so that the mean times the mask stays a probability.
+        "image": rng.integers(0, 2, (1, 3, build.HEIGHT, build.WIDTH), dtype=np.uint8),
         "clicks": np.full((1, 2 * build.CLICKS, 3), -1.0),
         "prev_mask": rng.random(SHAPE),
     }
 
 
 def expected(arrays):
-    return arrays["image"].astype(np.float32).mean(1, keepdims=True) + arrays["prev_mask"]
+    return arrays["image"].astype(np.float32).mean(1, keepdims=True) * arrays["prev_mask"]
 
 
 def test_arrays_are_nchw_and_of_any_type(path):
@@ -61,7 +64,9 @@ def test_the_description_is_read_from_the_file(path):
     runtime = open_runtime(path)
     assert runtime.name == "tflite"
     assert runtime.path == path
-    assert runtime.info == build.info()
+    digest = runtime.info.content_sha256
+    assert replace(runtime.info, content_sha256=BLANK) == build.info()
+    assert digest != BLANK
     assert runtime.spec == build.SPEC
 
 
@@ -98,9 +103,10 @@ def refused(path):
 
 def test_every_truncation_is_found(path):
     data = path.read_bytes()
-    for length in [*range(0, len(data), 97), *range(len(data) - SEAL_BYTES - 2, len(data))]:
+    for length in [*range(0, len(data), 97), *range(len(data) - 50, len(data))]:
         path.write_bytes(data[:length])
-        assert "truncated" in refused(path) or "not a TFLite file" in refused(path)
+        message = refused(path)
+        assert any(t in message for t in ("truncated", "not a TFLite file", "changed after export"))
 
 
 def test_every_changed_byte_is_found(path):
@@ -115,7 +121,7 @@ def test_every_changed_byte_is_found(path):
 
 def test_added_bytes_are_found(path):
     path.write_bytes(path.read_bytes() + b"\0")
-    assert "checksum" in refused(path)
+    assert "changed after export" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -127,22 +133,24 @@ def test_foreign_bytes_are_refused(tmp_path, content):
     path = tmp_path / "foreign.tflite"
     path.write_bytes(content)
     refused(path)
-    path.write_bytes(seal(content))
-    refused(path)
+    with pytest.raises(ArtifactError):
+        open_runtime(path, allow_changed=True)
 
 
 def test_a_model_of_another_tool_is_refused(tmp_path):
     path = tmp_path / "other.tflite"
     path.write_bytes(pack(build.model()))
     assert "was not made by ritm-edge" in refused(path)
+    with pytest.raises(ArtifactError, match="does not describe itself"):
+        open_runtime(path, allow_changed=True)
 
 
 def test_a_converted_graph_without_description_runs_but_is_no_artifact(tmp_path):
     path = tmp_path / "bare.tflite"
-    path.write_bytes(seal(pack(build.model(output="other"))))
-    assert "does not describe itself" in refused(path)
+    path.write_bytes(pack(build.model(output="other")))
+    refused(path)
     arrays = inputs()
-    np.testing.assert_allclose(run_unstamped(path, arrays)["other"], expected(arrays), rtol=1e-6)
+    np.testing.assert_allclose(run_tflite(path, arrays)["other"], expected(arrays), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -178,10 +186,27 @@ def test_an_unknown_operation_is_refused(tmp_path):
     assert "cannot be loaded" in refused(build.write(tmp_path / "m.tflite", model))
 
 
-def test_the_seal_is_the_hash_of_the_flatbuffer(path):
-    data = path.read_bytes()
-    assert unseal(path) == data[:-SEAL_BYTES]
-    assert data.endswith(hashlib.sha256(data[:-SEAL_BYTES]).digest())
+def old_text():
+    """A self-description of the first version."""
+    values = json.loads(build.info().to_json())
+    del values["contract"], values["content_sha256"]
+    return json.dumps({"format_version": 1, **values})
+
+
+def test_files_of_the_first_version_have_their_checksum_at_the_end(tmp_path):
+    path = build.write(tmp_path / "old.tflite", text=old_text())
+    flatbuffer = path.read_bytes()
+    assert "has no checksum" in refused(path)
+    path.write_bytes(flatbuffer + OLD_SEAL_MARK + hashlib.sha256(flatbuffer).digest())
+    runtime = open_runtime(path)
+    np.testing.assert_allclose(runtime.run(inputs())["mask"], expected(inputs()), rtol=1e-6)
+    assert runtime.info.content_sha256 is None
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 61):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 8]) + whole[position + 1 :])
+        refused(path)
+    path.write_bytes(whole[:900] + whole[901:])
+    assert "changed after export" in refused(path)
 
 
 def test_a_folder_is_refused(tmp_path):

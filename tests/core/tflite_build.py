@@ -1,12 +1,12 @@
-"""A .tflite file made by hand: mask = mean over the channels of image, plus prev_mask."""
+"""A .tflite file made by hand: mask = mean over the channels of image, times prev_mask."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ritm_edge.artifact import METADATA_KEY, ArtifactInfo
+from ritm_edge.checksum import seal
 from ritm_edge.export.tflite_flatbuffer import pack, set_metadata
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.tflite_file import seal
 
 HEIGHT, WIDTH, CLICKS = 32, 40, 2
 SPEC = IOSpec(HEIGHT, WIDTH, CLICKS)
@@ -37,7 +37,7 @@ def model(*, names=("image", "clicks", "prev_mask"), output="mask", signature="s
     tensors.append(tensor("axis", (1,), schema.TensorType.INT32, buffer=1))
     codes = [
         schema.OperatorCodeT(deprecatedBuiltinCode=code, version=1, builtinCode=code)
-        for code in (schema.BuiltinOperator.MEAN, schema.BuiltinOperator.ADD)
+        for code in (schema.BuiltinOperator.MEAN, schema.BuiltinOperator.MUL)
     ]
     mean = schema.OperatorT(
         opcodeIndex=0,
@@ -46,15 +46,15 @@ def model(*, names=("image", "clicks", "prev_mask"), output="mask", signature="s
         builtinOptionsType=schema.BuiltinOptions.ReducerOptions,
         builtinOptions=schema.ReducerOptionsT(keepDims=True),
     )
-    add = schema.OperatorT(
+    product = schema.OperatorT(
         opcodeIndex=1,
         inputs=[MEAN, PREV_MASK],
         outputs=[MASK],
-        builtinOptionsType=schema.BuiltinOptions.AddOptions,
-        builtinOptions=schema.AddOptionsT(),
+        builtinOptionsType=schema.BuiltinOptions.MulOptions,
+        builtinOptions=schema.MulOptionsT(),
     )
     graph = schema.SubGraphT(
-        tensors=tensors, inputs=[0, 1, 2], outputs=[MASK], operators=[mean, add]
+        tensors=tensors, inputs=[0, 1, 2], outputs=[MASK], operators=[mean, product]
     )
     entry = schema.SignatureDefT(
         inputs=[schema.TensorMapT(name, index) for index, name in enumerate(names)],

@@ -30,6 +30,7 @@ from ritm_edge.runtimes import coreml as runtime_module
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from ..golden import formula_model
+from ..graphs import open_program
 from ..models import TINY, spread_outputs, tiny_model
 from ..paths import requires_golden
 from ..runtimes import tiny_info
@@ -95,7 +96,7 @@ def test_disk_maps_are_bit_equal(height, width, slots, tmp_path):
     path = tmp_path / "disks.mlpackage"
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     coreml.convert(Source(graph, example, ("disks",)), path)
-    program = Program.open(path)
+    program = open_program(path)
     painted = 0
     for clicks in awkward_clicks(height, width, slots):
         array = clicks
@@ -111,7 +112,7 @@ def test_disk_maps_are_bit_equal(height, width, slots, tmp_path):
 
 def test_everything_in_the_program_is_fp32(artifact):
     """An fp16 cast inside would pass most parity cases and still not be the model."""
-    compiled = Program.open(artifact)._compiled
+    compiled = open_program(artifact)._compiled
     types = {declared.dtype for step in compiled.steps for _, declared in step.outputs}
     assert types == {"fp32", "bool"}
     assert {weight.dtype for weight in compiled.weights.values()} == {torch.float32}
@@ -198,7 +199,7 @@ print("tensorflow" in sys.modules)
     assert done.stdout == "False\n"
     assert done.stderr == ""
     x = np.array([[-1.5, 2.0]], np.float32)
-    y = Program.open(tmp_path / "p.mlpackage").run({"input": x})["y"]
+    y = open_program(tmp_path / "p.mlpackage").run({"input": x})["y"]
     np.testing.assert_allclose(y, 1 / (1 + np.exp(-x)), atol=1e-7)
 
 

@@ -15,10 +15,10 @@ from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.mlprogram import evaluator
-from ritm_edge.mlprogram.evaluator import Program
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.base import open_runtime
 
+from ..graphs import open_program
 from ..models import tiny_model
 from ..runtimes import tiny_info, tiny_reference
 from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
@@ -32,7 +32,7 @@ UNPACK = "constexpr_affine_dequantize"
 def convert(graph, spec, path, precision, keep_float=()):
     source = Source(graph, example_inputs(spec), ("mask",), keep_float=keep_float)
     find_target("coreml").precisions[precision].convert(source, path)
-    return Program.open(path)
+    return open_program(path)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def layers_in_int8(tmp_path, keep_float=(), **weights):
     path = tmp_path / "m.mlpackage"
     source = Source(graph, {"image": torch.rand(1, 3, 5, 5)}, ("mask",), keep_float=keep_float)
     find_target("coreml").precisions["int8"].convert(source, path)
-    compiled = Program.open(path)._compiled
+    compiled = open_program(path)._compiled
     steps = [step for step in compiled.steps if step.operation.name == UNPACK]
     return {step.name.split("_")[2]: (step, compiled.weights) for step in steps}
 

@@ -1,6 +1,5 @@
 """Every registered target: convert a small model, describe itself, agree with PyTorch."""
 
-import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -13,7 +12,6 @@ from ritm_edge.artifact import ArtifactInfo
 from ritm_edge.errors import (
     ArtifactError,
     InputFileError,
-    MissingExtraError,
     ParityError,
     ShapeError,
     UsageError,
@@ -22,35 +20,14 @@ from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
 from ritm_edge.export import pipeline
 from ritm_edge.export.pipeline import Exported, export_model
 from ritm_edge.export.registry import all_targets, find_target
-from ritm_edge.export.target import Target
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.parity import compare, parity_cases
 from ritm_edge.runtimes.base import runtime_suffixes
 from ritm_edge.zoom_in import ZoomIn
 
+from ..metadata_schema import SCHEMA, fits
 from ..runtimes import tiny_info, tiny_reference
-
-SPEC = IOSpec(64, 96, max_clicks=3)
-TARGETS = [pytest.param(target, id=target.name) for target in all_targets()]
-
-
-@contextlib.contextmanager
-def skipped_without_its_extra():
-    try:
-        yield
-    except MissingExtraError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def exported(request, tmp_path_factory) -> tuple[Target, Exported]:
-    target = request.param
-    path = tmp_path_factory.mktemp(target.name) / f"tiny{target.suffix}"
-    with skipped_without_its_extra():
-        return target, export_model(tiny_reference(), tiny_info(SPEC, target.name), target, path)
-
-
-each_target = pytest.mark.parametrize("exported", TARGETS, indirect=True)
+from .artifacts import SPEC, TARGETS, description_of, each_target, skipped_without_its_extra
 
 
 def test_three_targets_are_registered_and_each_has_a_runtime():
@@ -72,6 +49,10 @@ def test_the_artifact_describes_itself(exported):
     assert runtime.info.parity["passed"] is True
     assert runtime.info.parity["max_abs"] == item.parity.max_abs
     assert list(item.path.parent.iterdir()) == [item.path]
+    description = description_of(item.path)
+    assert fits(description, SCHEMA)
+    assert description.keys() == SCHEMA["properties"].keys()
+    assert description["content_sha256"] == runtime.info.content_sha256
 
 
 @each_target
@@ -138,7 +119,7 @@ def test_an_artifact_without_description_is_refused(exported, tmp_path):
     copy = tmp_path / item.path.name
     shutil.copytree(item.path, copy) if item.path.is_dir() else shutil.copy(item.path, copy)
     target.stamp(copy, json.dumps({"format_version": 99}))
-    with pytest.raises(ArtifactError, match="another format"):
+    with pytest.raises(ArtifactError, match=r"another format|no checksum"):
         open_runtime(copy)
 
 

@@ -29,10 +29,10 @@ from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inpu
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.runtimes.tflite import run_unstamped
-from ritm_edge.tflite_file import metadata_text, unseal
+from ritm_edge.tflite_file import metadata_text
 
 from ..golden import load_arrays
+from ..graphs import flatbuffer_of, run_tflite
 from ..models import TINY, spread_outputs, tiny_model
 from ..paths import requires_golden
 from ..runtimes import tiny_info
@@ -97,7 +97,7 @@ def test_apps_can_call_it_by_names(artifact):
 
 
 def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
-    model = unpack(unseal(artifact))
+    model = unpack(flatbuffer_of(artifact))
     names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     operators = model.subgraphs[0].operators
     kinds = Counter(names[model.operatorCodes[op.opcodeIndex].builtinCode] for op in operators)
@@ -116,7 +116,7 @@ def disks_of(height, width, slots, path):
     tflite.convert(Source(graph, example, ("disks",)), path)
     return (
         lambda clicks: graph(torch.from_numpy(clicks)).numpy(),
-        lambda clicks: run_unstamped(path, {CLICKS: clicks})["disks"],
+        lambda clicks: run_tflite(path, {CLICKS: clicks})["disks"],
     )
 
 
@@ -185,7 +185,7 @@ def test_as_many_slots_as_pixels_are_refused(tmp_path):
 
 
 def test_weights_are_aligned(artifact):
-    flatbuffer = unseal(artifact)
+    flatbuffer = flatbuffer_of(artifact)
     model = schema.Model.GetRootAs(flatbuffer, 0)
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
     address = np.frombuffer(flatbuffer, np.uint8).ctypes.data
@@ -195,12 +195,12 @@ def test_weights_are_aligned(artifact):
 
 
 def test_a_stamp_replaces_the_old_one_and_keeps_everything_else(copy):
-    before = unpack(unseal(copy))
+    before = unpack(flatbuffer_of(copy))
     inputs = {name: value.numpy() for name, value in example_inputs(SPEC, seed=4).items()}
     mask = open_runtime(copy).run(inputs)["mask"]
     tflite.stamp(copy, "new text ≤")
-    assert metadata_text(unseal(copy), METADATA_KEY, copy) == "new text ≤"
-    after = unpack(unseal(copy))
+    assert metadata_text(flatbuffer_of(copy), METADATA_KEY, copy) == "new text ≤"
+    after = unpack(flatbuffer_of(copy))
     assert [entry.name for entry in after.metadata] == [entry.name for entry in before.metadata]
     assert len(after.buffers) == len(before.buffers)
     tflite.stamp(copy, tiny_info(SPEC, "tflite").to_json())
@@ -245,7 +245,7 @@ print("tensorflow" in sys.modules)
     left = {p.name for p in (tmp_path / "scratch").iterdir()}
     assert not {name for name in left if not name.startswith("torchinductor")}
     x = np.linspace(-3, 3, 40, dtype=np.float32).reshape(1, 2, 5, 4)
-    y = run_unstamped(tmp_path / "p.tflite", {"input": x})["y"]
+    y = run_tflite(tmp_path / "p.tflite", {"input": x})["y"]
     np.testing.assert_allclose(y, 1 / (1 + np.exp(-x)), atol=1e-6)
 
 

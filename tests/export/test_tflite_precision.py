@@ -17,9 +17,8 @@ from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite_flatbuffer import operators, pack, unpack
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
-from ritm_edge.runtimes.tflite import run_unstamped
-from ritm_edge.tflite_file import unseal
 
+from ..graphs import flatbuffer_of, run_tflite
 from ..models import tiny_model
 from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
 
@@ -73,7 +72,7 @@ def test_disks_are_bit_equal(precision, size, rewritten, tmp_path):
     """Observed inside of the artifact while the whole of it runs."""
     spec = IOSpec(*size, max_clicks=4)
     graph = PaintedGraph(rewritten=rewritten).eval()
-    model = unpack(unseal(convert(graph, precision, spec, tmp_path / "m.tflite")))
+    model = unpack(flatbuffer_of(convert(graph, precision, spec, tmp_path / "m.tflite")))
     maps = click_maps(model, size)
     outputs = [*model.subgraphs[0].outputs, maps]
     model.subgraphs[0].outputs = outputs
@@ -102,13 +101,13 @@ def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
     graph = InferenceGraph(tiny_model())
     path = convert(graph, precision, SPEC, tmp_path / "m.tflite")
     inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
-    mask = run_unstamped(path, inputs)["mask"]
+    mask = run_tflite(path, inputs)["mask"]
     with torch.inference_mode():
         expected = graph(**{name: torch.from_numpy(array) for name, array in inputs.items()})
     limit = 1e-3 if precision == "fp16" else 0.1
     assert np.abs(mask - expected.numpy()).mean() < limit
     assert not np.array_equal(mask, expected.numpy())
-    model = unpack(unseal(path))
+    model = unpack(flatbuffer_of(path))
     tensors = model.subgraphs[0].tensors
     types = [tensors[op.inputs[1]].type for kind, op in operators(model) if kind == "CONV_2D"]
     if precision == "fp16":
@@ -157,7 +156,7 @@ def residual_model(path, precision="int8", keep_float=()):
     graph = Residual().eval()
     source = Source(graph, example, ("mask",), calibration=recorded, keep_float=keep_float)
     tflite.convert(source, path, precision=precision)
-    return graph, recorded, unpack(unseal(path))
+    return graph, recorded, unpack(flatbuffer_of(path))
 
 
 def test_ranges_are_those_of_the_tensor_itself(tmp_path):
@@ -170,7 +169,7 @@ def test_ranges_are_those_of_the_tensor_itself(tmp_path):
     assert branch < 0.3 * 255 * tensors[sums[0]].quantization.scale[0]
     with torch.inference_mode():
         for each in recorded:
-            mask = run_unstamped(tmp_path / "m.tflite", each)["mask"]
+            mask = run_tflite(tmp_path / "m.tflite", each)["mask"]
             expected = graph(**{name: torch.from_numpy(array) for name, array in each.items()})
             assert np.abs(mask - expected.numpy()).mean() < 0.02
 

@@ -14,12 +14,11 @@ from ritm_edge.export.rewrites.graph import ClickMaps
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import coreml, onnx, tflite
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.mlprogram.evaluator import Program
 from ritm_edge.model.clicks_encoding import disk_maps
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.parity import Tolerance
-from ritm_edge.runtimes.tflite import run_unstamped
 
+from ...graphs import open_program, run_tflite
 from ...models import tiny_model
 from ...runtimes import tiny_info, tiny_reference
 
@@ -47,12 +46,12 @@ def run_onnx(path, clicks):
 
 
 def run_coreml(path, clicks):
-    return Program.open(path).run({CLICKS: clicks})["disks"]
+    return open_program(path).run({CLICKS: clicks})["disks"]
 
 
 CONVERTERS = {
     "onnx": (onnx.export_onnx, run_onnx, "disks.onnx"),
-    "tflite": (tflite.convert, lambda p, c: run_unstamped(p, {CLICKS: c})["disks"], "disks.tflite"),
+    "tflite": (tflite.convert, lambda p, c: run_tflite(p, {CLICKS: c})["disks"], "disks.tflite"),
     "coreml": (coreml.convert, run_coreml, "disks.mlpackage"),
 }
 

@@ -1,0 +1,51 @@
+"""One small export of every target, made once for all tests that only read it."""
+
+import contextlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.errors import MissingExtraError
+from ritm_edge.export.registry import all_targets
+from ritm_edge.io_spec import IOSpec
+from ritm_edge.mlprogram.package import open_package
+from ritm_edge.tflite_file import metadata_text
+from ritm_edge.zipped_model import DESCRIPTION
+
+SPEC = IOSpec(64, 96, max_clicks=3)
+TARGETS = [pytest.param(target, id=target.name) for target in all_targets()]
+
+each_target = pytest.mark.parametrize("exported", TARGETS, indirect=True)
+
+
+@contextlib.contextmanager
+def skipped_without_its_extra():
+    try:
+        yield
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
+def description_of(path: Path) -> dict:
+    """The self-description as it stands in a file."""
+    if path.is_dir():
+        return json.loads(open_package(path).metadata[METADATA_KEY])
+    if zipfile.is_zipfile(path):
+        return json.loads(zipfile.ZipFile(path).read(DESCRIPTION))
+    if path.suffix == ".tflite":
+        return json.loads(metadata_text(path.read_bytes(), METADATA_KEY, path))
+    import onnx
+
+    (entry,) = (p for p in onnx.load(path).metadata_props if p.key == METADATA_KEY)
+    return json.loads(entry.value)
+
+
+def copy_of(path: Path, folder: Path) -> Path:
+    """A copy of a file or package that a test may damage."""
+    copy = folder / path.name
+    shutil.copytree(path, copy) if path.is_dir() else shutil.copy(path, copy)
+    return copy

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..artifact import METADATA_KEY, ArtifactInfo
@@ -83,7 +84,8 @@ def _core_ml(path: Path) -> Any:
         raise ArtifactError(
             f"Core ML cannot load {path} ({type(error).__name__}): export it again."
         ) from error
-    return model.predict
+    # Declared as float32, whatever type coremltools hands it out in.
+    return lambda arrays: {MASK: np.asarray(model.predict(arrays)[MASK], np.float32)}
 
 
 open_file = CoreMLRuntime

@@ -267,7 +267,7 @@ def test_a_program_without_description_is_refused(tmp_path):
 
 def test_a_description_of_a_graph_of_any_size_is_refused(copy):
     coreml.stamp(copy, tiny_info(IOSpec(max_clicks=3), "coreml").to_json())
-    with pytest.raises(ArtifactError, match="any size"):
+    with pytest.raises(ArtifactError, match=r"describes the inputs .*None, None"):
         open_runtime(copy)
 
 

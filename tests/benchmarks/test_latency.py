@@ -174,6 +174,7 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
             self.runtime, self.engine, self.spec = "fake", None, IOSpec()
             self.parity = None
             self.precision = "fp32"
+            self.checkpoint = None
             self.rewrites = {"a": (), "b": ("a pass",)}[path.name]
 
         def __enter__(self):
@@ -330,8 +331,10 @@ def test_wrong_arguments(checkpoint, tmp_path):
 
 
 def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
-    def candidate(runtime, precision, rewrites, *samples):
-        worker = SimpleNamespace(runtime=runtime, precision=precision, rewrites=rewrites)
+    def candidate(runtime, precision, rewrites, *samples, checkpoint="ab12"):
+        worker = SimpleNamespace(
+            runtime=runtime, precision=precision, rewrites=rewrites, checkpoint=checkpoint
+        )
         return SimpleNamespace(worker=worker, samples=samples)
 
     literal = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
@@ -339,6 +342,7 @@ def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
     elsewhere = candidate("tflite", "fp32", ("a pass",), 1.0, 1.0, 1.0)
     int8 = candidate("onnx", "int8", ("a pass", "another"), 5.0, 5.0, 30.0)
     alone = candidate("openvino", "int8", ("a pass",), 5.0, 5.0, 30.0)
-    everything = [literal, elsewhere, rewritten, int8, alone]
+    others = candidate("onnx", "fp32", ("a pass",), 2.0, 2.0, 2.0, checkpoint="of other weights")
+    everything = [others, literal, elsewhere, rewritten, int8, alone]
     ratios = [latency._ratio_to_fp32(each, everything) for each in everything]
-    assert ratios == [None, None, None, 0.5, None]
+    assert ratios == [None, None, None, None, 0.5, None]

@@ -107,17 +107,17 @@ ACTING = {
     "--lr --seed --model --init --resume --threads --workers --save-every --tensorboard --list",
     "curve": "--output --noc",
     "export": "--target --checkpoint --allow-changed --max-clicks --precision --json",
-    "verify": "--checkpoint --photo --data --objects --seed --threads --json",
-    "predict": "--click --mask --checkpoint --output --overlay --threads --json",
-    "report": "--output --title",
-    "bench latency": "--no-pytorch --threads --runs --warmup --cold-starts --size --seed "
-    "--roofline --output --json",
-    "bench noc": "--data --max-clicks --all-clicks --threshold --flip --zoom-in --start-iou "
-    "--limit --jobs --threads --output --journal --json",
+    "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
+    "predict": "--allow-changed --click --mask --checkpoint --output --overlay --threads --json",
+    "report": "--allow-changed --output --title",
+    "bench latency": "--allow-changed --no-pytorch --threads --runs --warmup --cold-starts --size "
+    "--seed --roofline --output --json",
+    "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
+    "--start-iou --limit --jobs --threads --output --journal --json",
     "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
-    "bench fit": "--data --limit --flip --threads --output --json",
-    "bench flops": "--size --kinds --output --json",
-    "bench paper": "--gallery --output --json",
+    "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
+    "bench flops": "--allow-changed --size --kinds --output --json",
+    "bench paper": "--allow-changed --gallery --output --json",
     "bench rewrites": "--target --checkpoint --allow-changed --size --max-clicks --threads --runs "
     "--output --json",
     "data check": "--as --json",

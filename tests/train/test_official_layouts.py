@@ -214,7 +214,7 @@ def test_the_real_photos_at_hand_are_read_without_a_problem():
     photos = {entry.image for entry in entries}
     assert len(photos) == 6718
     by_set = {entry.set_name: entry for entry in entries}
-    assert len(by_set) == 9
+    assert len(by_set) == 20
     for entry in by_set.values():
         scene = entry.load(RNG)
         assert scene.objects

@@ -74,8 +74,8 @@ def test_variants_of_the_model(config, declined):
     spec = IOSpec(ODD.height, ODD.width, ODD.max_clicks, prev_mask=model.config.prev_mask)
     graph, applied = rewrite(model, spec)
     assert set(NAMES) - set(applied) == declined
-    # In float64, since how much float32 arithmetic loses depends on the processor's instructions; but
-    # without a previous mask the click maps stay float32.
+    # In float64, since what float32 arithmetic loses depends on the processor; but without a
+    # previous mask the click maps stay float32.
     kind = torch.float64 if model.config.prev_mask else torch.float32
     expected = outputs(InferenceGraph(model), spec, kind=kind)
     assert torch.allclose(outputs(graph, spec, kind=kind), expected, rtol=0, atol=EXACT)

@@ -46,7 +46,7 @@ def _embedded() -> list[dict[str, Any]]:
             "berkeley_noc90": figures["noc"][model]["Berkeley"],
             "gmacs": figures["macs"][model] / 1e9,
             "mb": default_checkpoint(model).stat().st_size / 1e6,
-            "licence": "MIT, see its model card",
+            "licence": "see its model card",
             "training": "photos of several research sets",
             "url": None,
         }

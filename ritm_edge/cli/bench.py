@@ -86,11 +86,10 @@ def latency(
         seed=seed,
         allow_changed=allow_changed,
     )
-    baseline = (
-        None
-        if no_pytorch
-        else checkpoint_path(checkpoint, model=_model_of(artifacts, allow_changed))
-    )
+    baseline = None
+    if not no_pytorch:
+        model = None if checkpoint is not None else _model_of(artifacts, allow_changed)
+        baseline = checkpoint_path(checkpoint, model=model)
     candidates = len(artifacts or []) + (baseline is not None)
     with progress_bar() as progress:
         task = progress.add_task("latency", total=step_count(candidates, settings), status="")

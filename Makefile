@@ -119,7 +119,7 @@ gallery: setup
 # The legs of the first weights, from scratch on a CPU; STEP=FILE counts steps over all of them.
 LEGS := $(RESULTS)/training
 curve: setup
-	$(BIN)/ritm-edge curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
+	$(BIN)/ritm-edge bench curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
 	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3300=leg5 5953=leg7 6903=leg8 8303=leg9 9003=leg10, \
 	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) -o docs/training-curve.png
 

@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 from ritm_edge.clicks import Click
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.metrics import iou
 from ritm_edge.files import sha256_of
-from ritm_edge.fit import Fit, fitted_view
-from ritm_edge.metrics import iou
-from ritm_edge.predictor import predict
 from ritm_edge.runtimes.base import Runtime
-from ritm_edge.session import InteractiveSession
-from ritm_edge.view import paste
-from ritm_edge.zoom_in import Roi, Size, ZoomIn, whole_image
+from ritm_edge.session.fit import Fit, fitted_view
+from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.predictor import predict
+from ritm_edge.session.view import paste
+from ritm_edge.session.zoom_in import Roi, Size, ZoomIn, whole_image
 
 from .bootstrap import mean_interval
 from .machine import describe_machine, describe_versions
@@ -52,7 +52,7 @@ class Alternative:
 
     Attributes:
         name: for people.
-        fit: of `ritm_edge.fit`.
+        fit: of `ritm_edge.session.fit`.
         sizes: (H, W) of the graphs in one artifact; the one nearest in shape is taken.
     """
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.artifact import tool_versions
+from ritm_edge.artifacts.info import tool_versions
 
 PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools", "openvino", "ncnn")
 

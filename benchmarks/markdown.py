@@ -18,7 +18,7 @@ from ritm_edge.files import atomic_output, existing_file
 from .fit import KIND as FIT_KIND
 from .flops import table as flops
 from .flops.report import KIND as FLOPS_KIND
-from .noc_report import KIND as NOC_KIND
+from .noc.report import KIND as NOC_KIND
 from .train_speed import KIND as TRAIN_SPEED_KIND
 from .train_speed import note, rows
 

@@ -62,7 +62,7 @@ class Noc(_Values):
 
 
 class ZoomInSettings(_Values):
-    """As `ritm_edge.zoom_in.ZoomIn`."""
+    """As `ritm_edge.session.zoom_in.ZoomIn`."""
 
     target_size: Side | list[Side]
     skip_clicks: int
@@ -73,7 +73,7 @@ class ZoomInSettings(_Values):
 
 
 class NocSettings(_Values):
-    """As `ritm_edge.evaluation.EvaluationSettings`."""
+    """As `ritm_edge.evaluation.loop.EvaluationSettings`."""
 
     max_clicks: Annotated[int, Field(ge=1, le=10_000)]
     target_iou: float

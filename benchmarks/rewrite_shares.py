@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .latency import LatencyReport, paired_ratios
+from .latency.timing import LatencyReport, paired_ratios
 
 
 def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ritm_edge.data.base import Sample, Truth
 from ritm_edge.errors import ClickError
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.labelled_photos import folder_objects, sample_objects
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
-from ritm_edge.labelled_photos import folder_objects, sample_objects
-from ritm_edge.narrowed import NarrowedRuntime
 from ritm_edge.runtimes.base import Outputs, Runtime
+from ritm_edge.runtimes.narrowed import NarrowedRuntime
 
 Inputs = dict[str, NDArray[np.float32]]
 

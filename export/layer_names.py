@@ -84,7 +84,7 @@ def find_layers(
         matching = {key for key, layer in layers.items() if layer.startswith(spell(beginning))}
         if not matching and beginning not in optional:
             raise UsageError(
-                f"no layer is called {beginning}: --sensitivity lists the layers there are."
+                f"no layer is called {beginning}: ritm-edge bench sensitivity lists the layers."
             )
         found |= matching
     return found

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.acceptance import TaskReport, accept
-from ritm_edge.artifact import ArtifactInfo, tool_versions
+from ritm_edge.artifacts.info import ArtifactInfo, tool_versions
 from ritm_edge.errors import UsageError
+from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.files import atomic_output, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
-from ritm_edge.labelled_photos import sample_objects
 from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.parity import ParityReport, compare, parity_cases
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
+from ritm_edge.verification.acceptance import TaskReport, accept
+from ritm_edge.verification.parity import ParityReport, compare, parity_cases
 
 from .calibration import Calibration, record_calibration
 from .precision import Demand, ReducedPrecision

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ritm_edge.acceptance import TaskTolerance
 from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import UsageError
+from ritm_edge.verification.acceptance import TaskTolerance
 
 from .precision_names import FP32, INT8, INT8_DYNAMIC
 from .source import Convert

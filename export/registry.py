@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from ritm_edge.artifact import ArtifactInfo
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.errors import UsageError
 
 from . import targets

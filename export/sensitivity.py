@@ -15,9 +15,9 @@ from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from .calibration import Inputs, record_calibration
-from .onnx_equalize import equalize_channels
-from .onnx_graph import export_onnx
-from .onnx_precision import layer_of, load_named, measure_ranges, quantize, quantizing
+from .onnx.equalize import equalize_channels
+from .onnx.graph import export_onnx
+from .onnx.precision import layer_of, load_named, measure_ranges, quantize, quantizing
 from .precision_names import INT8
 from .registry import find_target
 from .rewrites import rewrite

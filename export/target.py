@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ritm_edge.parity import Tolerance
+from ritm_edge.verification.parity import Tolerance
 
 from .precision import ReducedPrecision
 from .source import Convert

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .model.checkpoint import load_checkpoint, save_checkpoint
     from .model.ritm import build_model
     from .runtimes.base import open_runtime
-    from .session import InteractiveSession
+    from .session.interactive import InteractiveSession
     from .weights import default_checkpoint
 
 __all__ = [

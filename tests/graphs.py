@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ritm_edge.mlprogram.package import open_package
-from ritm_edge.tflite_file import read_flatbuffer
+from ritm_edge.artifacts.mlprogram.package import open_package
+from ritm_edge.artifacts.tflite import read_flatbuffer
 
 
 def open_program(path: Path):
     """The ML Program of an .mlpackage."""
-    from ritm_edge.mlprogram.evaluator import Program
+    from ritm_edge.artifacts.mlprogram.evaluator import Program
 
     return Program(open_package(path))
 

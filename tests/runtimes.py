@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ritm_edge.artifact import ArtifactInfo
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ritm_edge.data import Benchmark
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
-from ritm_edge.metrics import summarize_noc
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.metrics import summarize_noc
 from ritm_edge.model.ritm import RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.zoom_in import ZoomIn
+from ritm_edge.session.zoom_in import ZoomIn
 
 from .distributed import Team
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from ritm_edge.mlprogram.package import open_package
-from ritm_edge.mlprogram.problems import problems_of
-from ritm_edge.mlprogram.program import Compiled, Step, compile_program
+from ritm_edge.artifacts.mlprogram.package import open_package
+from ritm_edge.artifacts.mlprogram.problems import problems_of
+from ritm_edge.artifacts.mlprogram.program import Compiled, Step, compile_program
 
 from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ritm_edge.ncnn_file import INPUT, Layer, NcnnFile, parse_layers
+from ritm_edge.artifacts.ncnn import INPUT, Layer, NcnnFile, parse_layers
 from ritm_edge.runtimes.ncnn import NcnnGraph
 
 from .convention import REDUCTION, Count, Rule, Shape, by_operation, rule_of

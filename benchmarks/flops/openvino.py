@@ -5,8 +5,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.errors import ArtifactError
-from ritm_edge.openvino_file import OpenVinoFile
 from ritm_edge.runtimes.openvino import import_openvino
 
 from .convention import REDUCTION, Count, Rule, by_operation, rule_of

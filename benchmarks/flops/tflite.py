@@ -6,9 +6,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ArtifactError
 from ritm_edge.optional import require
-from ritm_edge.tflite_file import read_flatbuffer
 
 from .convention import ACTIVATION, REDUCTION, Count, Rule, by_operation, rule_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ritm_edge.metrics import mean_iou_at
+from ritm_edge.evaluation.metrics import mean_iou_at
 from ritm_edge.optional import require
 
 from ..results import NocResults, NocRun, Results

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.clicks import Click
-from ritm_edge.metrics import iou
+from ritm_edge.evaluation.metrics import iou
+from ritm_edge.evaluation.simulator import next_click
+from ritm_edge.imaging.overlay import overlay
 from ritm_edge.optional import require
-from ritm_edge.overlay import overlay
 from ritm_edge.runtimes.base import Runtime
-from ritm_edge.session import InteractiveSession
-from ritm_edge.simulator import next_click
+from ritm_edge.session.interactive import InteractiveSession
 
 PICTURE_INCHES = 2.4
 

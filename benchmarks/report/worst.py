@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.damaged_mask import damaged_mask
 from ritm_edge.data import Benchmark
-from ritm_edge.metrics import clicks_to_reach
-from ritm_edge.overlay import overlay
+from ritm_edge.evaluation.metrics import clicks_to_reach
+from ritm_edge.imaging.damaged_mask import damaged_mask
+from ritm_edge.imaging.overlay import overlay
 from ritm_edge.runtimes.base import Runtime
-from ritm_edge.session import InteractiveSession
-from ritm_edge.zoom_in import ZoomIn
+from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.zoom_in import ZoomIn
 
 from ..results import NocRun, NocSettings, ObjectResult
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.checksum import seal
+from ritm_edge.artifacts.checksum import seal
+from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
-from ritm_edge.mlprogram.package import open_package
 from ritm_edge.optional import require
-from ritm_edge.parity import FP32_TOLERANCE
+from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..coreml_precision import store_in_int8
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ritm_edge.artifacts.ncnn import INPUT, SHAPE_KEYS, Layer, NcnnFile, format_layers, parse_layers
 from ritm_edge.errors import ConversionError
 from ritm_edge.files import atomic_output
-from ritm_edge.ncnn_file import INPUT, SHAPE_KEYS, Layer, NcnnFile, format_layers, parse_layers
 from ritm_edge.optional import require
-from ritm_edge.parity import FP32_TOLERANCE
+from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..arithmetic_trace import trace
 from ..precision import FP16_TASK, ReducedPrecision

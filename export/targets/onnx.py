@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.checksum import seal
+from ritm_edge.artifacts.checksum import seal
+from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
-from ritm_edge.parity import FP32_TOLERANCE
+from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..layer_names import KEEP_FLOAT
-from ..onnx_graph import export_onnx
-from ..onnx_precision import convert_fp16, convert_int8, convert_int8_dynamic
+from ..onnx.graph import export_onnx
+from ..onnx.precision import convert_fp16, convert_int8, convert_int8_dynamic
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8, INT8_DYNAMIC
 from ..rewrites import NAMES, WITHOUT_MATRICES

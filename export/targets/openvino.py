@@ -4,15 +4,15 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.errors import ConversionError
 from ritm_edge.files import atomic_output
-from ritm_edge.openvino_file import OpenVinoFile
-from ritm_edge.parity import FP32_TOLERANCE
 from ritm_edge.runtimes.openvino import import_openvino
+from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..layer_names import KEEP_FLOAT
-from ..onnx_graph import export_onnx, first_line
-from ..onnx_precision import convert_fp16, convert_int8
+from ..onnx.graph import export_onnx, first_line
+from ..onnx.precision import convert_fp16, convert_int8
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8
 from ..rewrites import WITHOUT_MATRICES

@@ -13,30 +13,30 @@ from typing import Any
 
 import numpy as np
 
-from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.checksum import seal
+from ritm_edge.artifacts.checksum import seal
+from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
-from ritm_edge.parity import FP32_TOLERANCE
-from ritm_edge.tflite_file import read_flatbuffer
+from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
-from ..onnx_equalize import equalize_channels
-from ..onnx_graph import export_onnx
-from ..onnx_precision import quantizing
+from ..onnx.equalize import equalize_channels
+from ..onnx.graph import export_onnx
+from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
 from ..rewrites import LESS_WORK, WITHOUT_MATRICES
 from ..source import Source
 from ..target import Target
-from ..tflite_flatbuffer import name_tensors, pack, set_metadata, unpack
-from ..tflite_fp16 import halve_weights
-from ..tflite_int8 import KEPT
-from ..tflite_onnx import lower_opset
-from ..tflite_split import split_at_click_maps
+from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
+from ..tflite.fp16 import halve_weights
+from ..tflite.int8 import KEPT
+from ..tflite.onnx_passes import lower_opset
+from ..tflite.split import split_at_click_maps
 
-WORKER = "ritm_edge.export.tflite_worker"
+WORKER = "ritm_edge.export.tflite.worker"
 MAX_REASON = 200
 # Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
 ERROR_LINE = re.compile(r"\b(\w*Error|error): ")

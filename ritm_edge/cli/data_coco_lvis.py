@@ -54,8 +54,8 @@ def command(
     Example: ritm-edge data combine-coco-lvis --data-root datasets --workers 8
     """
     require("pycocotools.mask", extra="train")
-    from ..train.coco_lvis.build import combine, known_splits
-    from ..train.coco_lvis.rule import RULES
+    from ritm_edge.train.coco_lvis.build import combine, known_splits
+    from ritm_edge.train.coco_lvis.rule import RULES
 
     place = output or data / "coco_lvis"
     counts: dict[str, dict[str, int]] = {}

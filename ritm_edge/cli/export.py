@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, parse_size, refuse_idle
-from .sensitivity import list_sensitivity
+from .options import AllowChanged, AsJson, parse_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
     from ritm_edge.export.pipeline import Exported
 
 
+def _renamed(wanted: bool) -> None:
+    if wanted:
+        raise UsageError("export --sensitivity has become ritm-edge bench sensitivity: use that.")
+
+
 def command(
-    context: typer.Context,
     target: Annotated[
         list[str],
         typer.Option(
@@ -77,11 +79,9 @@ def command(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Keep an artifact that loses too much.")
     ] = False,
-    sensitivity: Annotated[
+    _sensitivity: Annotated[
         bool,
-        typer.Option(
-            "--sensitivity", help="Only list how much int8 in each layer changes masks (ONNX)."
-        ),
+        typer.Option("--sensitivity", hidden=True, is_eager=True, callback=_renamed),
     ] = False,
     rewrites: Annotated[
         bool,
@@ -111,7 +111,7 @@ def command(
     from ritm_edge.export.registry import find_precision, find_target
 
     from ..data import open_benchmark
-    from ..images import read_photo
+    from ..imaging.images import read_photo
     from ..io_spec import DEFAULT_SIZE, IOSpec
     from ..samples import sample_photo
     from ..weights import checkpoint_path
@@ -124,19 +124,6 @@ def command(
         names = ", ".join(t.name for t in targets if not t.any_size)
         raise UsageError(f"--dynamic is not available for {names}: leave it out for that target.")
     reduced = [find_precision(each, precision) for each in targets]
-    if sensitivity:
-        if [t.name for t in targets] != ["onnx"] or precision != "int8":
-            raise UsageError(
-                f"--sensitivity does nothing for {precision} of "
-                f"{', '.join(t.name for t in targets)}: pass --target onnx --precision int8."
-            )
-        why = "with --sensitivity"
-        refuse_idle(context, why, "model", "dynamic", "keep_float", "data")
-        refuse_idle(context, why, "accept_loss", "rewrites", "output")
-        list_sensitivity(
-            checkpoint, spec, calibration, as_json=as_json, allow_changed=allow_changed
-        )
-        return
     if calibration is not None and not any(each and each.calibrated for each in reduced):
         names = ", ".join(each.name for each in targets)
         raise UsageError(f"{precision} of {names} is not calibrated: leave out --calibration.")

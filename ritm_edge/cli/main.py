@@ -8,25 +8,8 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import RitmEdgeError
-from . import (
-    bench,
-    bench_fit,
-    bench_flops,
-    bench_noc,
-    bench_paper,
-    bench_rewrites,
-    bench_train,
-    curve,
-    data,
-    data_coco_lvis,
-    export,
-    predict,
-    report,
-    train,
-    verify,
-    weights,
-)
+from ..errors import RitmEdgeError, UsageError
+from . import bench, data, data_coco_lvis, export, predict, report, train, verify, weights
 from .console import print_error
 from .options import Command
 
@@ -57,18 +40,17 @@ def root(
     """Options of the root command."""
 
 
+@app.command("curve", hidden=True, context_settings={"ignore_unknown_options": True})
+def curve(_arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+    """The former name of `ritm-edge bench curve`."""
+    raise UsageError("ritm-edge curve has become ritm-edge bench curve: use that.")
+
+
 app.command("train")(train.command)
-app.command("curve")(curve.command)
 app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)
 app.command("report")(report.command)
-bench.app.command("noc")(bench_noc.command)
-bench.app.command("train")(bench_train.command)
-bench.app.command("fit")(bench_fit.command)
-bench.app.command("flops")(bench_flops.command)
-bench.app.command("paper")(bench_paper.command)
-bench.app.command("rewrites")(bench_rewrites.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 for group in (app, bench.app, data.app, weights.app):
     for each in group.registered_commands:

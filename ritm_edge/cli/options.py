@@ -103,6 +103,8 @@ Changes = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
 ]
 
+DEFAULT_RECIPE = "hrnet18s-small-crops"
+
 _SIZE = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
 
 
@@ -116,6 +118,18 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None:
         raise UsageError(f"'{text}' is not a size: write HEIGHTxWIDTH, for example 400x400.")
     return int(match[1]), int(match[2])
+
+
+def parse_data(text: str) -> tuple[str, Path]:
+    """ "GrabCut=some/folder" → ("GrabCut", Path).
+
+    Raises:
+        UsageError: not NAME=DIR.
+    """
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise UsageError(f"'{text}' is not NAME=DIR: write for example GrabCut=data/GrabCut.")
+    return name, Path(folder)
 
 
 def save_report(values: dict[str, Any], path: Path) -> None:

@@ -93,8 +93,8 @@ def command(
         output, overlay, inputs=[p for p in (photo, mask, artifact, checkpoint) if p is not None]
     )
 
-    from ..images import encode_image, encode_mask, read_mask, read_photo
-    from ..overlay import overlay as draw
+    from ..imaging.images import encode_image, encode_mask, read_mask, read_photo
+    from ..imaging.overlay import overlay as draw
     from ..runtimes.base import open_runtime
     from ..weights import checkpoint_path
 
@@ -198,7 +198,7 @@ def check_outputs(output: Path, overlay: Path | None, *, inputs: Sequence[Path])
         UsageError: an output that is an input or the other output, or with an unusable suffix.
         OutputFileError: a folder, or inside something that is not a writable folder.
     """
-    from ..images import IMAGE_SUFFIXES, MASK_SUFFIXES, check_suffix
+    from ..imaging.images import IMAGE_SUFFIXES, MASK_SUFFIXES, check_suffix
 
     check_suffix(output, MASK_SUFFIXES, "a mask")
     if overlay is not None:
@@ -238,7 +238,7 @@ def _run_session(
     clicks: "Sequence[Click]",
 ) -> "tuple[NDArray[np.bool_], list[float]]":
     """The last mask and the milliseconds of every click."""
-    from ..session import InteractiveSession
+    from ..session.interactive import InteractiveSession
 
     session = InteractiveSession(runtime)
     session.set_image(image)

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .bench_noc import parse_data
 from .console import print_notice, stderr
-from .options import AllowChanged, Threads, refuse_foreign, refuse_idle
+from .options import AllowChanged, Threads, parse_data, refuse_foreign, refuse_idle
 
 
 def command(

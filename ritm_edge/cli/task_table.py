@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .console import UNMEASURED, print_table
 
 if TYPE_CHECKING:
-    from ..acceptance import TaskReport
+    from ..verification.acceptance import TaskReport
 
 
 def print_task_report(report: "TaskReport") -> None:

@@ -12,15 +12,13 @@ import typer
 
 from ..errors import UsageError
 from ..optional import require
-from .bench_noc import parse_data
 from .console import print_json, print_notice, print_table
-from .options import AllowChanged, Changes, refuse_idle
+from .options import DEFAULT_RECIPE, AllowChanged, Changes, parse_data, refuse_idle
 from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
-    from ..train.config import TrainConfig
+    from ritm_edge.train.config import TrainConfig
 
-DEFAULT_RECIPE = "hrnet18s-small-crops"
 INTERRUPTED = 130
 
 
@@ -107,8 +105,8 @@ def command(
         refuse_idle(context, "without --resume", "allow_other_data")
     if not resume and init is None:
         refuse_idle(context, "without --init or --resume", "allow_changed")
-    from ..train.idle_settings import changed
-    from ..train.recipes import load_recipe, load_recipe_file
+    from ritm_edge.train.idle_settings import changed
+    from ritm_edge.train.recipes import load_recipe, load_recipe_file
 
     shorthands = {
         "schedule.steps": steps,
@@ -135,9 +133,10 @@ def command(
     if dry_run or output is None:
         _print_plan(recipe, config, data, init, as_json=as_json, allow_changed=allow_changed)
         return
+    from ritm_edge.train.loop import train
+    from ritm_edge.train.state import WEIGHTS
+
     from ..data import open_benchmark
-    from ..train.loop import train
-    from ..train.state import WEIGHTS
 
     benchmarks = [open_benchmark(*parse_data(text)) for text in val or []]
     if threads is not None:
@@ -173,7 +172,7 @@ def command(
 
 
 def _print_recipes(*, as_json: bool) -> None:
-    from ..train.recipes import load_recipe, recipe_names, recipe_summary
+    from ritm_edge.train.recipes import load_recipe, recipe_names, recipe_summary
 
     recipes = {name: (load_recipe(name), recipe_summary(name)) for name in recipe_names()}
     if as_json:
@@ -209,11 +208,12 @@ def _print_plan(
     as_json: bool,
     allow_changed: bool,
 ) -> None:
+    from ritm_edge.train.datasets import find_entries
+    from ritm_edge.train.schedule import run_length
+    from ritm_edge.train.settings import as_dict, flatten
+    from ritm_edge.train.start import new_model
+
     from ..errors import data_warnings
-    from ..train.datasets import find_entries
-    from ..train.schedule import run_length
-    from ..train.settings import as_dict, flatten
-    from ..train.start import new_model
 
     settings = as_dict(config)
     model, origin = new_model(config, init, allow_changed=allow_changed)

@@ -7,7 +7,7 @@ from rich.progress import TaskID
 from .console import print_notice, progress_bar, stderr
 
 if TYPE_CHECKING:
-    from ..train.validation import Validation
+    from ritm_edge.train.validation import Validation
 
 SMOOTHING = 0.95
 STEPS_PER_LINE = 20

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .bench_noc import parse_data
 from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Threads
+from .options import AllowChanged, AsJson, Threads, parse_data
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
-    from ..acceptance import TaskReport
-    from ..parity import CaseResult, ParityReport
+    from ..verification.acceptance import TaskReport
+    from ..verification.parity import CaseResult, ParityReport
 
 OBJECTS = 20  # of --objects
 
@@ -61,16 +60,16 @@ def command(
 
     Example: ritm-edge verify artifacts/hrnet18s-400x400.tflite --checkpoint model.pth
     """
-    from ..acceptance import accept
     from ..data import open_benchmark
     from ..errors import ArtifactError, UsageError
-    from ..images import read_photo
-    from ..labelled_photos import folder_objects, sample_objects
+    from ..evaluation.labelled_photos import folder_objects, sample_objects
+    from ..imaging.images import read_photo
     from ..model.checkpoint import checkpoint_hash
-    from ..parity import compare, parity_cases
     from ..runtimes.base import open_runtime
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
+    from ..verification.acceptance import accept
+    from ..verification.parity import compare, parity_cases
     from ..weights import checkpoint_path
 
     runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)

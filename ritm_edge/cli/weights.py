@@ -113,9 +113,9 @@ def pull_command(
 
     Example: ritm-edge weights pull coco_lvis_h18s_itermask
     """
-    from ..download import download, file_name, normalised_sha256
     from ..errors import InputFileError
     from ..files import atomic_output, checksum_file, recorded_sha256, sha256_of
+    from ..weights.download import download, file_name, normalised_sha256
     from ..weights.published import published_checkpoint
 
     url = source if "://" in source else published_checkpoint(source).url

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataWarning, ImageError, InputFileError
-from ..images import IMAGE_SUFFIXES, read_photo
+from ..imaging.images import IMAGE_SUFFIXES, read_photo
 
 Truth = NDArray[np.int32]
 # What a reader does with something wrong: raise it, or collect it and go on.

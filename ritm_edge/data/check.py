@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputFileError, UsageError, data_warnings
-from ..images import IMAGE_SUFFIXES, read_photo
+from ..imaging.images import IMAGE_SUFFIXES, read_photo
 from . import readers
 from .base import Counts, Sample
 

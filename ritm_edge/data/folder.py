@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputFileError
-from ..images import read_mask_file
-from ..mask_kinds import IGNORED, LABEL_MAP, LISTED
+from ..imaging.images import read_mask_file
+from ..imaging.mask_kinds import IGNORED, LABEL_MAP, LISTED
 from .base import Raise, Sample, paired_files, report_by_raising
 from .instances import InstanceTruth, instance_samples
 

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..artifact import ArtifactInfo
-from ..contract import check_inputs, require_mask
+from ..artifacts.info import ArtifactInfo
 from ..errors import ArtifactError, CheckpointError, InputFileError
 from ..files import existing_file
 from ..io_spec import IMAGE, MASK, IOSpec
+from .contract import check_inputs, require_mask
 
 Outputs = dict[str, NDArray[np.float32]]
 

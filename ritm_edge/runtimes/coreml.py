@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifact import METADATA_KEY, ArtifactInfo
-from ..contract import FLOAT32, require_contract
+from ..artifacts.info import METADATA_KEY, ArtifactInfo
+from ..artifacts.mlprogram.package import Package, open_package
 from ..errors import ArtifactError
 from ..io_spec import MASK, IOSpec
-from ..mlprogram.package import Package, open_package
 from ..optional import require
 from .base import FileRuntime, Outputs, float32_arrays
+from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".mlpackage",)
 CORE_ML = "Core ML"
@@ -58,8 +58,8 @@ class CoreMLRuntime(FileRuntime):
 
 def _evaluator(package: Package, spec: IOSpec, threads: int | None) -> Any:
     torch = require("torch", extra="torch")
-    from ..mlprogram.evaluator import Program
-    from ..mlprogram.values import NUMPY_DTYPES
+    from ..artifacts.mlprogram.evaluator import Program
+    from ..artifacts.mlprogram.values import NUMPY_DTYPES
 
     if threads is not None:
         torch.set_num_threads(threads)

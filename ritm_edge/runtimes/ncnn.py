@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifact import ArtifactInfo
-from ..contract import FLOAT32, require_contract
+from ..artifacts.info import ArtifactInfo
+from ..artifacts.ncnn import INPUT, NcnnFile, parse_layers
 from ..errors import ArtifactError
 from ..io_spec import MASK
-from ..ncnn_file import INPUT, NcnnFile, parse_layers
 from ..optional import require
 from .base import FileRuntime, Outputs, float32_arrays
+from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".ncnn",)
 # Half precision is a default of ncnn on processors that calculate with it, which moves clicks.

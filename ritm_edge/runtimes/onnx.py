@@ -5,13 +5,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..artifact import METADATA_KEY, ArtifactInfo
-from ..checksum import read_whole, require_unchanged
-from ..contract import FLOAT32, require_contract
+from ..artifacts.checksum import read_whole, require_unchanged
+from ..artifacts.info import METADATA_KEY, ArtifactInfo
 from ..errors import ArtifactError, MissingExtraError
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, Outputs, float32_arrays
+from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".onnx",)
 TYPES = {"tensor(float)": FLOAT32}

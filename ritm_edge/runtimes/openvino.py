@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifact import ArtifactInfo
-from ..contract import require_contract
+from ..artifacts.info import ArtifactInfo
+from ..artifacts.openvino import OpenVinoFile
 from ..errors import ArtifactError
-from ..openvino_file import OpenVinoFile
 from ..optional import require
 from .base import FileRuntime, Outputs, float32_arrays
+from .contract import require_contract
 
 SUFFIXES = (".openvino",)
 TELEMETRY = "openvino_telemetry"

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifact import METADATA_KEY, ArtifactInfo
-from ..contract import Tensors, require_contract
+from ..artifacts.info import METADATA_KEY, ArtifactInfo
+from ..artifacts.tflite import metadata_text, read_flatbuffer
 from ..errors import ArtifactError
 from ..optional import require
-from ..tflite_file import metadata_text, read_flatbuffer
 from .base import FileRuntime, Outputs
+from .contract import Tensors, require_contract
 
 SUFFIXES = (".tflite",)
 SIGNATURE = "serving_default"

@@ -13,8 +13,9 @@ from ritm_edge.cli.main import app
 from ritm_edge.data import Benchmark, Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.zoom_in import Roi
-from tests.core.blob_runtime import BlobRuntime, photo
+from ritm_edge.session.zoom_in import Roi
+
+from ..core.blob_runtime import BlobRuntime, photo
 
 SIZE = (120, 240)
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ritm_edge.benchmarks import latency, machine
-from ritm_edge.benchmarks.inputs import round_inputs
-from ritm_edge.benchmarks.latency import (
+from ritm_edge.benchmarks import machine
+from ritm_edge.benchmarks.latency import timing as latency
+from ritm_edge.benchmarks.latency.client import WorkerClient
+from ritm_edge.benchmarks.latency.inputs import round_inputs
+from ritm_edge.benchmarks.latency.timing import (
     LatencyReport,
     LatencyRow,
     LatencySettings,
@@ -23,7 +25,6 @@ from ritm_edge.benchmarks.latency import (
     paired_ratios,
     step_count,
 )
-from ritm_edge.benchmarks.worker_client import WorkerClient
 from ritm_edge.cli import bench
 from ritm_edge.errors import (
     ArtifactError,

@@ -12,18 +12,19 @@ from typer.testing import CliRunner
 from ritm_edge import default_checkpoint
 from ritm_edge.benchmarks.bootstrap import mean_interval
 from ritm_edge.benchmarks.markdown import noc_table
-from ritm_edge.benchmarks.noc import check_slots, measure
-from ritm_edge.benchmarks.noc_journal import Journal
-from ritm_edge.benchmarks.noc_pool import evaluate_all
-from ritm_edge.benchmarks.noc_report import NocReport, Subject, as_document, as_text
+from ritm_edge.benchmarks.noc.journal import Journal
+from ritm_edge.benchmarks.noc.pool import evaluate_all
+from ritm_edge.benchmarks.noc.report import NocReport, Subject, as_document, as_text
+from ritm_edge.benchmarks.noc.runs import check_slots, measure
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.data import Sample, open_benchmark
 from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
-from ritm_edge.evaluation import EvaluationSettings, SampleResult, evaluate
+from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
-from tests.core.blob_runtime import BlobRuntime
+
+from ..core.blob_runtime import BlobRuntime
 
 SUBJECT = Subject("a.onnx", "onnx", None, "hrnet18s", "fp32", None, "ab", "cd")
 SETTINGS = EvaluationSettings(max_clicks=3)

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from ritm_edge.benchmarks.latency import LatencyReport, LatencyRow, LatencySettings
+from ritm_edge.benchmarks.latency.timing import LatencyReport, LatencyRow, LatencySettings
 from ritm_edge.benchmarks.rewrite_shares import rewrite_shares
 from ritm_edge.cli.main import app
 from ritm_edge.errors import OutputFileError, UsageError

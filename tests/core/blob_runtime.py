@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ritm_edge.contract import check_inputs
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
-from ritm_edge.session import InteractiveSession
+from ritm_edge.runtimes.contract import check_inputs
+from ritm_edge.session.interactive import InteractiveSession
 
 
 class BlobRuntime:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
-from ritm_edge.zoom_in import ZoomIn
-from tests.golden import formula, formula_model, load_arrays
+from ritm_edge.session.zoom_in import ZoomIn
+
+from ..golden import formula, formula_model, load_arrays
 
 # Published names of the settings → arguments of the session.
 CONFIGS: dict[str, dict[str, Any]] = {

@@ -7,14 +7,20 @@ import cv2
 import numpy as np
 import pytest
 
-from ritm_edge.acceptance import CLICKS, NocDifference, TaskTolerance, accept, mask_agreement
 from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import InputFileError, ParityError, ShapeError
-from ritm_edge.images import write_image
+from ritm_edge.evaluation.labelled_photos import folder_objects, sample_objects
+from ritm_edge.imaging.images import write_image
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.labelled_photos import folder_objects, sample_objects
-from ritm_edge.narrowed import NarrowedRuntime
+from ritm_edge.runtimes.narrowed import NarrowedRuntime
+from ritm_edge.verification.acceptance import (
+    CLICKS,
+    NocDifference,
+    TaskTolerance,
+    accept,
+    mask_agreement,
+)
 
 from .blob_runtime import BlobRuntime
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ritm_edge.artifact import CONTRACT, ArtifactInfo
+from ritm_edge.artifacts.info import CONTRACT, ArtifactInfo
 from ritm_edge.errors import ArtifactError
 from ritm_edge.io_spec import MAX_CLICKS_LIMIT, MAX_SIDE, IOSpec
 

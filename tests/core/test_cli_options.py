@@ -46,16 +46,8 @@ IDLE = [
     ("export -t onnx --accept-loss", "--accept-loss"),
     ("export -t onnx --calibration {grabcut}", "--calibration"),
     ("export -t onnx --sensitivity", "--sensitivity"),
-    ("export -t onnx -p fp16 --sensitivity", "--sensitivity"),
-    ("export -t tflite -p int8 --sensitivity", "--sensitivity"),
-    ("export -t onnx -t tflite -p int8 --sensitivity", "--sensitivity"),
-    ("export -t onnx -p int8 --sensitivity --keep-float a", "--keep-float"),
-    ("export -t onnx -p int8 --sensitivity --data a=b", "--data"),
-    ("export -t onnx -p int8 --sensitivity --accept-loss", "--accept-loss"),
-    ("export -t onnx -p int8 --sensitivity --no-rewrites", "--rewrites"),
-    ("export -t onnx -p int8 --sensitivity --output a", "--output"),
-    ("export -t onnx -p int8 --sensitivity --model hrnet18s", "--model"),
-    ("export -t onnx -p int8 --sensitivity --dynamic", "--dynamic"),
+    ("export --sensitivity", "bench sensitivity"),
+    ("curve a.jsonl -o b.png", "bench curve"),
     ("export -t onnx --dynamic --size 64x64", "--size"),
     ("bench latency --no-pytorch --checkpoint {weights}", "--checkpoint"),
     ("bench noc --data GrabCut={grabcut} --all-clicks --target-iou 0.85", "--target-iou"),
@@ -105,7 +97,9 @@ IDLE = [
 ACTING = {
     "train": "--data-root --output --set --as-implemented --dry-run --steps --crop --batch-size "
     "--lr --seed --model --init --resume --threads --workers --save-every --tensorboard --list",
-    "curve": "--output --noc",
+    "curve": "",
+    "bench curve": "--output --noc",
+    "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
     "export": "--target --checkpoint --allow-changed --max-clicks --precision --json",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
     "predict": "--allow-changed --click --mask --checkpoint --output --overlay --threads --json",
@@ -173,7 +167,7 @@ def test_an_option_that_would_do_nothing_is_refused(places, monkeypatch, tmp_pat
 WRITING = {
     "predict": "{photo} --click 1,1 --mask {input}",
     "train": "--data {grabcut} --init {input}",
-    "curve": "{input}",
+    "bench curve": "{input}",
     "export": "-t onnx --checkpoint {input}",
     "report": "{input}",
     "bench latency": "{input}",
@@ -302,5 +296,5 @@ def test_bench_paper_replaces_nothing_in_a_folder_of_others(places, tmp_path, th
 
 def test_curve_replaces_no_folder(tmp_path):
     (tmp_path / "a.png" / "precious").mkdir(parents=True)
-    assert isinstance(invoke("curve", LOG, "-o", tmp_path / "a.png"), OutputFileError)
+    assert isinstance(invoke("bench", "curve", LOG, "-o", tmp_path / "a.png"), OutputFileError)
     assert (tmp_path / "a.png" / "precious").is_dir()

@@ -25,13 +25,14 @@ from ritm_edge.errors import (
     ShapeError,
     UsageError,
 )
-from ritm_edge.images import read_mask, read_photo, write_mask
+from ritm_edge.imaging.images import read_mask, read_photo, write_mask
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.checkpoint import save_checkpoint
 from ritm_edge.model.ritm import build_model
 from ritm_edge.runtimes.base import open_runtime
-from ritm_edge.session import InteractiveSession
-from tests.models import spread_outputs
+from ritm_edge.session.interactive import InteractiveSession
+
+from ..models import spread_outputs
 
 HEIGHT, WIDTH = 48, 64
 pytestmark = pytest.mark.usefixtures("folder")

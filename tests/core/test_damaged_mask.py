@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from ritm_edge.damaged_mask import TOLERANCE, damaged_mask
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.metrics import iou
+from ritm_edge.imaging.damaged_mask import TOLERANCE, damaged_mask
 from ritm_edge.io_spec import PREV_MASK
-from ritm_edge.metrics import iou
-from tests.core.blob_runtime import BlobRuntime
-from tests.core.test_evaluation import Disk
+
+from .blob_runtime import BlobRuntime
+from .test_evaluation import Disk
 
 
 @pytest.mark.parametrize("target", [0.5, 0.75, 0.85])

@@ -8,8 +8,9 @@ import pytest
 
 from ritm_edge.data import benchmark_names, open_benchmark
 from ritm_edge.errors import ImageError, InputFileError, UsageError
-from tests.golden import load_json
-from tests.paths import EVAL_DATA, requires_data, requires_golden
+
+from ..golden import load_json
+from ..paths import EVAL_DATA, requires_data, requires_golden
 
 
 def write(path: Path, image: np.ndarray) -> Path:

@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from ritm_edge.cli.main import app
 from ritm_edge.data.check import check_folder, recognise
 from ritm_edge.errors import InputFileError, UsageError
-from tests.core.test_data import write
-from tests.core.test_data_instances import make_sbd, make_voc, objects
-from tests.paths import EVAL_DATA, requires_data
+
+from ..paths import EVAL_DATA, requires_data
+from .test_data import write
+from .test_data_instances import make_sbd, make_voc, objects
 
 MASK = np.full((6, 8, 3), 255, np.uint8)
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from ritm_edge.data import open_benchmark
 from ritm_edge.errors import ImageError, InputFileError
-from tests.core.test_data import write
+
+from .test_data import write
 
 SIZE = (12, 20)
 

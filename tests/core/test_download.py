@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ritm_edge.cli.main import app
-from ritm_edge.download import download, file_name, normalised_sha256
 from ritm_edge.errors import DownloadError, OutputFileError, UsageError
+from ritm_edge.weights.download import download, file_name, normalised_sha256
 from ritm_edge.weights.published import PUBLISHED, published_checkpoint
 
 from .file_server import ServedFile, serve
@@ -118,7 +118,7 @@ def test_a_refusal_of_the_server_is_told(tmp_path):
 
 
 def test_too_large_a_file_is_refused_before_it_fills_the_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("ritm_edge.download.LARGEST_FILE", 1000)
+    monkeypatch.setattr("ritm_edge.weights.download.LARGEST_FILE", 1000)
     for tells in (True, False):
         with (
             serve(ServedFile(CONTENT, tell_length=tells)) as served,

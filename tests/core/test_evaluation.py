@@ -3,14 +3,10 @@ import pytest
 
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation import (
-    EvaluationSettings,
-    SampleResult,
-    evaluate,
-    evaluate_sample,
-)
-from ritm_edge.metrics import iou
-from tests.core.blob_runtime import BlobRuntime, photo
+from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate, evaluate_sample
+from ritm_edge.evaluation.metrics import iou
+
+from .blob_runtime import BlobRuntime, photo
 
 
 class Disk(Sample):

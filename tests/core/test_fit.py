@@ -5,11 +5,12 @@ import pytest
 
 from ritm_edge.clicks import Click
 from ritm_edge.errors import UsageError
-from ritm_edge.fit import FITS, Fit, fitted_view, with_context
 from ritm_edge.io_spec import CLICKS, IMAGE, IOSpec
-from ritm_edge.view import View
-from ritm_edge.zoom_in import Roi, ZoomIn, whole_image
-from tests.core.blob_runtime import BlobRuntime, photo, started
+from ritm_edge.session.fit import FITS, Fit, fitted_view, with_context
+from ritm_edge.session.view import View
+from ritm_edge.session.zoom_in import Roi, ZoomIn, whole_image
+
+from .blob_runtime import BlobRuntime, photo, started
 
 SQUARE = IOSpec(100, 100, max_clicks=5)
 

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.io_spec import CLICKS
-from ritm_edge.session import InteractiveSession
-from tests.core.golden_session import (
+from ritm_edge.session.interactive import InteractiveSession
+
+from ..golden import load_arrays, load_json
+from ..paths import requires_golden
+from .golden_session import (
     CONFIGS,
     IMAGES,
     FakeNetRuntime,
@@ -17,8 +20,6 @@ from tests.core.golden_session import (
     GoldenSample,
     LogitlessRuntime,
 )
-from tests.golden import load_arrays, load_json
-from tests.paths import requires_golden
 
 pytestmark = requires_golden
 

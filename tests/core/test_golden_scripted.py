@@ -7,11 +7,12 @@ import pytest
 
 from ritm_edge.errors import UsageError
 from ritm_edge.io_spec import CLICKS
-from ritm_edge.session import InteractiveSession
-from ritm_edge.zoom_in import ZoomIn
-from tests.core.golden_session import FakeNetRuntime, GoldenSample
-from tests.golden import load_arrays, load_json
-from tests.paths import requires_golden
+from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.zoom_in import ZoomIn
+
+from ..golden import load_arrays, load_json
+from ..paths import requires_golden
+from .golden_session import FakeNetRuntime, GoldenSample
 
 pytestmark = requires_golden
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ritm_edge import images, jpeg
 from ritm_edge.errors import ImageError, InputFileError, data_warnings
-from ritm_edge.images import read_mask, read_photo
+from ritm_edge.imaging import images, jpeg
+from ritm_edge.imaging.images import read_mask, read_photo
 
 from .image_files import CORNERS, chunk, exif, png, save, stored, tiff
 
@@ -357,5 +357,8 @@ def test_decoders_in_threads_leave_stderr_as_it_was(tmp_path, capfd):
 
 def test_a_closed_stderr_costs_the_warning_only(tmp_path):
     save(tmp_path / "a.jpg", jpeg_of_noise())
-    code = "import os; os.close(2); from ritm_edge.images import read_photo; read_photo('a.jpg')"
+    code = (
+        "import os; os.close(2); from ritm_edge.imaging.images import read_photo; "
+        "read_photo('a.jpg')"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

@@ -12,9 +12,10 @@ from PIL import Image
 
 from ritm_edge.data.folder import read_labels
 from ritm_edge.errors import ImageError, UsageError
-from ritm_edge.images import read_mask, read_mask_file
-from ritm_edge.mask_kinds import ALPHA, BINARY, IGNORED, LABEL_MAP, LEVELS, TRIMAP
-from tests.core.image_files import exif, png, save, stored
+from ritm_edge.imaging.images import read_mask, read_mask_file
+from ritm_edge.imaging.mask_kinds import ALPHA, BINARY, IGNORED, LABEL_MAP, LEVELS, TRIMAP
+
+from .image_files import exif, png, save, stored
 
 SIZE = (60, 80)
 DISK = cv2.circle(np.zeros(SIZE, np.uint8), (30, 25), 14, 1, -1).astype(bool)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ritm_edge import images
 from ritm_edge.clicks import Click
 from ritm_edge.errors import OutputFileError, ShapeError, UsageError
-from ritm_edge.images import read_mask, read_photo, write_image, write_mask
-from ritm_edge.overlay import NEGATIVE, POSITIVE, overlay
+from ritm_edge.imaging import images
+from ritm_edge.imaging.images import read_mask, read_photo, write_image, write_mask
+from ritm_edge.imaging.overlay import NEGATIVE, POSITIVE, overlay
 from ritm_edge.samples import sample_photo
 
 from .image_files import CORNERS

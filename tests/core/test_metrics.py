@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import ShapeError, UsageError
-from ritm_edge.metrics import clicks_to_reach, iou, mean_iou_at, noc_thresholds, summarize_noc
-from tests.golden import load_arrays, load_json
-from tests.paths import requires_golden
+from ritm_edge.evaluation.metrics import (
+    clicks_to_reach,
+    iou,
+    mean_iou_at,
+    noc_thresholds,
+    summarize_noc,
+)
+
+from ..golden import load_arrays, load_json
+from ..paths import requires_golden
 
 
 def golden_ious() -> list[np.ndarray]:

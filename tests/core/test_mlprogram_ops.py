@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.mlprogram.registry import OPERATIONS
+from ritm_edge.artifacts.mlprogram.registry import OPERATIONS
 
 from ..graphs import open_program
 from .mlprogram_build import ct, mb, sample, write_program

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
+from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.errors import ArtifactError, ShapeError, UnsupportedOperationError
-from ritm_edge.mlprogram.package import open_package
 
 from ..graphs import open_program
 from .mlprogram_build import edit_model, main_block, mb, sample, write_program

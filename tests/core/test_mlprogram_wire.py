@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from ritm_edge.mlprogram import schema
-from ritm_edge.mlprogram.problems import FormatError
-from ritm_edge.mlprogram.wire import MAX_DEPTH, Field, Message, decode
+from ritm_edge.artifacts.mlprogram import schema
+from ritm_edge.artifacts.mlprogram.problems import FormatError
+from ritm_edge.artifacts.mlprogram.wire import MAX_DEPTH, Field, Message, decode
 
 from .mlprogram_build import Model_pb2, mb, sample, write_program
 

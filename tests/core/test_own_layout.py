@@ -16,10 +16,11 @@ from ritm_edge.cli.main import app
 from ritm_edge.data import open_benchmark
 from ritm_edge.data.check import check_folder
 from ritm_edge.errors import DataWarning, InputFileError, data_warnings
-from ritm_edge.images import IMAGE_SUFFIXES
-from ritm_edge.labelled_photos import folder_objects
+from ritm_edge.evaluation.labelled_photos import folder_objects
+from ritm_edge.imaging.images import IMAGE_SUFFIXES
 from ritm_edge.train.datasets import find_entries
-from tests.train.photos import shapes
+
+from ..train.photos import shapes
 
 PHOTO, LABELS = shapes(0)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ritm_edge.errors import ParityError
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.parity import FP32_TOLERANCE, compare, compare_masks, parity_cases
+from ritm_edge.verification.parity import FP32_TOLERANCE, compare, compare_masks, parity_cases
 
 
 class Fake:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ritm_edge.resize import resize_bilinear
+from ritm_edge.session.resize import resize_bilinear
 
 
 @pytest.mark.parametrize(

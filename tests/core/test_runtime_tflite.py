@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the tflite extra is not installed")
 
 from ritm_edge import open_runtime
-from ritm_edge.checksum import BLANK
+from ritm_edge.artifacts.checksum import BLANK
+from ritm_edge.artifacts.tflite import OLD_SEAL_MARK
 from ritm_edge.errors import ArtifactError, ShapeError
-from ritm_edge.export.tflite_flatbuffer import pack
-from ritm_edge.tflite_file import OLD_SEAL_MARK
+from ritm_edge.export.tflite.flatbuffer import pack
 
 from ..graphs import run_tflite
 from . import tflite_build as build

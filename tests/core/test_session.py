@@ -9,10 +9,11 @@ import pytest
 from ritm_edge.clicks import Click
 from ritm_edge.errors import ClickError, ShapeError, UsageError
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
-from ritm_edge.session import InteractiveSession
-from ritm_edge.zoom_in import ZoomIn
-from tests.core.blob_runtime import BlobRuntime, net_sizes, photo, snapshot, started
-from tests.models import tiny_model
+from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.zoom_in import ZoomIn
+
+from ..models import tiny_model
+from .blob_runtime import BlobRuntime, net_sizes, photo, snapshot, started
 
 
 def test_first_click_sees_the_whole_photo_then_the_object() -> None:

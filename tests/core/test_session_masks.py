@@ -7,9 +7,10 @@ import pytest
 
 from ritm_edge.errors import ShapeError, UsageError
 from ritm_edge.io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
-from ritm_edge.session import InteractiveSession
-from ritm_edge.zoom_in import ZoomIn
-from tests.core.blob_runtime import BlobRuntime, net_sizes, photo, snapshot, started
+from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.zoom_in import ZoomIn
+
+from .blob_runtime import BlobRuntime, net_sizes, photo, snapshot, started
 
 FIXED = IOSpec(96, 64, max_clicks=5)
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import ShapeError
-from ritm_edge.simulator import next_click, squared_depth
-from tests.golden import load_arrays, load_json
-from tests.paths import requires_golden
+from ritm_edge.evaluation.simulator import next_click, squared_depth
+
+from ..golden import load_arrays, load_json
+from ..paths import requires_golden
 
 # (case, step) where the OpenCV 5 of the record told apart two pixels of equal exact depth by a
 # rounding error: it counts one deepest pixel where there are three.

@@ -3,8 +3,8 @@ import pytest
 
 from ritm_edge.clicks import Click
 from ritm_edge.errors import UsageError
-from ritm_edge.view import View, mirrored, paste
-from ritm_edge.zoom_in import Roi, ZoomIn, bounding_box, box_iou, scaled_to, whole_image
+from ritm_edge.session.view import View, mirrored, paste
+from ritm_edge.session.zoom_in import Roi, ZoomIn, bounding_box, box_iou, scaled_to, whole_image
 
 
 def test_bounding_box_unites_mask_and_positive_clicks() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ritm_edge.artifact import METADATA_KEY, ArtifactInfo
-from ritm_edge.checksum import seal
-from ritm_edge.export.tflite_flatbuffer import pack, set_metadata
+from ritm_edge.artifacts.checksum import seal
+from ritm_edge.artifacts.info import METADATA_KEY, ArtifactInfo
+from ritm_edge.export.tflite.flatbuffer import pack, set_metadata
 from ritm_edge.io_spec import IOSpec
 
 HEIGHT, WIDTH, CLICKS = 32, 40, 2

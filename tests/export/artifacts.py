@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.mlprogram.package import open_package
+from ritm_edge.artifacts.tflite import metadata_text
+from ritm_edge.artifacts.zipped import DESCRIPTION
 from ritm_edge.errors import MissingExtraError
 from ritm_edge.export.registry import all_targets
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.mlprogram.package import open_package
-from ritm_edge.tflite_file import metadata_text
-from ritm_edge.zipped_model import DESCRIPTION
 
 SPEC = IOSpec(64, 96, max_clicks=3)
 TARGETS = [pytest.param(target, id=target.name) for target in all_targets()]

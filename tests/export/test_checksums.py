@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from ritm_edge import open_runtime
-from ritm_edge.checksum import BLANK, require_unchanged, seal
+from ritm_edge.artifacts.checksum import BLANK, require_unchanged, seal
+from ritm_edge.artifacts.ncnn import NcnnFile
+from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.cli.main import app
 from ritm_edge.errors import ArtifactError, ParityError
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.registry import find_target
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.ncnn_file import NcnnFile
-from ritm_edge.openvino_file import OpenVinoFile
 
 from ..runtimes import tiny_info, tiny_reference
 from .artifacts import SPEC, TARGETS, copy_of, each_target

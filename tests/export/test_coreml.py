@@ -15,19 +15,19 @@ import torch
 from torch import nn
 
 from ritm_edge import open_runtime
-from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.mlprogram.evaluator import Program
+from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ArtifactError, ConversionError, OutputFileError
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import coreml
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.mlprogram.evaluator import Program
-from ritm_edge.mlprogram.package import open_package
 from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
-from ritm_edge.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 from ritm_edge.runtimes import coreml as runtime_module
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden import formula_model
 from ..graphs import open_program

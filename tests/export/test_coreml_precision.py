@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from ritm_edge.artifacts.mlprogram import evaluator
 from ritm_edge.errors import UsageError
 from ritm_edge.export import coreml_precision
 from ritm_edge.export.pipeline import artifact_name, export_model
@@ -14,7 +15,6 @@ from ritm_edge.export.precision import Demand
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.mlprogram import evaluator
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.base import open_runtime
 

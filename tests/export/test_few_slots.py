@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ritm_edge import open_runtime
-from ritm_edge.acceptance import CLICKS, NOC_CLICKS, TaskTolerance, accept
 from ritm_edge.data import Benchmark
+from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.calibration import record_calibration
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.precision import Demand
 from ritm_edge.export.registry import all_targets, find_target
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.labelled_photos import sample_objects
+from ritm_edge.verification.acceptance import CLICKS, NOC_CLICKS, TaskTolerance, accept
 
 from ..core.blob_runtime import BlobRuntime
 from ..metadata_schema import SCHEMA, fits

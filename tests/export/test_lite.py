@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from ritm_edge import open_runtime
-from ritm_edge.acceptance import TaskTolerance
 from ritm_edge.errors import MissingExtraError
+from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.precision import Demand
 from ritm_edge.export.registry import all_targets
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.labelled_photos import sample_objects
-from ritm_edge.parity import compare, parity_cases
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.verification.acceptance import TaskTolerance
+from ritm_edge.verification.parity import compare, parity_cases
 
 from ..models import tiny_model
 from ..runtimes import tiny_info

@@ -13,6 +13,7 @@ ncnn = pytest.importorskip("ncnn")
 pytest.importorskip("pnnx")
 
 from ritm_edge import build_model, open_runtime  # noqa: E402
+from ritm_edge.artifacts.ncnn import NcnnFile, format_layers, parse_layers  # noqa: E402
 from ritm_edge.errors import ArtifactError, ConversionError, MissingExtraError  # noqa: E402
 from ritm_edge.export.arithmetic_trace import trace  # noqa: E402
 from ritm_edge.export.pipeline import export_model  # noqa: E402
@@ -23,7 +24,6 @@ from ritm_edge.export.targets.ncnn import convert  # noqa: E402
 from ritm_edge.io_spec import IOSpec  # noqa: E402
 from ritm_edge.model.clicks_encoding import disk_maps  # noqa: E402
 from ritm_edge.model.export_graph import example_inputs  # noqa: E402
-from ritm_edge.ncnn_file import NcnnFile, format_layers, parse_layers  # noqa: E402
 from ritm_edge.runtimes.ncnn import NcnnGraph  # noqa: E402
 
 from ..models import tiny_model  # noqa: E402

@@ -8,9 +8,9 @@ from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from ritm_edge.export.onnx_equalize import LARGEST_RATIO, equalize_channels
-from ritm_edge.export.onnx_graph import export_onnx
-from ritm_edge.export.onnx_precision import load_named, measure_ranges, quantize
+from ritm_edge.export.onnx.equalize import LARGEST_RATIO, equalize_channels
+from ritm_edge.export.onnx.graph import export_onnx
+from ritm_edge.export.onnx.precision import load_named, measure_ranges, quantize
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs

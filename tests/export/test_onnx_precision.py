@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from ritm_edge.errors import UsageError
-from ritm_edge.export import onnx_precision
 from ritm_edge.export.click_subgraph import find_click_subgraph
-from ritm_edge.export.onnx_graph import export_onnx
-from ritm_edge.export.onnx_precision import halve_weights, layer_of, load_named
+from ritm_edge.export.onnx import precision as onnx_precision
+from ritm_edge.export.onnx.graph import export_onnx
+from ritm_edge.export.onnx.precision import halve_weights, layer_of, load_named
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec

@@ -14,13 +14,13 @@ if find_spec("openvino") is None:
     pytest.skip("the openvino extra is not installed", allow_module_level=True)
 
 from ritm_edge import open_runtime
+from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.errors import ArtifactError, ConversionError
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import openvino
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.openvino_file import OpenVinoFile
 from ritm_edge.runtimes.openvino import import_openvino
 
 from ..runtimes import tiny_info
@@ -114,7 +114,7 @@ def test_unzipped_it_is_what_openvino_reads(tmp_path):
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
     path = convert("fp32", SPEC, tmp_path / "m.openvino")
-    monkeypatch.setattr("ritm_edge.zipped_model.MAX_BYTES", 1000)
+    monkeypatch.setattr("ritm_edge.artifacts.zipped.MAX_BYTES", 1000)
     with pytest.raises(ArtifactError, match="unpacks to over"):
         open_runtime(path)
 

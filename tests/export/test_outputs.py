@@ -11,8 +11,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from ritm_edge import open_runtime
-from ritm_edge.artifact import METADATA_KEY
-from ritm_edge.checksum import seal
+from ritm_edge.artifacts.checksum import seal
+from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.errors import ArtifactError, CheckpointError
 from ritm_edge.io_spec import IOSpec
 

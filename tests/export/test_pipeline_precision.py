@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from ritm_edge import open_runtime
-from ritm_edge.acceptance import TaskTolerance
 from ritm_edge.errors import ParityError, UsageError
+from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.pipeline import artifact_name, export_model
 from ritm_edge.export.precision import Demand, ReducedPrecision
 from ritm_edge.export.registry import find_precision, find_target
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.labelled_photos import sample_objects
+from ritm_edge.verification.acceptance import TaskTolerance
 
 from ..runtimes import tiny_info, tiny_reference
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ritm_edge import open_runtime
-from ritm_edge.artifact import ArtifactInfo
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.errors import (
     ArtifactError,
     InputFileError,
@@ -16,14 +16,14 @@ from ritm_edge.errors import (
     ShapeError,
     UsageError,
 )
-from ritm_edge.evaluation import EvaluationSettings, evaluate_sample
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.export import pipeline
 from ritm_edge.export.pipeline import Exported, export_model
 from ritm_edge.export.registry import all_targets, find_target
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.parity import compare, parity_cases
 from ritm_edge.runtimes.base import runtime_suffixes
-from ritm_edge.zoom_in import ZoomIn
+from ritm_edge.session.zoom_in import ZoomIn
+from ritm_edge.verification.parity import compare, parity_cases
 
 from ..metadata_schema import SCHEMA, fits
 from ..runtimes import tiny_info, tiny_reference

@@ -17,19 +17,19 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from ritm_edge import open_runtime
-from ritm_edge.artifact import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.tflite import metadata_text
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
-from ritm_edge.export.tflite_flatbuffer import unpack
-from ritm_edge.export.tflite_onnx import lower_opset
+from ritm_edge.export.tflite.flatbuffer import unpack
+from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
-from ritm_edge.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.tflite_file import metadata_text
+from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden import load_arrays
 from ..graphs import flatbuffer_of, run_tflite

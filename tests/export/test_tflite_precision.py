@@ -14,7 +14,7 @@ from ritm_edge.errors import UsageError
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
-from ritm_edge.export.tflite_flatbuffer import operators, pack, unpack
+from ritm_edge.export.tflite.flatbuffer import operators, pack, unpack
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 

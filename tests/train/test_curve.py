@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ritm_edge.cli.curve import command
+from ritm_edge.cli.bench.curve import command
 from ritm_edge.errors import InputFileError, UsageError
 from ritm_edge.train.curve import draw_curves, read_curves
 from ritm_edge.train.run_log import LOG

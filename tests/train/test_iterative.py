@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ritm_edge.errors import UsageError
-from ritm_edge.metrics import iou
+from ritm_edge.evaluation.metrics import iou
 from ritm_edge.train.config import IterativeSettings
 from ritm_edge.train.iterative import (
     DAMAGED_IOU,

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ritm_edge.cli.bench_train import command
+from ritm_edge.cli.bench.train import command
 from ritm_edge.train.speed import PHASES, measure_speed
 
 from .photos import small_config

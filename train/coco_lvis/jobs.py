@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.errors import DatasetError
-from ritm_edge.images import MAX_PIXELS
+from ritm_edge.imaging.images import MAX_PIXELS
 
 from ..datasets.coco import find_folder, read_instances
 from ..datasets.lvis import annotation_file, photo_name

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ritm_edge.data.base import read_bgr
 from ritm_edge.errors import DatasetError, InputFileError
 from ritm_edge.files import existing_file
-from ritm_edge.images import read_photo
+from ritm_edge.imaging.images import read_photo
 from ritm_edge.optional import require
 
 from ..scene import Photo, Scene

@@ -16,7 +16,7 @@ from .base import Entry, same_size
 
 @dataclass(frozen=True)
 class MaskEntry(Entry):
-    """A photo with one mask, whose kind decides what it means (`ritm_edge.mask_kinds`)."""
+    """A photo with one mask, whose kind decides what it means (`ritm_edge.imaging.mask_kinds`)."""
 
     labels: str
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.errors import DatasetError, InputFileError
-from ritm_edge.images import read_mask_file
+from ritm_edge.imaging.images import read_mask_file
 
 from ..scene import Photo, Scene, from_masks
 from .base import Entry, find_root

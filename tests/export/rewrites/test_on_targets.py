@@ -16,7 +16,7 @@ from ritm_edge.export.targets import coreml, onnx, tflite
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.clicks_encoding import disk_maps
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.parity import Tolerance
+from ritm_edge.verification.parity import Tolerance
 
 from ...graphs import open_program, run_tflite
 from ...models import tiny_model

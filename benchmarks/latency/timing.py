@@ -1,0 +1,366 @@
+"""How fast artifacts are, next to each other and to PyTorch eager, on one machine."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ritm_edge.errors import UsageError
+from ritm_edge.files import existing_file, size_in_bytes
+from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
+
+from ..machine import describe_machine, describe_versions
+from .client import WorkerClient
+from .roofline import Roofline, count_flops, measure_roofline, percent_of_roofline
+
+FP32 = "fp32"
+
+# Not a product: it executes Core ML files anywhere to check them, at no particular speed.
+REFERENCE_EVALUATOR = "reference evaluator"
+# Worker threads spin for a while after a run and would take a core from the next candidate.
+PAUSE_S = 0.05
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LatencySettings:
+    """How to measure.
+
+    Attributes:
+        runs: timed runs of each candidate, at least 1.
+        warmup: runs of each candidate before that, not timed.
+        cold_starts: fresh processes of each candidate that are timed to their first result.
+        threads: CPU threads of every runtime; None lets each choose.
+        size: (H, W) in pixels where the artifacts leave it open; None is 400x400.
+        seed: of the inputs.
+        allow_changed: also time artifacts that changed after export.
+    """
+
+    runs: int = 20
+    warmup: int = 3
+    cold_starts: int = 3
+    threads: int | None = None
+    size: tuple[int, int] | None = None
+    seed: int = 0
+    allow_changed: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("runs", 1), ("warmup", 0), ("cold_starts", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}: pass {least} or more.")
+        if self.size is not None:
+            IOSpec(*self.size)  # refuses sizes no graph accepts
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """Measurements of one candidate; times in milliseconds, memory in bytes.
+
+    Attributes:
+        path: artifact or checkpoint.
+        runtime: "pytorch", "onnx", "tflite", "coreml".
+        engine: what executes it, where a runtime has more than one; None otherwise.
+        baseline: whether the ratios of the others are taken to this one.
+        samples_ms: one time per round, in order.
+        ratios: this candidate's time by the baseline's, round by round; None without baseline.
+        cold_starts_ms: from opening the file (import of its library included) to the first
+            result, each in a fresh process.
+        peak_memory_bytes: high-water mark of the process that opened the file and ran it.
+        idle_memory_bytes: of the same process before it opened the file.
+        file_bytes: size on disk; a folder counts with all in it.
+        parity: what the artifact says of its verification against PyTorch; None if nothing.
+        precision: of the artifact.
+        rewrites: exact rewrites its graph went through; none for a literal graph, None where there
+            is no artifact.
+        ratio_to_literal: median of the ratios, round by round, to the literal graph of the same
+            runtime and precision; None where that is not among the candidates.
+        ratio_to_fp32: as that, to the float32 artifact of the same runtime.
+        flops: operations of one run; None unless asked for.
+        percent_of_roofline: of the machine's measured peak, at the median time; None unless asked
+            for.
+    """
+
+    path: str
+    runtime: str
+    engine: str | None
+    baseline: bool
+    samples_ms: tuple[float, ...]
+    ratios: tuple[float, ...] | None
+    cold_starts_ms: tuple[float, ...]
+    peak_memory_bytes: int
+    idle_memory_bytes: int
+    file_bytes: int
+    parity: dict[str, Any] | None = None
+    precision: str = FP32
+    rewrites: tuple[str, ...] | None = None
+    ratio_to_literal: float | None = None
+    ratio_to_fp32: float | None = None
+    flops: int | None = None
+    percent_of_roofline: float | None = None
+
+    @property
+    def median_ms(self) -> float:
+        return float(np.median(self.samples_ms))
+
+    @property
+    def p90_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 90))
+
+    @property
+    def ratio(self) -> float | None:
+        """Median of the ratios of each round: below 1 is faster than PyTorch."""
+        return None if self.ratios is None else float(np.median(self.ratios))
+
+    @property
+    def cold_start_ms(self) -> float:
+        return float(np.median(self.cold_starts_ms))
+
+    @property
+    def is_device_time(self) -> bool:
+        """False for the reference evaluator, whose time says nothing about any device."""
+        return self.engine != REFERENCE_EVALUATOR
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields and everything derived from them."""
+        return {
+            **asdict(self),
+            "median_ms": self.median_ms,
+            "p90_ms": self.p90_ms,
+            "ratio_to_pytorch": self.ratio,
+            "cold_start_ms": self.cold_start_ms,
+            "is_device_time": self.is_device_time,
+        }
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """Everything needed to read the numbers later: machine, versions, settings, samples."""
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    settings: LatencySettings
+    size: tuple[int, int]
+    rows: tuple[LatencyRow, ...]
+    roofline: Roofline | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "versions": self.versions,
+            "settings": asdict(self.settings),
+            "size": list(self.size),
+            "roofline": None if self.roofline is None else asdict(self.roofline),
+            "rows": [row.as_dict() for row in self.rows],
+        }
+
+
+def measure(
+    artifacts: Sequence[Path],
+    *,
+    baseline: Path | None,
+    settings: LatencySettings,
+    roofline: bool = False,
+    report: Report | None = None,
+) -> LatencyReport:
+    """Time candidates in rounds (A B C A B C …), each in a process of its own.
+
+    Interleaving lets a slow minute of the machine hit all of them; ratios are taken within each
+    round. All get the same inputs, new ones in every round.
+
+    Args:
+        artifacts: artifacts or checkpoints.
+        baseline: checkpoint that PyTorch runs, timed too; None leaves ratios out.
+        settings: see there.
+        roofline: also measure the machine's peak, before the rounds, and state each file's share.
+        report: called with a text before each of `step_count` steps.
+
+    Raises:
+        UsageError: nothing to time, or sizes that do not fit each other.
+        InputFileError: a file that is missing, broken or of another kind.
+        MissingExtraError: a runtime that is not installed.
+    """
+    paths = [*([baseline] if baseline is not None else []), *artifacts]
+    if not paths:
+        raise UsageError("there is nothing to time: pass at least one artifact.")
+    for path in paths:
+        existing_file(path)
+    machine = describe_machine()
+    say: Report = report or (lambda _: None)
+    limits = measure_roofline(settings.threads) if roofline else None
+    with ExitStack() as stack:
+        workers = []
+        for path in paths:
+            client = WorkerClient(
+                path, threads=settings.threads, allow_changed=settings.allow_changed
+            )
+            workers.append(_Candidate(stack.enter_context(client), settings.seed))
+        for candidate in workers:
+            say(f"open {candidate.name}")
+            candidate.open()
+        size = common_size([(c.worker.path, c.worker.spec) for c in workers], settings.size)
+        _run_rounds(workers, size, settings, say)
+        rows = _rows(workers, has_baseline=baseline is not None)
+    if limits is not None:
+        rows = tuple(
+            _with_roofline(row, path, size, limits, settings.allow_changed)
+            for row, path in zip(rows, paths, strict=True)
+        )
+    return LatencyReport(machine, describe_versions(), settings, size, rows, limits)
+
+
+def _with_roofline(
+    row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline, allow_changed: bool
+) -> LatencyRow:
+    flops = count_flops(path, size, allow_changed=allow_changed)
+    share = percent_of_roofline(flops, row.median_ms, limits)
+    return replace(row, flops=flops, percent_of_roofline=share)
+
+
+def step_count(candidates: int, settings: LatencySettings) -> int:
+    """How often `measure` calls `report`."""
+    return candidates * (1 + settings.cold_starts + settings.warmup + settings.runs)
+
+
+def common_size(
+    specs: Sequence[tuple[Path, IOSpec]], wanted: tuple[int, int] | None
+) -> tuple[int, int]:
+    """The one (H, W) that all candidates accept.
+
+    Raises:
+        UsageError: two artifacts of different size, or one that is not of the wanted size.
+    """
+    fixed = {path: spec.size for path, spec in specs if spec.size is not None}
+    listing = ", ".join(f"{path} takes {size[0]}x{size[1]}" for path, size in fixed.items())
+    if len(set(fixed.values())) > 1:
+        raise UsageError(f"the sizes differ ({listing}): time artifacts of one size together.")
+    size = next(iter(fixed.values()), None)
+    if size is not None and wanted is not None and size != wanted:
+        raise UsageError(
+            f"the size {wanted[0]}x{wanted[1]} does not fit ({listing}): leave --size out."
+        )
+    return size or wanted or DEFAULT_SIZE
+
+
+class _Candidate:
+    """A worker and what has been measured of it."""
+
+    def __init__(self, worker: WorkerClient, seed: int) -> None:
+        self.worker = worker
+        self.seed = seed
+        self.name = worker.path.name
+        self.samples: list[float] = []
+        self.cold_starts: list[float] = []
+        self.idle_memory = 0
+        self._open_ms = 0.0
+
+    def open(self) -> None:
+        self.idle_memory = self.worker.memory()
+        self._open_ms = self.worker.open()
+
+    def finish_cold_start(self, size: tuple[int, int]) -> None:
+        # The wait for the other candidates between opening and first run is not counted.
+        self.cold_starts.append(self._open_ms + self.run(size, 0))
+
+    def cold_start(self, size: tuple[int, int]) -> None:
+        old = self.worker
+        with WorkerClient(old.path, threads=old.threads, allow_changed=old.allow_changed) as fresh:
+            self.cold_starts.append(fresh.open() + fresh.run(size, seed=self.seed, index=0))
+
+    def run(self, size: tuple[int, int], index: int) -> float:
+        return self.worker.run(size, seed=self.seed, index=index)
+
+
+def _run_rounds(
+    candidates: Sequence[_Candidate],
+    size: tuple[int, int],
+    settings: LatencySettings,
+    report: Report,
+) -> None:
+    def interleaved(text: str, rounds: int) -> Iterator[tuple[int, _Candidate]]:
+        for number in range(rounds):
+            for candidate in candidates:
+                report(f"{text} {number + 1}/{rounds} {candidate.name}")
+                yield number, candidate
+                time.sleep(PAUSE_S)
+
+    for number, candidate in interleaved("cold start", settings.cold_starts):
+        if number == 0:
+            candidate.finish_cold_start(size)
+        else:
+            candidate.cold_start(size)
+    first = 1  # round 0 was the cold start
+    for number, candidate in interleaved("warm-up", settings.warmup):
+        candidate.run(size, first + number)
+    first += settings.warmup
+    for number, candidate in interleaved("round", settings.runs):
+        candidate.samples.append(candidate.run(size, first + number))
+
+
+def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[LatencyRow, ...]:
+    reference = candidates[0].samples if has_baseline else None
+    return tuple(
+        LatencyRow(
+            path=_shown(candidate.worker.path),
+            runtime=candidate.worker.runtime,
+            engine=candidate.worker.engine,
+            baseline=has_baseline and candidate is candidates[0],
+            samples_ms=tuple(candidate.samples),
+            ratios=None if reference is None else paired_ratios(candidate.samples, reference),
+            cold_starts_ms=tuple(candidate.cold_starts),
+            peak_memory_bytes=candidate.worker.memory(),
+            idle_memory_bytes=candidate.idle_memory,
+            parity=candidate.worker.parity,
+            file_bytes=size_in_bytes(candidate.worker.path),
+            precision=candidate.worker.precision,
+            rewrites=candidate.worker.rewrites,
+            ratio_to_literal=_ratio_to_literal(candidate, candidates),
+            ratio_to_fp32=_ratio_to_fp32(candidate, candidates),
+        )
+        for candidate in candidates
+    )
+
+
+def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+    worker = candidate.worker
+    if not worker.rewrites:
+        return None
+    for other in candidates:
+        same = _is_variant(other, candidate) and other.worker.precision == worker.precision
+        if same and other.worker.rewrites == ():
+            return float(np.median(paired_ratios(candidate.samples, other.samples)))
+    return None
+
+
+def _is_variant(one: _Candidate, other: _Candidate) -> bool:
+    """Whether two files hold the same weights for the same runtime."""
+    return (one.worker.runtime, one.worker.checkpoint) == (
+        other.worker.runtime,
+        other.worker.checkpoint,
+    )
+
+
+def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+    worker = candidate.worker
+    same = [c for c in candidates if _is_variant(c, candidate) and c.worker.precision == FP32]
+    if worker.precision == FP32 or not same:
+        return None
+    # The literal graph of float32 only where the default one is missing.
+    default = max(same, key=lambda other: bool(other.worker.rewrites))
+    return float(np.median(paired_ratios(candidate.samples, default.samples)))
+
+
+def _shown(path: Path) -> str:
+    """Relative to here where it is below; the name alone of a file elsewhere."""
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith(os.pardir) else relative
+
+
+def paired_ratios(samples: Sequence[float], reference: Sequence[float]) -> tuple[float, ...]:
+    """Time by time of the reference, round by round."""
+    return tuple(own / other for own, other in zip(samples, reference, strict=True))

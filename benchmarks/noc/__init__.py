@@ -1,0 +1,1 @@
+"""Numbers of clicks on benchmarks."""

@@ -1,0 +1,116 @@
+"""Evaluates objects in this process or in several; the results do not depend on how many.
+
+Every process opens the file for itself with the same number of threads, and objects share nothing:
+that is all it takes.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from ritm_edge.data import Sample
+from ritm_edge.errors import RitmEdgeError
+from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate_sample
+from ritm_edge.runtimes.base import Runtime, open_runtime
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_runtime: Runtime  # of a worker process
+
+
+def evaluate_all(
+    runtime: Runtime,
+    samples: Sequence[Sample],
+    settings: EvaluationSettings,
+    *,
+    jobs: int = 1,
+    threads: int | None = None,
+    allow_changed: bool = False,
+) -> Iterator[SampleResult]:
+    """Yield results as they are finished, in any order where there are several processes.
+
+    Args:
+        runtime: what to evaluate; other processes open its file again.
+        samples: the objects.
+        settings: the protocol.
+        jobs: processes; 1 evaluates here.
+        threads: CPU threads of each other process.
+        allow_changed: as `runtime` was opened.
+
+    Raises:
+        RitmEdgeError: as `evaluate_sample`, or a process was killed.
+    """
+    jobs = min(jobs, len(samples))
+    if jobs <= 1:
+        for sample in samples:
+            yield evaluate_sample(runtime, sample, settings)
+        return
+    # Not fork: runtimes have threads by now, which a forked process would lack.
+    context = multiprocessing.get_context("spawn")
+    ended, lifeline = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=context,
+        initializer=_start,
+        initargs=(runtime.path, threads, allow_changed, ended),
+    )
+    try:
+        with _environment(threads):
+            futures = [pool.submit(_evaluate, sample, settings) for sample in samples]
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException as error:
+        lifeline.close()
+        if isinstance(error, BrokenProcessPool):
+            raise RitmEdgeError(
+                f"a process of the evaluation of {runtime.path} was killed, perhaps for lack of "
+                f"memory: run the same command again with fewer --jobs than {jobs}; finished "
+                "objects are kept in the journal."
+            ) from error
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        lifeline.close()
+        ended.close()
+
+
+class _environment:
+    """Lets BLAS and OpenMP of the processes started inside read the number of threads."""
+
+    def __init__(self, threads: int | None) -> None:
+        self._threads = threads
+        self._before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+
+    def __enter__(self) -> None:
+        if self._threads is not None:
+            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(self._threads)))
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start(path: Path, threads: int | None, allow_changed: bool, ended: Connection) -> None:
+    global _runtime
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_the_parent, args=(ended,), daemon=True).start()
+    _runtime = open_runtime(path, threads=threads, allow_changed=allow_changed)
+
+
+def _end_with_the_parent(ended: Connection) -> None:
+    """A worker whose parent was killed would otherwise wait for work forever."""
+    ended.poll(None)  # nothing is ever sent: it is readable once the parent's end is closed
+    os._exit(1)
+
+
+def _evaluate(sample: Sample, settings: EvaluationSettings) -> SampleResult:
+    return evaluate_sample(_runtime, sample, settings)

@@ -1,0 +1,255 @@
+"""What `bench noc` found out, and the JSON it is kept in.
+
+A results file is one object:
+
+    kind              "ritm-edge noc"
+    format_version    1
+    machine, versions where it was measured
+    reports           one per benchmark and file, in the order of the command line:
+
+      benchmark, objects, objects_in_benchmark
+      file, runtime, engine, model, precision, size ([H, W] or null), sha256, checkpoint_sha256
+      settings        every setting of the protocol (`EvaluationSettings`), threads and jobs
+      noc             list of
+                        name        "NoC20@90"
+                        iou         0.9
+                        max_clicks  20
+                        mean        published NoC
+                        interval    [low, high], 95 % bootstrap over the objects
+                        at_limit_published  objects counted with max_clicks: the published
+                                    "≥20" column, which includes those solved at the last click
+                        never_reached  the strict count
+                        difference  null, or against the first file on the same benchmark:
+                                    {to, mean, interval (paired)}
+      mean_iou        list; entry k−1 is the mean IoU after k clicks, null unless every object
+                      got k clicks (`--all-clicks` makes it complete)
+      share_of_drops  share of clicks after which the IoU is lower than before by more than 0.02
+      seconds_per_click
+      per_object      list of {name, ious (null without any object or prediction),
+                      clicks [[row, column, is_positive]…], seconds}
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ritm_edge.clicks import Click
+from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
+from ritm_edge.evaluation.metrics import NocSummary, mean_iou_at, noc_thresholds, summarize_noc
+from ritm_edge.files import sha256_of
+from ritm_edge.runtimes.base import Runtime
+
+from ..bootstrap import mean_interval
+from ..machine import describe_machine, describe_versions
+
+KIND = "ritm-edge noc"
+FORMAT_VERSION = 1
+PUBLISHED_CLICKS = 20
+DROP = 0.02  # a click that costs more IoU than this is counted as harmful
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The file that was measured.
+
+    Attributes:
+        file: its name.
+        runtime: "pytorch", "onnx", …
+        engine: what executes it, where a runtime has several.
+        model: "hrnet18s", …
+        precision: "fp32", …
+        size: (H, W) of the graph; None for any.
+        sha256: of the file, or of everything in the folder.
+        checkpoint_sha256: of the checkpoint it was exported from, or is.
+    """
+
+    file: str
+    runtime: str
+    engine: str | None
+    model: str | None
+    precision: str
+    size: tuple[int, int] | None
+    sha256: str
+    checkpoint_sha256: str
+
+
+def describe_subject(runtime: Runtime, label: str | None = None) -> Subject:
+    """Facts about an opened file; it is called `label`, or by its name."""
+    info = runtime.info
+    digest = sha256_of(runtime.path)
+    config = getattr(getattr(runtime, "model", None), "config", None)
+    return Subject(
+        file=label or Path(runtime.path).name,
+        runtime=runtime.name,
+        engine=getattr(runtime, "engine", None),
+        model=getattr(config, "name", None) if info is None else info.model.get("name"),
+        precision="fp32" if info is None else info.precision,
+        size=runtime.spec.size,
+        sha256=digest,
+        checkpoint_sha256=digest if info is None else info.checkpoint_sha256,
+    )
+
+
+@dataclass(frozen=True)
+class NocReport:
+    """One file on one benchmark.
+
+    Attributes:
+        benchmark: its name.
+        benchmark_size: objects it has, of which `results` may be the first few.
+        subject: what was measured.
+        settings: the protocol.
+        threads: CPU threads of each process; None where the runtime chose.
+        jobs: processes.
+        results: per object, in the order of the benchmark.
+    """
+
+    benchmark: str
+    benchmark_size: int
+    subject: Subject
+    settings: EvaluationSettings
+    threads: int | None
+    jobs: int
+    results: Sequence[SampleResult]
+
+    @property
+    def noc(self) -> list[NocSummary]:
+        """NoC20@80, @85, @90; beyond 20 clicks also NoC at the full number for 0.90."""
+        most = self.settings.max_clicks
+        first = min(most, PUBLISHED_CLICKS)
+        ious = [result.ious for result in self.results]
+        thresholds = noc_thresholds(self.settings.target_iou)
+        summaries = [
+            summarize_noc([i[:first] for i in ious], t, max_clicks=first) for t in thresholds
+        ]
+        if most > first:
+            strictest = max(t for t in thresholds if t < 0.901)
+            summaries.append(summarize_noc(ious, strictest, max_clicks=most))
+        return summaries
+
+    def mean_iou(self, clicks: int) -> float | None:
+        """Mean IoU after so many clicks; None unless every object got that many."""
+        if any(len(result.ious) < clicks for result in self.results):
+            return None
+        mean = mean_iou_at([result.ious for result in self.results], clicks)
+        return None if np.isnan(mean) else mean
+
+    @property
+    def share_of_drops(self) -> float | None:
+        """Share of the clicks with one before them that lower the IoU by more than `DROP`."""
+        steps = np.concatenate([np.diff(result.ious) for result in self.results])
+        return float(np.mean(steps < -DROP)) if steps.size else None
+
+    @property
+    def seconds_per_click(self) -> float:
+        """Decoding, click search and IoU included, as published."""
+        total = sum(result.seconds for result in self.results)
+        return total / sum(len(result.ious) for result in self.results)
+
+    def as_dict(self, first: "NocReport | None" = None) -> dict[str, Any]:
+        """Plain values as the module describes; `first` is what differences are taken to."""
+        return {
+            "benchmark": self.benchmark,
+            "objects": len(self.results),
+            "objects_in_benchmark": self.benchmark_size,
+            **asdict(self.subject),
+            "settings": {**asdict(self.settings), "threads": self.threads, "jobs": self.jobs},
+            "noc": [_noc_entry(summary, first) for summary in self.noc],
+            "mean_iou": [self.mean_iou(k) for k in range(1, self.settings.max_clicks + 1)],
+            "share_of_drops": self.share_of_drops,
+            "seconds_per_click": self.seconds_per_click,
+            "per_object": [object_as_dict(result) for result in self.results],
+        }
+
+
+def noc_name(summary: NocSummary) -> str:
+    """ "NoC20@90"."""
+    return f"NoC{summary.max_clicks}@{round(100 * summary.target_iou)}"
+
+
+def _noc_entry(summary: NocSummary, first: NocReport | None) -> dict[str, Any]:
+    return {
+        "name": noc_name(summary),
+        "iou": round(summary.target_iou, 6),
+        "max_clicks": summary.max_clicks,
+        "mean": summary.mean,
+        "interval": list(mean_interval(summary.per_sample)),
+        "at_limit_published": summary.at_limit,
+        "never_reached": summary.failed,
+        "difference": None if first is None else _difference(summary, first),
+    }
+
+
+def _difference(summary: NocSummary, first: NocReport) -> dict[str, Any] | None:
+    for other in first.noc:
+        if noc_name(other) == noc_name(summary) and len(other.per_sample) == len(
+            summary.per_sample
+        ):
+            steps = np.subtract(summary.per_sample, other.per_sample)
+            return {
+                "to": first.subject.file,
+                "mean": float(steps.mean()),
+                "interval": list(mean_interval(steps)),
+            }
+    return None
+
+
+def object_as_dict(result: SampleResult) -> dict[str, Any]:
+    """Plain values of one object; the IoUs are the shortest texts that give the float32 back."""
+    return {
+        "name": result.name,
+        "ious": [None if np.isnan(iou) else float(str(iou)) for iou in result.ious],
+        "clicks": [[c.row, c.column, c.positive] for c in result.clicks],
+        "seconds": round(result.seconds, 4),
+    }
+
+
+def object_from_dict(values: dict[str, Any]) -> SampleResult:
+    """The inverse of `object_as_dict`.
+
+    Raises:
+        ValueError, KeyError, TypeError: values of another kind.
+    """
+    clicks = tuple(
+        Click(float(row), float(column), positive=bool(positive), order=order)
+        for order, (row, column, positive) in enumerate(values["clicks"])
+    )
+    ious = np.array([np.nan if i is None else float(i) for i in values["ious"]], np.float32)
+    if len(ious) != len(clicks) or not clicks:
+        raise ValueError("as many clicks as IoUs, at least one")
+    return SampleResult(str(values["name"]), clicks, ious, float(values["seconds"]))
+
+
+def as_document(reports: Sequence[NocReport]) -> dict[str, Any]:
+    """Everything a command measured, as the module describes."""
+    firsts: dict[str, NocReport] = {}
+    entries = []
+    for report in reports:
+        first = firsts.setdefault(report.benchmark, report)
+        entries.append(report.as_dict(None if first is report else first))
+    return {
+        "kind": KIND,
+        "format_version": FORMAT_VERSION,
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+        "reports": entries,
+    }
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """JSON with one line per object, so that two files can be compared line by line."""
+    reports: list[dict[str, Any]] = []
+    lines: list[tuple[str, str]] = []
+    for report in document["reports"]:
+        place = f"<objects {len(lines)}>"
+        objects = [json.dumps(each, ensure_ascii=False) for each in report["per_object"]]
+        lines.append((json.dumps(place), "[\n" + ",\n".join(objects) + "\n]"))
+        reports.append({**report, "per_object": place})
+    text = json.dumps({**document, "reports": reports}, indent=1, ensure_ascii=False)
+    for place, objects_text in lines:
+        text = text.replace(place, objects_text)
+    return text + "\n"

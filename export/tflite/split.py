@@ -1,0 +1,79 @@
+"""Cuts the click encoding off an ONNX graph, so that onnx2tf converts each half in one layout.
+
+onnx2tf turns images into NHWC but must leave the clicks, and all that is computed from them, as
+they are. It passes "was not transposed" on from operation to operation, and where the click maps
+meet the image it has to guess, from shapes, which layout goes on. Cut apart, the first half has no
+images and the second half nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ritm_edge.errors import ConversionError
+from ritm_edge.io_spec import CLICKS
+from ritm_edge.optional import require
+
+from ..click_subgraph import find_click_subgraph
+
+CLICK_MAPS = "click_maps"
+
+
+def split_at_click_maps(source: Path) -> list[Path]:
+    """Write the parts of a graph beside it, in the order in which they run.
+
+    Args:
+        source: an ONNX file of static shapes.
+
+    Returns:
+        Two files, clicks → `click_maps` [1, 2, H, W] and the rest; `source` alone where the whole
+        graph is the click encoding, or has no clicks.
+
+    Raises:
+        ConversionError: a square size of as many pixels as there are click slots, or clicks that
+            reach the rest of the graph through several tensors.
+    """
+    onnx = require("onnx", extra="tflite")
+    model = onnx.shape_inference.infer_shapes(onnx.load(source))
+    if all(value.name != CLICKS for value in model.graph.input):
+        return [source]
+    outputs = [value.name for value in model.graph.output]
+    maps = find_click_subgraph(model.graph).maps
+    if len(maps) > 1:
+        raise ConversionError(
+            f"the clicks leave their encoding through {', '.join(sorted(maps))}: export with the "
+            "versions of constraints.txt."
+        )
+    _refuse_ambiguity(model.graph, maps or set(outputs))
+    if not maps:
+        return [source]
+    _rename(model.graph, maps.pop(), CLICK_MAPS)
+    images = [value.name for value in model.graph.input if value.name != CLICKS]
+    extractor = onnx.utils.Extractor(model)
+    paths = [source.with_name("click_maps.onnx"), source.with_name("network.onnx")]
+    onnx.save(extractor.extract_model([CLICKS], [CLICK_MAPS]), paths[0])
+    onnx.save(extractor.extract_model([*images, CLICK_MAPS], outputs), paths[1])
+    return paths
+
+
+def _refuse_ambiguity(graph: Any, maps: set[str]) -> None:
+    """With 2K = H = W the axes of [1, 2K, H, W] cannot be told apart, and onnx2tf swaps them."""
+    values = [*graph.input, *graph.value_info, *graph.output]
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+    slots = shapes[CLICKS][1]
+    for name in maps:
+        if shapes[name][2:] == [slots, slots]:
+            raise ConversionError(
+                f"onnx2tf confuses the axes of {slots} click slots at {slots}x{slots} pixels: "
+                f"export with --max-clicks {slots // 2 + 1}."
+            )
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+    for value in graph.value_info:
+        if value.name == old:
+            value.name = new

@@ -1,0 +1,148 @@
+"""Runs an ML Program: every operation in its declared type, on the CPU, with PyTorch kernels."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ...errors import ShapeError
+from .ops_elementwise import TORCH_DTYPES
+from .package import Package
+from .problems import FormatError, UnsupportedError, problems_of
+from .program import Compiled, Step, compile_program
+from .values import NUMPY_DTYPES, TensorType
+
+DTYPE_NAMES = {dtype: name for name, dtype in TORCH_DTYPES.items()}
+
+
+class Program:
+    """One opened program.
+
+    The whole program is walked once when it is opened, with shapes and types but without data:
+    what Core ML would compute must have the declared type of every value. Nothing that a file
+    claims can therefore fail, or grow beyond its declaration, in the middle of a run.
+
+    Attributes:
+        package: the folder it came from.
+        inputs, outputs: name → declared type.
+        operations: how often each kind of operation occurs.
+    """
+
+    def __init__(self, package: Package) -> None:
+        """Check everything.
+
+        Raises:
+            UnsupportedOperationError: an operation, input, attribute or type that is not
+                implemented; the message names it.
+            ArtifactError: damaged, or contradicting itself.
+        """
+        self.package = package
+        with problems_of(package.path):
+            self._compiled: Compiled = compile_program(package.program, package.weights)
+            self._check_types()
+        self.inputs = self._compiled.inputs
+        self.outputs = self._compiled.outputs
+        self.operations = Counter(step.operation.name for step in self._compiled.steps)
+
+    def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+        """Compute every output.
+
+        Args:
+            inputs: by name; converted to the declared type, in the declared shape.
+
+        Returns:
+            Arrays of the declared types and shapes.
+
+        Raises:
+            ShapeError: a missing or unknown name, or another shape.
+        """
+        if inputs.keys() != self.inputs.keys():
+            raise ShapeError(
+                f"{self.package.path} takes {', '.join(self.inputs)}, not "
+                f"{', '.join(inputs) or 'nothing'}: pass exactly those."
+            )
+        values: dict[str, Tensor] = {}
+        for name, declared in self.inputs.items():
+            array = np.ascontiguousarray(inputs[name], NUMPY_DTYPES[declared.dtype])
+            if array.shape != declared.shape:
+                raise ShapeError(
+                    f"{name} is {list(array.shape)} instead of {list(declared.shape)}: pass an "
+                    "array of the program's shape."
+                )
+            values[name] = torch.from_numpy(array.copy())
+        with torch.inference_mode(), problems_of(self.package.path):
+            self._walk(values, self._compiled.weights)
+        return {name: np.array(values[name].numpy()) for name in self.outputs}
+
+    def _check_types(self) -> None:
+        values = {
+            name: torch.empty(
+                declared.shape, dtype=TORCH_DTYPES[declared.dtype], device=torch.device("meta")
+            )
+            for name, declared in self._compiled.inputs.items()
+        }
+        weights = {name: value.to("meta") for name, value in self._compiled.weights.items()}
+        with torch.inference_mode(), torch.device("meta"):
+            self._walk(values, weights)
+
+    def _walk(self, values: dict[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+        for step in self._compiled.steps:
+            for (name, declared), result in zip(
+                step.outputs, _execute(step, values, weights), strict=True
+            ):
+                _check_result(step, name, declared, result)
+                values[name] = result
+            for name in step.release:
+                del values[name]
+
+
+def _execute(
+    step: Step, values: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> list[Tensor]:
+    def look_up(name: str) -> Tensor:
+        return values[name] if name in values else weights[name]
+
+    tensors = {
+        key: look_up(names) if isinstance(names, str) else [look_up(name) for name in names]
+        for key, names in step.tensors.items()
+    }
+    _check_dtypes(step, tensors)
+    try:
+        results = step.operation.apply(**tensors, **step.constants)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{error} in {_where(step)}") from error
+    except (RuntimeError, ArithmeticError, IndexError, TypeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise FormatError(f"{_where(step)} cannot be executed ({reason})") from error
+    listed = results if isinstance(results, list) else [results]
+    if len(listed) != len(step.outputs):
+        raise FormatError(f"{_where(step)} declares {len(step.outputs)} outputs")
+    return listed
+
+
+def _check_dtypes(step: Step, tensors: Mapping[str, Tensor | list[Tensor]]) -> None:
+    """Operands of one operation share one element type, one that the operation is defined for."""
+    used = {
+        DTYPE_NAMES[tensor.dtype]
+        for key, value in tensors.items()
+        if key not in step.operation.free
+        for tensor in (value if isinstance(value, list) else [value])
+    }
+    if len(used) > 1:
+        raise FormatError(f"{_where(step)} mixes {' and '.join(sorted(used))}")
+    if not used <= step.operation.dtypes:
+        raise UnsupportedError(f"{', '.join(used)} operands in {_where(step)}")
+
+
+def _check_result(step: Step, name: str, declared: TensorType, result: Tensor) -> None:
+    got = TensorType(DTYPE_NAMES.get(result.dtype, str(result.dtype)), tuple(result.shape))
+    if got != declared:
+        raise FormatError(f"{_where(step)} gives '{name}' as {got}, but declares {declared}")
+
+
+def _where(step: Step) -> str:
+    return f"the operation '{step.operation.name}' ('{step.name}')"

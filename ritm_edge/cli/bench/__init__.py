@@ -1,0 +1,26 @@
+"""`ritm-edge bench …`: measurements; one file per command."""
+
+import typer
+
+from . import curve, fit, flops, latency, noc, paper, rewrites, sensitivity, train
+
+app = typer.Typer(help="Measure artifacts.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Measure artifacts."""
+
+
+for _name, _module in (
+    ("latency", latency),
+    ("noc", noc),
+    ("train", train),
+    ("fit", fit),
+    ("flops", flops),
+    ("paper", paper),
+    ("rewrites", rewrites),
+    ("sensitivity", sensitivity),
+    ("curve", curve),
+):
+    app.command(_name)(_module.command)

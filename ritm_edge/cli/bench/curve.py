@@ -1,0 +1,51 @@
+"""`ritm-edge bench curve`: loss, IoU and clicks over a training run as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...optional import require
+from ..console import print_notice
+from ..options import refuse_folder
+
+
+def command(
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN|LOG...",
+            help="Folders of runs or their log.jsonl; several are legs that follow each other.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf."),
+    ] = Path("curve.png"),
+    noc: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--noc",
+            metavar="STEP=FILE",
+            help="Report of ritm-edge bench noc on the checkpoint of a step, counted over all "
+            "legs; repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Draw the loss, the IoU and the NoC20@90 of a training run.
+
+    Example: ritm-edge bench curve runs/first runs/second -o docs/training.png
+    """
+    require("torch", extra="train")
+    from ritm_edge.train.curve import draw_curves, read_curves
+
+    draw_curves(read_curves(logs, dict(_parse(text) for text in noc or [])), output)
+    print_notice(f"{output} shows {len(logs)} log{'s' if len(logs) > 1 else ''}")
+
+
+def _parse(text: str) -> tuple[int, Path]:
+    step, equals, path = text.partition("=")
+    if not (equals and path and step.isdecimal()):
+        raise UsageError(f"'{text}' is not STEP=FILE: write for example 2000=noc.json.")
+    return int(step), Path(path)

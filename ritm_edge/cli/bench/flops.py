@@ -1,0 +1,64 @@
+"""`ritm-edge bench flops`: how much work a network and an exported graph do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import print_json, print_table, progress_bar
+from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+
+
+def command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="ARTIFACT|CHECKPOINT…",
+            help="Also count what these files execute.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", help="HEIGHTxWIDTH in pixels where no file fixes it.")
+    ] = "400x400",
+    kinds: Annotated[
+        bool, typer.Option("--kinds", help="Also show every kind of layer, in millions.")
+    ] = False,
+    allow_changed: AllowChanged = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count parameters and FLOPs: of the paper's networks (Table 4), and of exported graphs.
+
+    Networks are counted twice: as the paper does, to compare with its figures, and everything
+    that is executed. Artifacts are counted operation by operation from the file itself.
+
+    Example: ritm-edge bench flops hrnet18s.onnx hrnet18s.tflite --kinds
+    """
+    height_width = parse_size(size)
+
+    from ritm_edge.benchmarks.flops import table
+    from ritm_edge.benchmarks.flops.report import as_document, measure_artifact, measure_models
+
+    artifacts = []
+    with progress_bar() as progress:
+        task = progress.add_task("flops", total=1 + len(files or []), status="networks")
+        models = measure_models(height_width)
+        for path in files or []:
+            progress.update(task, advance=1, status=path.name)
+            artifacts += measure_artifact(path, height_width, allow_changed=allow_changed)
+        progress.update(task, advance=1, status="")
+    document = as_document(models, artifacts, height_width)
+    if output is not None:
+        save_report(document, output)
+    if as_json:
+        print_json(document)
+    else:
+        print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
+        if artifacts:
+            print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
+        if kinds:
+            print_table(
+                ("name", "kind of layer", "layers", "MMACs", "MFLOPs"),
+                table.kind_rows([*models, *artifacts]),
+            )

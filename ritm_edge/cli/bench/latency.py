@@ -1,0 +1,183 @@
+"""`ritm-edge bench latency`: one forward pass of several artifacts, timed in turns."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import UsageError
+from ..console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+
+if TYPE_CHECKING:
+    from ritm_edge.benchmarks.latency.timing import LatencyReport, LatencyRow
+
+BUSY = 0.5  # runnable processes per core before a measurement that deserve a warning
+
+
+def command(
+    artifacts: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="ARTIFACT...", help="Files to time.", show_default=False),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint", help="What PyTorch runs for comparison; default: the embedded weights."
+        ),
+    ] = None,
+    no_pytorch: Annotated[
+        bool, typer.Option("--no-pytorch", help="Do not time PyTorch; leaves the ratios out.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads; default: each chooses.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Rounds before that.")] = 3,
+    cold_starts: Annotated[
+        int, typer.Option("--cold-starts", min=1, help="Fresh processes timed to a first result.")
+    ] = 3,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            help="HEIGHTxWIDTH in pixels where no artifact fixes it; default 400x400.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the inputs.")] = 0,
+    roofline: Annotated[
+        bool,
+        typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
+    ] = False,
+    allow_changed: AllowChanged = False,
+    output: ReportFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time one forward pass of several artifacts and PyTorch, in alternating rounds.
+
+    Each runs in a process of its own, on the same inputs. Ratios are taken within each round;
+    below 1 is faster than PyTorch. Cold start counts from opening the file to the first result,
+    import of the library included. Peak memory is that of the whole process.
+
+    Example: ritm-edge bench latency hrnet18s.onnx hrnet18s.tflite --threads 2
+    """
+    if no_pytorch and checkpoint is not None:
+        raise UsageError("--checkpoint and --no-pytorch exclude each other: pass one of them.")
+
+    from ritm_edge.benchmarks.latency.timing import LatencySettings, measure, step_count
+
+    from ...weights import checkpoint_path
+
+    settings = LatencySettings(
+        runs=runs,
+        warmup=warmup,
+        cold_starts=cold_starts,
+        threads=threads,
+        size=None if size is None else parse_size(size),
+        seed=seed,
+        allow_changed=allow_changed,
+    )
+    baseline = None
+    if not no_pytorch:
+        model = None if checkpoint is not None else _model_of(artifacts, allow_changed)
+        baseline = checkpoint_path(checkpoint, model=model)
+    candidates = len(artifacts or []) + (baseline is not None)
+    with progress_bar() as progress:
+        task = progress.add_task("latency", total=step_count(candidates, settings), status="")
+        started = False
+
+        def report(text: str) -> None:
+            nonlocal started
+            progress.update(task, advance=int(started), status=text)
+            started = True
+
+        result = measure(
+            artifacts or [],
+            baseline=baseline,
+            settings=settings,
+            roofline=roofline,
+            report=report,
+        )
+        progress.update(task, advance=1, status="")
+    if output is not None:
+        save_report(result.as_dict(), output)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        _print(result)
+    _print_notices(result)
+
+
+def _model_of(artifacts: list[Path] | None, allow_changed: bool) -> str | None:
+    """The model of the first file that says so; None where none does."""
+    from ...runtimes.base import open_runtime
+
+    infos = (open_runtime(p, allow_changed=allow_changed).info for p in artifacts or [])
+    return next((str(info.model["name"]) for info in infos if info is not None), None)
+
+
+def _print(result: "LatencyReport") -> None:
+    machine, settings = result.machine, result.settings
+    print_table(
+        (
+            "file",
+            "runtime",
+            "max error",
+            "mask IoU",
+            "median ms",
+            "p90 ms",
+            "to PyTorch",
+            "to literal",
+            "to fp32",
+            "of peak",
+            "cold start ms",
+            "peak MB",
+            "MB",
+        ),
+        [_row(row) for row in result.rows],
+        title=(
+            f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "
+            f"{settings.threads or 'default'} threads, "
+            f"{machine['cpu'] or 'unknown CPU'} ({machine['usable_cores']} cores)"
+        ),
+    )
+
+
+def _row(row: "LatencyRow") -> tuple[str, ...]:
+    return (
+        row.path,
+        row.runtime if row.engine is None else f"{row.runtime}: {row.engine}",
+        *_parity_cells(row.parity),
+        f"{row.median_ms:.1f}",
+        f"{row.p90_ms:.1f}",
+        UNMEASURED if row.ratio is None else f"{row.ratio:.2f}",
+        UNMEASURED if row.ratio_to_literal is None else f"{row.ratio_to_literal:.2f}",
+        UNMEASURED if row.ratio_to_fp32 is None else f"{row.ratio_to_fp32:.2f}",
+        UNMEASURED if row.percent_of_roofline is None else f"{row.percent_of_roofline:.0f} %",
+        f"{row.cold_start_ms:.0f}",
+        f"{row.peak_memory_bytes / 1e6:.0f}",
+        f"{row.file_bytes / 1e6:.1f}",
+    )
+
+
+def _parity_cells(parity: dict[str, Any] | None) -> tuple[str, str]:
+    """What the export measured and stamped into the artifact."""
+    if parity is None:
+        return UNMEASURED, UNMEASURED
+    return f"{parity['max_abs']:.1e}", f"{parity['min_mask_iou']:.4f}"
+
+
+def _print_notices(result: "LatencyReport") -> None:
+    for row in result.rows:
+        if not row.is_device_time:
+            print_notice(
+                f"{row.path} ran in the {row.engine}, a tool for checking results: its time says "
+                "nothing about a device."
+            )
+    load, cores = result.machine["load_average_1min"], result.machine["usable_cores"]
+    if load is not None and load > BUSY * cores:
+        print_notice(
+            f"the machine was busy before the measurement (load {load} on {cores} cores): the "
+            "times are longer than on an idle one; compare the ratios."
+        )

@@ -1,0 +1,268 @@
+"""`ritm-edge bench noc`: how many clicks until the mask is good."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import UsageError
+from ..console import print_json, print_notice, progress_bar
+from ..options import (
+    AllowChanged,
+    AsJson,
+    ObjectLimit,
+    ReportFile,
+    parse_data,
+    parse_size,
+    refuse_idle,
+    refuse_overwriting,
+)
+from .noc_table import print_noc
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ritm_edge.benchmarks.noc.report import NocReport
+
+    from ...runtimes.base import Runtime
+    from ...session.fit import Fit
+
+JOURNAL_SUFFIX = ".jsonl"
+
+
+def command(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="ARTIFACT|CHECKPOINT…",
+            help="What to evaluate; default: the embedded weights.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder; repeatable."),
+    ] = None,
+    max_clicks: Annotated[
+        int, typer.Option("--max-clicks", min=1, help="Per object; 100 adds NoC100@90.")
+    ] = 20,
+    min_clicks: Annotated[
+        int, typer.Option("--min-clicks", min=1, help="Made even when the target is reached.")
+    ] = 1,
+    target_iou: Annotated[
+        float, typer.Option("--target-iou", min=0.8, max=1.0, help="An object is done at this IoU.")
+    ] = 0.90,
+    all_clicks: Annotated[
+        bool,
+        typer.Option("--all-clicks", help="Never stop early: complete curves of the mean IoU."),
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="A pixel is object above this probability.")
+    ] = 0.49,
+    flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
+    zoom_in: Annotated[bool, typer.Option(help="Crop around the object after click 1.")] = True,
+    target_size: Annotated[
+        str | None,
+        typer.Option(
+            "--target-size",
+            metavar="SIDE|HxW",
+            help="Longer side of the zoomed crop in pixels, or the size it is stretched to, for "
+            "graphs of any size; default: 600 on DAVIS, 400 elsewhere.",
+            show_default=False,
+        ),
+    ] = None,
+    expansion: Annotated[
+        float, typer.Option("--expansion", help="Side of the crop relative to the object's box.")
+    ] = 1.4,
+    min_crop: Annotated[int, typer.Option("--min-crop", help="Smallest side of a crop.")] = 200,
+    skip_clicks: Annotated[
+        int, typer.Option("--skip-clicks", min=-1, help="First clicks that see the whole image.")
+    ] = 1,
+    click_limit: Annotated[
+        int | None,
+        typer.Option("--click-limit", min=1, help="The network gets only the first so many."),
+    ] = None,
+    fit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fit",
+            help="How crops are shown to a graph of fixed size: context, letterbox, stretch; "
+            "repeat to compare; default: context.",
+            show_default=False,
+        ),
+    ] = None,
+    start_iou: Annotated[
+        float | None,
+        typer.Option(
+            "--start-iou",
+            help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
+        ),
+    ] = None,
+    limit: ObjectLimit = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes; results stay the same.")
+    ] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="CPU threads of each process.")
+    ] = 1,
+    allow_changed: AllowChanged = False,
+    output: ReportFile = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            help="JSONL to which finished objects are appended and from which the same command "
+            "goes on after a crash; default: beside --output.",
+            show_default=False,
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the journal holds.")] = False,
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
+) -> None:
+    """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.
+
+    "≥20" is the published count of objects that need all clicks, those solved at the last one
+    included; "never" counts the unsolved ones only. Intervals are 95 % bootstrap over the objects.
+
+    Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx -o noc.json
+    """
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown exclude each other: pass one of them.")
+    if all_clicks:
+        refuse_idle(context, "with --all-clicks", "target_iou", "min_clicks")
+    if not zoom_in:
+        why = "with --no-zoom-in"
+        refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
+    if journal is None and output is None:
+        refuse_idle(context, "without --journal or --output", "fresh")
+    for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):
+        if value > max_clicks:
+            raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
+
+    from ritm_edge.benchmarks.markdown import noc_table
+    from ritm_edge.benchmarks.noc.journal import Journal
+    from ritm_edge.benchmarks.noc.report import as_document, as_text
+    from ritm_edge.benchmarks.noc.runs import check_slots, measure
+
+    from ...data import open_benchmark
+    from ...evaluation.loop import NEVER_STOP, EvaluationSettings
+    from ...files import atomic_output
+    from ...runtimes.base import open_runtime
+    from ...session.fit import DEFAULT_FIT, check_fit
+    from ...session.zoom_in import ZoomIn
+    from ...weights import checkpoint_path
+
+    benchmarks = [open_benchmark(*parse_data(text)) for text in data or []]
+    if not benchmarks:
+        raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
+    target = None if target_size is None else _parse_target(target_size)
+    zoom = ZoomIn(target or 400, skip_clicks, expansion, min_crop)
+    settings = EvaluationSettings(
+        max_clicks=max_clicks,
+        min_clicks=min_clicks,
+        target_iou=NEVER_STOP if all_clicks else target_iou,
+        zoom_in=zoom if zoom_in else None,
+        flip=flip,
+        threshold=threshold,
+        click_limit=click_limit,
+        start_iou=start_iou,
+    )
+    fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
+    paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]
+    runtimes = [open_runtime(path, threads=threads, allow_changed=allow_changed) for path in paths]
+    for runtime in runtimes:
+        check_slots(runtime, settings)
+    if all(runtime.spec.size is None for runtime in runtimes):
+        refuse_idle(context, "to graphs of any size", "fit")
+    if all(runtime.spec.size is not None for runtime in runtimes):
+        refuse_idle(context, "to graphs of fixed size", "target_size")
+    if journal is None and output is not None:
+        journal = output.with_suffix(JOURNAL_SUFFIX)
+        refuse_overwriting([output, journal], [])
+    book = None if journal is None else Journal(journal, fresh=fresh)
+    reports: list[NocReport] = []
+    with nullcontext() if book is None else book, progress_bar() as progress:
+        for benchmark in benchmarks:
+            for runtime, label, chosen in _rows(runtimes, fits):
+                shown = _Row(progress, f"{benchmark.name} {label}")
+                reports.append(
+                    measure(
+                        runtime,
+                        benchmark,
+                        replace(settings, fit=chosen),
+                        label=label,
+                        target_size=target,
+                        limit=limit,
+                        jobs=jobs,
+                        threads=threads,
+                        allow_changed=allow_changed,
+                        journal=book,
+                        progress=shown.update,
+                    )
+                )
+    document = as_document(reports)
+    if output is not None:
+        with atomic_output(output) as temporary:
+            temporary.write_text(as_text(document), encoding="utf-8")
+    if as_json:
+        print_json(document)
+        return
+    if as_markdown:
+        typer.echo(noc_table(document["reports"]), nl=False)
+        return
+    print_noc(document["reports"])
+    if output is not None:
+        print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
+    if jobs == 1:
+        print_notice("faster, with the same results: --jobs N evaluates N objects at a time")
+
+
+def _parse_target(text: str) -> int | tuple[int, int]:
+    return int(text) if text.isdecimal() else parse_size(text)
+
+
+def _rows(
+    runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
+) -> "Iterator[tuple[Runtime, str, Fit]]":
+    """What is measured, and under which name: the file's, or its path where two are called alike.
+
+    Graphs of any size have no use for a fit; those of fixed size are measured with each.
+    """
+    names = [runtime.path.name for runtime in runtimes]
+    for name, runtime in zip(names, runtimes, strict=True):
+        label = name if names.count(name) == 1 else str(runtime.path)
+        if runtime.spec.size is None or len(fits) == 1:
+            yield runtime, label, fits[0]
+        else:
+            for fit in fits:
+                yield runtime, f"{label} ({fit})", fit
+
+
+class _Row:
+    """One line of the progress display: objects done, and the NoC over them."""
+
+    def __init__(self, progress: "Progress", text: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(text, total=None, status="")
+        self._started = False
+
+    def update(self, report: "NocReport", total: int) -> None:
+        from ritm_edge.benchmarks.noc.report import noc_name
+
+        if not self._started and report.results:
+            self._progress.console.print(
+                f"continuing: {len(report.results)} of {total} objects are in the journal"
+            )
+        self._started = True
+        status = ""
+        if report.results:
+            strictest = report.noc[-1]
+            status = f"{noc_name(strictest)} {strictest.mean:.2f}"
+        self._progress.update(self._task, completed=len(report.results), total=total, status=status)

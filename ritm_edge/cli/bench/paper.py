@@ -1,0 +1,206 @@
+"""`ritm-edge bench paper`: the paper's tables and figures from what was measured."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import OutputFileError, UsageError
+from ..console import print_json, print_notice, print_table
+from ..options import AllowChanged, AsJson, Threads, parse_data, refuse_idle
+
+if TYPE_CHECKING:
+    from ritm_edge.benchmarks.paper.gallery import Step
+    from ritm_edge.benchmarks.results import FlopsResults
+
+    from ...runtimes.base import Runtime
+
+SAMPLE_CLICKS = ((110, 220, True), (60, 225, True), (110, 60, False))  # the head
+FILES = ("tables.md", "mean-iou.png", "mean-iou.svg", "clicks.png", "external-mask.png")
+START_IOU = 0.75  # of the external masks in the gallery
+
+
+def command(
+    context: typer.Context,
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RESULTS…",
+            help="JSON of bench noc; bench flops fills Table 4 where it is among them.",
+            show_default=False,
+        ),
+    ] = None,
+    row: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--row",
+            metavar="NAME=LABEL",
+            help="The measured file LABEL stands in the row NAME (a published checkpoint or a "
+            "recipe); not needed where they have one name. Repeatable.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", help="Artifact or checkpoint for the galleries; default: the embedded."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=DIR",
+            help="Benchmark for the galleries; without it they show the sample photo.",
+        ),
+    ] = None,
+    objects: Annotated[
+        int, typer.Option("--objects", min=1, max=20, help="Of the benchmark, in the galleries.")
+    ] = 3,
+    clicks: Annotated[int, typer.Option("--clicks", min=1, max=20, help="In the galleries.")] = 5,
+    gallery: Annotated[bool, typer.Option(help="Draw Figures 1 and 5.")] = True,
+    threads: Threads = None,
+    allow_changed: AllowChanged = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for tables and figures.")
+    ] = Path("paper"),
+    as_json: AsJson = False,
+) -> None:
+    """Make the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 anew from measurements.
+
+    Measured values stand beside the published ones; "—" is what was not measured or has no known
+    source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6), clicks.png
+    (Figure 5) and external-mask.png (Figure 1).
+
+    Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
+    """
+    names = dict(_parse_row(text) for text in row or [])
+    if not results and not gallery:
+        raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
+    if not results:
+        refuse_idle(context, "without results", "row")
+    if not gallery:
+        why = "with --no-gallery"
+        refuse_idle(context, why, "model", "data", "objects", "clicks", "threads")
+    if data is None:
+        refuse_idle(context, "without --data", "objects")
+    taken = [output / name for name in FILES if (output / name).exists()]
+    if taken and not (output / "tables.json").is_file():
+        raise OutputFileError(f"{taken[0]} is not from bench paper: choose another --output.")
+
+    from ...optional import require
+
+    require("pydantic", extra="report")
+    require("matplotlib", extra="report")
+    from ritm_edge.benchmarks.paper.curves import curves_of, draw_curves
+    from ritm_edge.benchmarks.paper.tables import as_markdown, paper_tables
+    from ritm_edge.benchmarks.results import FlopsResults, read_results
+
+    from ...files import atomic_output
+    from ...runtimes.base import open_runtime
+    from ...weights import checkpoint_path
+
+    read = [read_results(path) for path in results or []]
+    if not any(isinstance(each, FlopsResults) for each in read):
+        read.append(_counted())
+    tables = paper_tables(read, names)
+    curves = curves_of(read)
+    pictures = {}
+    if gallery:
+        chosen = checkpoint_path(model)
+        runtime = open_runtime(chosen, threads=threads, allow_changed=allow_changed)
+        pictures = _galleries(runtime, data, objects, clicks)
+
+    values = [table.as_dict() for table in tables]
+    for name, text in (
+        ("tables.md", as_markdown(tables)),
+        ("tables.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n"),
+    ):
+        with atomic_output(output / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    for suffix in (".png", ".svg") if curves else ():
+        with atomic_output(output / f"mean-iou{suffix}") as temporary:
+            draw_curves(curves, temporary)
+    for name, steps in pictures.items():
+        from ritm_edge.benchmarks.paper.gallery import draw_gallery
+
+        with atomic_output(output / name) as temporary:
+            draw_gallery(steps, temporary)
+    if as_json:
+        print_json(values)
+    else:
+        for table in tables:
+            title = f"Table {table.number}: {table.title}"
+            if table.is_empty:
+                print_notice(f"{title}: nothing measured")
+            else:
+                print_table(table.header, table.rows, title=title)
+    print_notice(f"saved {', '.join(str(p) for p in sorted(output.iterdir()))}")
+
+
+def _parse_row(text: str) -> tuple[str, str]:
+    name, equals, label = text.partition("=")
+    if not (name and equals and label):
+        raise UsageError(
+            f"'{text}' is not NAME=LABEL: write for example coco_lvis_h18s_itermask=model.onnx."
+        )
+    return name, label
+
+
+def _counted() -> "FlopsResults":
+    from ritm_edge.benchmarks.flops.report import as_document, measure_models
+    from ritm_edge.benchmarks.results import FlopsResults
+
+    return FlopsResults.model_validate(as_document(measure_models(), []))
+
+
+def _galleries(
+    runtime: "Runtime", data: str | None, objects: int, clicks: int
+) -> dict[str, list[list["Step"]]]:
+    if data is None:
+        return _sample_galleries(runtime, clicks)
+    from ritm_edge.benchmarks.paper.gallery import simulated_steps
+
+    from ...data import open_benchmark
+    from ...imaging.damaged_mask import damaged_mask
+
+    sessions, corrections = [], []
+    for sample in open_benchmark(*parse_data(data)).samples[:objects]:
+        image, truth = sample.load()
+        sessions.append(simulated_steps(runtime, image, truth, clicks=clicks))
+        if runtime.spec.prev_mask:
+            start = damaged_mask(truth, START_IOU, name=sample.name)
+            corrections.append(simulated_steps(runtime, image, truth, clicks=clicks, start=start))
+    pictures = {"clicks.png": sessions, "external-mask.png": corrections}
+    return {name: rows for name, rows in pictures.items() if rows}
+
+
+def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["Step"]]]:
+    import numpy as np
+
+    from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
+
+    from ...clicks import Click
+    from ...imaging.damaged_mask import damaged_mask
+    from ...imaging.images import read_photo
+    from ...samples import sample_photo
+    from ...session.interactive import InteractiveSession
+
+    image = read_photo(sample_photo())
+    chosen = [
+        Click(row, column, positive, order)
+        for order, (row, column, positive) in enumerate(SAMPLE_CLICKS[:clicks])
+    ]
+    pictures = {"clicks.png": [scripted_steps(runtime, image, chosen)]}
+    if runtime.spec.prev_mask:
+        session = InteractiveSession(runtime)
+        session.set_image(image)
+        for click in chosen:
+            session.click(click.row, click.column, positive=click.positive)
+        # No true mask is at hand: the selection just made stands for it.
+        selected = session.mask.astype(np.int32)
+        start = damaged_mask(selected, START_IOU, name="sample")
+        pictures["external-mask.png"] = [
+            simulated_steps(runtime, image, selected, clicks=clicks, start=start)
+        ]
+    return pictures

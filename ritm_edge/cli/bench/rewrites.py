@@ -1,0 +1,91 @@
+"""`ritm-edge bench rewrites`: what each exact rewrite gains on a target."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import print_json, print_table, progress_bar
+from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+
+
+def command(
+    target: Annotated[str, typer.Option("--target", "-t", help="onnx, tflite or coreml.")] = "onnx",
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Weights to export; default: the embedded."),
+    ] = None,
+    allow_changed: AllowChanged = False,
+    size: Annotated[
+        str | None, typer.Option("--size", help="HEIGHTxWIDTH in pixels; default 400x400.")
+    ] = None,
+    max_clicks: Annotated[int, typer.Option("--max-clicks", help="Slots for each sign.")] = 24,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads; default: its own choice.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
+    output: ReportFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export the literal graph and one more rewrite each time, verify and time them, interleaved.
+
+    Example: ritm-edge bench rewrites --target onnx --threads 2
+    """
+    from ritm_edge.benchmarks.latency.timing import LatencySettings, measure, step_count
+    from ritm_edge.benchmarks.rewrite_shares import rewrite_shares
+    from ritm_edge.export.pipeline import export_checkpoint
+    from ritm_edge.export.registry import find_target
+
+    from ...io_spec import DEFAULT_SIZE, IOSpec
+    from ...weights import checkpoint_path
+
+    chosen = find_target(target)
+    names = chosen.rewrites
+    spec = IOSpec(*(parse_size(size) if size else DEFAULT_SIZE), max_clicks=max_clicks)
+    settings = LatencySettings(runs=runs, cold_starts=1, threads=threads)
+    count = len(names) + 1
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-rewrites-") as folder, progress_bar() as bar:
+        task = bar.add_task("rewrites", total=count + step_count(count, settings), status="")
+        paths = []
+        for number in range(count):
+            bar.update(
+                task, status=f"export {names[number - 1] if number else 'the literal graph'}"
+            )
+            item = export_checkpoint(
+                checkpoint_path(checkpoint),
+                chosen,
+                spec=spec,
+                output=Path(folder, str(number)),
+                rewrites=names[:number],
+                allow_changed=allow_changed,
+            )
+            paths.append(item.path)
+            bar.update(task, advance=1)
+        report = measure(
+            paths,
+            baseline=None,
+            settings=settings,
+            report=lambda text: bar.update(task, advance=1, status=text),
+        )
+    shares = rewrite_shares(names, report)
+    values = {"target": target, "shares": shares, **report.as_dict()}
+    if output is not None:
+        save_report(values, output)
+    if as_json:
+        print_json(values)
+        return
+    print_table(
+        ("rewrite", "median ms", "to the one before", "to literal"),
+        [("none", f"{report.rows[0].median_ms:.1f}", "", "1.00")]
+        + [
+            (
+                share["name"],
+                f"{share['median_ms']:.1f}",
+                f"{share['ratio_to_previous']:.3f}",
+                f"{share['ratio_to_literal']:.3f}",
+            )
+            for share in shares
+        ],
+        title=f"{target}, {settings.runs} rounds, {settings.threads or 'default'} threads",
+    )

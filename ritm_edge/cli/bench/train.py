@@ -1,0 +1,75 @@
+"""`ritm-edge bench train`: images per second of training, and where the time goes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...optional import require
+from ..console import print_json, print_notice, print_table, progress_bar
+from ..options import DEFAULT_RECIPE, AsJson, Changes, ReportFile, save_report
+
+# Of a whole run, of which a few steps are timed.
+NOT_TIMED = (
+    "schedule.kind schedule.warmup_steps schedule.milestones schedule.gamma "
+    "schedule.final_fraction run.val_every run.val_every_steps run.val_samples run.image_every"
+)
+
+
+def command(
+    recipe: Annotated[
+        str, typer.Argument(help="Named settings; see ritm-edge train --list.")
+    ] = DEFAULT_RECIPE,
+    data: Annotated[
+        Path, typer.Option("--data-root", "--data", help="Folder with the recipe's data sets.")
+    ] = Path("data"),
+    changes: Changes = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of loading and steps.")] = 6,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps per round.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
+    output: ReportFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time training steps and data loading, in turns and together.
+
+    Example: ritm-edge bench train hrnet18s-larger-crops --data photos --threads 2
+    """
+    torch = require("torch", extra="train")
+    require("pydantic", extra="train")
+    from ritm_edge.benchmarks.machine import describe_machine
+    from ritm_edge.benchmarks.train_speed import make_report, note, rows
+    from ritm_edge.train.idle_settings import changed
+    from ritm_edge.train.recipes import load_recipe
+    from ritm_edge.train.speed import measure_speed
+
+    config = changed(load_recipe(recipe), changes or [], {"a whole run": NOT_TIMED})
+    machine = describe_machine()  # before the measurement, which is load itself
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with progress_bar() as progress:
+        task = progress.add_task("bench train", total=rounds, status="")
+        speed = measure_speed(
+            config,
+            data=data,
+            rounds=rounds,
+            steps=steps,
+            workers=workers,
+            progress=lambda done, _: progress.update(task, completed=done),
+        )
+    settings = {
+        "model": config.model.name,
+        "crop": list(config.augmentation.crop),
+        "max_iterations": config.iterative.max_iterations,
+        "precision": config.run.precision,
+        "compile": config.run.compile,
+        "threads": torch.get_num_threads(),
+    }
+    report = make_report(recipe, settings, speed.as_dict(), machine)
+    if output is not None:
+        save_report(report, output)
+    if as_json:
+        print_json(report)
+        return
+    print_table(["what", "measured"], rows(report))
+    print_notice(note(report))

@@ -1,0 +1,156 @@
+"""The published evaluation loop on any runtime (REFERENCE 1.2): IoU after each simulated click."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clicks import Click
+from ..data.base import Sample
+from ..errors import UsageError
+from ..imaging.damaged_mask import damaged_mask
+from ..io_spec import MASK_THRESHOLD
+from ..runtimes.base import Runtime
+from ..session.fit import DEFAULT_FIT, Fit
+from ..session.interactive import DEFAULT_ZOOM_IN, InteractiveSession
+from ..session.zoom_in import ZoomIn
+from .metrics import iou
+from .simulator import next_click
+
+# Above every IoU: all clicks are made, as the published evaluation does to draw IoU curves.
+NEVER_STOP = 1.01
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How samples are evaluated; the defaults are the published ones, without early stop.
+
+    Attributes:
+        max_clicks: per sample.
+        min_clicks: made even when the target is reached earlier.
+        target_iou: a sample ends once its IoU (double precision) is at least this.
+        zoom_in: None shows the network the whole image.
+        flip: average with the mirrored image.
+        threshold: a pixel is selected above this probability.
+        click_limit: the network gets only the first so many clicks; None gives it all.
+        fit: how crops are shown to a graph of fixed size, see `ritm_edge.session.fit`.
+        start_iou: start from a mask damaged to this IoU (`damaged_mask`) instead of from nothing.
+            The session then follows the app protocol, since the published one shows the network
+            the external mask at every click and never its own.
+
+    Raises:
+        UsageError: no clicks to make.
+    """
+
+    max_clicks: int = 20
+    min_clicks: int = 1
+    target_iou: float = NEVER_STOP
+    zoom_in: ZoomIn | None = DEFAULT_ZOOM_IN
+    flip: bool = True
+    threshold: float = MASK_THRESHOLD
+    click_limit: int | None = None
+    fit: Fit = DEFAULT_FIT
+    start_iou: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_clicks < 1:
+            raise UsageError(f"{self.max_clicks} clicks per sample: allow at least 1.")
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What happened on one sample.
+
+    Attributes:
+        name: of the sample.
+        clicks: in order, in image pixels.
+        ious: float32 [clicks], IoU after each; NaN without any object.
+        seconds: decoding, click search and IoU included, as published.
+    """
+
+    name: str
+    clicks: tuple[Click, ...]
+    ious: NDArray[np.float32]
+    seconds: float
+
+
+Observer = Callable[[InteractiveSession, float], None]
+Progress = Callable[[int, SampleResult], None]
+
+
+def evaluate_sample(
+    runtime: Runtime,
+    sample: Sample,
+    settings: EvaluationSettings | None = None,
+    *,
+    observe: Observer | None = None,
+) -> SampleResult:
+    """Click on one sample until its target IoU or the click limit is reached.
+
+    Args:
+        runtime: any.
+        sample: anything with `name` and `load()`.
+        settings: the defaults of `EvaluationSettings` when None.
+        observe: called with the session and the IoU after each click.
+
+    Raises:
+        InputFileError: a photo or mask that cannot be read.
+        ClickError: the graph has fewer slots than `max_clicks` needs.
+    """
+    settings = settings or EvaluationSettings()
+    start = time.perf_counter()
+    image, truth = sample.load()
+    session = InteractiveSession(
+        runtime,
+        protocol="published" if settings.start_iou is None else "app",
+        zoom_in=settings.zoom_in,
+        flip=settings.flip,
+        threshold=settings.threshold,
+        click_limit=settings.click_limit,
+        fit=settings.fit,
+    )
+    session.set_image(image)
+    if settings.start_iou is not None:
+        session.set_mask(damaged_mask(truth, settings.start_iou, name=sample.name))
+    mask = session.mask
+    clicked: set[tuple[int, int]] = set()
+    ious: list[float] = []
+    while len(ious) < settings.max_clicks:
+        click = next_click(truth, mask, clicked, order=len(ious))
+        clicked.add((int(click.row), int(click.column)))
+        mask = session.click(click.row, click.column, positive=click.positive)
+        ious.append(iou(truth, mask))
+        if observe is not None:
+            observe(session, ious[-1])
+        if ious[-1] >= settings.target_iou and len(ious) >= settings.min_clicks:
+            break
+    return SampleResult(
+        sample.name, session.clicks, np.array(ious, np.float32), time.perf_counter() - start
+    )
+
+
+def evaluate(
+    runtime: Runtime,
+    samples: Iterable[Sample],
+    settings: EvaluationSettings | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[SampleResult]:
+    """Evaluate samples one after the other.
+
+    Args:
+        runtime: any.
+        samples: a `Benchmark`, or any samples.
+        settings: as in `evaluate_sample`.
+        progress: called with the number of samples done and the latest result.
+
+    Raises: as `evaluate_sample`.
+    """
+    results: list[SampleResult] = []
+    for sample in samples:
+        results.append(evaluate_sample(runtime, sample, settings))
+        if progress is not None:
+            progress(len(results), results[-1])
+    return results

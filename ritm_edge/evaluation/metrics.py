@@ -1,0 +1,122 @@
+"""IoU, number of clicks (NoC) and over-limit counts, as published (REFERENCE 1.9)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError, UsageError
+
+DEFAULT_THRESHOLDS = (0.80, 0.85, 0.90)
+
+
+def iou(truth: NDArray[np.integer], predicted: NDArray[np.bool_]) -> float:
+    """Intersection over union on the pixels that are not ignored.
+
+    Args:
+        truth: integers [H, W]: 1 object, −1 ignored, anything else background.
+        predicted: bool [H, W].
+
+    Returns:
+        0…1 in double precision; NaN where there is no object and none was predicted.
+
+    Raises:
+        ShapeError: arrays of different sizes.
+    """
+    if truth.shape != predicted.shape:
+        raise ShapeError(
+            f"the truth is {list(truth.shape)} and the mask {list(predicted.shape)}: pass arrays "
+            "of the same size."
+        )
+    is_object = truth == 1
+    seen = predicted & (truth != -1)
+    union = int(np.count_nonzero(is_object | seen))
+    if union == 0:
+        return float("nan")
+    return int(np.count_nonzero(is_object & seen)) / union
+
+
+def clicks_to_reach(ious: Sequence[float] | NDArray[np.floating], target_iou: float) -> int | None:
+    """Number of the first click with an IoU of `target_iou` or more; None if there is none.
+
+    Both are compared in float32, as published: 0.8999999762 reaches 0.9, NaN reaches nothing.
+    """
+    reached = np.flatnonzero(np.asarray(ious, np.float32) >= np.float32(target_iou))
+    return int(reached[0]) + 1 if reached.size else None
+
+
+@dataclass(frozen=True)
+class NocSummary:
+    """Number of clicks to reach one IoU.
+
+    Attributes:
+        target_iou: the IoU to reach, 0…1.
+        max_clicks: counted for a sample that never reaches it.
+        per_sample: clicks of each sample.
+        mean: NoC@target, mean of `per_sample`.
+        at_limit: samples whose count equals `max_clicks`; the published "≥ 20" column, which
+            includes samples solved exactly at the last click.
+        failed: samples that never reach the target (the strict count).
+    """
+
+    target_iou: float
+    max_clicks: int
+    per_sample: tuple[int, ...]
+    mean: float
+    at_limit: int
+    failed: int
+
+
+def summarize_noc(
+    all_ious: Sequence[Sequence[float] | NDArray[np.floating]],
+    target_iou: float,
+    *,
+    max_clicks: int = 20,
+) -> NocSummary:
+    """Number of clicks over a data set.
+
+    Args:
+        all_ious: per sample, IoU after each click.
+        target_iou: 0…1.
+        max_clicks: counted where the target is never reached.
+
+    Raises:
+        UsageError: no samples.
+    """
+    if not all_ious:
+        raise UsageError("there are no samples to summarise: pass at least one.")
+    reached = [clicks_to_reach(ious, target_iou) for ious in all_ious]
+    counts = tuple(max_clicks if count is None else count for count in reached)
+    return NocSummary(
+        target_iou=target_iou,
+        max_clicks=max_clicks,
+        per_sample=counts,
+        mean=float(np.mean(counts)),
+        at_limit=counts.count(max_clicks),
+        failed=reached.count(None),
+    )
+
+
+def noc_thresholds(target_iou: float) -> list[float]:
+    """IoUs that the published evaluation reports for a stop at `target_iou`: 0.80, 0.85, …."""
+    return [float(value) for value in np.arange(0.8, min(0.95, target_iou) + 0.001, 0.05)]
+
+
+def mean_iou_at(all_ious: Sequence[Sequence[float] | NDArray[np.floating]], clicks: int) -> float:
+    """Mean IoU over samples after a number of clicks.
+
+    A sample that stopped earlier keeps its last IoU. Samples without any object (NaN) are left
+    out; NaN if none is left.
+
+    Raises:
+        UsageError: `clicks` < 1, or a sample without clicks.
+    """
+    if clicks < 1 or any(len(ious) == 0 for ious in all_ious):
+        raise UsageError(
+            f"mean IoU after {clicks} clicks cannot be formed: ask for 1 or more clicks, over "
+            "samples with at least one."
+        )
+    values = np.array([ious[min(clicks, len(ious)) - 1] for ious in all_ious], np.float64)
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,1 @@
+"""Reading photos and masks, and drawing masks over photos."""

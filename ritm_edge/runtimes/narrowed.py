@@ -1,0 +1,28 @@
+"""A runtime that answers like another one, but only in the shapes of an artifact."""
+
+from collections.abc import Mapping
+
+from numpy.typing import ArrayLike
+
+from ..artifacts.info import ArtifactInfo
+from ..io_spec import IOSpec
+from .base import Outputs, Runtime
+from .contract import check_inputs
+
+
+class NarrowedRuntime:
+    """Makes PyTorch, which takes any size, see exactly what an artifact would see.
+
+    A session looks at `spec` to choose its zoom-in; with the same spec, reference and artifact
+    are asked the same questions.
+    """
+
+    info: ArtifactInfo | None = None
+
+    def __init__(self, runtime: Runtime, spec: IOSpec) -> None:
+        self.name, self.path, self.spec = runtime.name, runtime.path, spec
+        self._runtime = runtime
+
+    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
+        """See `Runtime.run`."""
+        return self._runtime.run(check_inputs(self.spec, inputs))

@@ -1,0 +1,112 @@
+"""What a session is made of: fixed settings, states that clicks lead from one to the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clicks import Click
+from ..runtimes.base import Runtime
+from .fit import DEFAULT_FIT, Fit
+from .predictor import predict
+from .view import View, paste
+from .zoom_in import Roi, Size, ZoomIn
+
+Probabilities = NDArray[np.float32]
+Photo = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What stays the same over a session; attributes as in `InteractiveSession`."""
+
+    runtime: Runtime
+    zoom_in: ZoomIn | None
+    flip: bool
+    threshold: float
+    max_side: int | None
+    click_limit: int | None
+    fit: Fit = DEFAULT_FIT
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything a click changes. States are never written to, so that undo is exact.
+
+    The output stays at network size: a history of photo-sized maps would fill the memory.
+
+    Attributes:
+        clicks: in image pixels, in order.
+        roi: stored crop of the zoom-in.
+        output: float32 [h, w], probabilities of the last click; None before the first.
+        placed: rectangle of the image into which `output` is resized; None where `output` is.
+        given: float32 [H, W], the external mask the session was started from.
+        limited: memory of the published limit of the longer side, see `published_protocol`.
+    """
+
+    clicks: tuple[Click, ...] = ()
+    roi: Roi | None = None
+    output: Probabilities | None = None
+    placed: Roi | None = None
+    given: Probabilities | None = None
+    limited: tuple[Size | None, Size | None] = (None, None)
+
+    def probabilities(self, size: Size) -> Probabilities:
+        """Over an image of `size`: the last prediction, else the external mask, else zeros."""
+        if self.output is not None and self.placed is not None:
+            return paste(self.output, self.placed, size)
+        return np.zeros(size, np.float32) if self.given is None else self.given
+
+
+class SessionProtocol(Protocol):
+    """How one click is answered."""
+
+    def advance(
+        self,
+        setup: Setup,
+        image: Photo,
+        state: State,
+        previous: Probabilities,
+        clicks: tuple[Click, ...],
+    ) -> State:
+        """The state after the last one of `clicks`.
+
+        Args:
+            setup: of the session.
+            image: uint8 [H, W, 3], RGB.
+            state: before the click.
+            previous: `state.probabilities` over the image.
+            clicks: all, the new one last, in image pixels.
+
+        Raises:
+            ClickError: more clicks than slots.
+        """
+        ...
+
+
+def look(
+    setup: Setup,
+    views: Sequence[View],
+    image: Photo,
+    prev_mask: Probabilities,
+    clicks: Sequence[Click],
+) -> Probabilities:
+    """Network output [h, w] for the image as seen through `views`, one after the other.
+
+    It shows what the last view shows; a margin beside its content is cut off.
+    """
+    seen: NDArray[np.generic] = image
+    for view in views:
+        seen, prev_mask = view.cut(seen), view.cut(prev_mask)
+        clicks = [view.click(click) for click in clicks]
+    output = predict(
+        setup.runtime,
+        np.asarray(seen, np.float32),
+        prev_mask,
+        clicks,
+        flip=setup.flip,
+        click_limit=setup.click_limit,
+    )
+    return views[-1].uncover(output)

@@ -1,0 +1,1 @@
+"""Whether an artifact gives the masks of the PyTorch model."""

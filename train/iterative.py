@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ritm_edge.imaging.damaged_mask import damaged_mask
+from ritm_edge.evaluation.damaged_mask import damaged_mask
 
 from .click_sampler import FIRST_CLICK_ORDER, depth_of
 from .config import IterativeSettings

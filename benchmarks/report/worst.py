@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data import Benchmark
+from ritm_edge.evaluation.damaged_mask import damaged_mask
 from ritm_edge.evaluation.metrics import clicks_to_reach
-from ritm_edge.imaging.damaged_mask import damaged_mask
 from ritm_edge.imaging.overlay import overlay
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.interactive import InteractiveSession

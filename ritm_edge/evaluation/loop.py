@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ..clicks import Click
 from ..data.base import Sample
 from ..errors import UsageError
-from ..imaging.damaged_mask import damaged_mask
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
 from ..session.fit import DEFAULT_FIT, Fit
 from ..session.interactive import DEFAULT_ZOOM_IN, InteractiveSession
 from ..session.zoom_in import ZoomIn
+from .damaged_mask import damaged_mask
 from .metrics import iou
 from .simulator import next_click
 

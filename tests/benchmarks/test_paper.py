@@ -19,7 +19,7 @@ from ritm_edge.benchmarks.results import NocRun, read_results
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.errors import UsageError
-from ritm_edge.imaging.damaged_mask import damaged_mask
+from ritm_edge.evaluation.damaged_mask import damaged_mask
 from ritm_edge.weights.published import PUBLISHED
 
 from ..core.blob_runtime import BlobRuntime

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import UsageError
+from ritm_edge.evaluation.damaged_mask import TOLERANCE, damaged_mask
 from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.evaluation.metrics import iou
-from ritm_edge.imaging.damaged_mask import TOLERANCE, damaged_mask
 from ritm_edge.io_spec import PREV_MASK
 
 from .blob_runtime import BlobRuntime

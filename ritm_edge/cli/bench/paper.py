@@ -162,7 +162,7 @@ def _galleries(
     from ritm_edge.benchmarks.paper.gallery import simulated_steps
 
     from ...data import open_benchmark
-    from ...imaging.damaged_mask import damaged_mask
+    from ...evaluation.damaged_mask import damaged_mask
 
     sessions, corrections = [], []
     for sample in open_benchmark(*parse_data(data)).samples[:objects]:
@@ -181,10 +181,10 @@ def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["S
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
-    from ...imaging.damaged_mask import damaged_mask
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
+    from ...evaluation.damaged_mask import damaged_mask
 
     image = read_photo(sample_photo())
     chosen = [

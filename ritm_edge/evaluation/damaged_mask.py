@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..evaluation.metrics import iou
+from .metrics import iou
 
 # Radii of the disks, in square roots of the object's area.
 SMALLEST, LARGEST = 0.02, 0.25

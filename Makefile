@@ -92,13 +92,13 @@ speed-by-size:
 	    -o $(RESULTS)/precisions-$(z).json &&) true
 	$(MAKE) tables
 
-# Times beside PyTorch and the literal graphs, and the arithmetic of every graph. Needs a quiet machine.
-LITERAL := $(S400)-literal.onnx $(S400)-literal.tflite
+# Times beside PyTorch and the baseline graphs, and the arithmetic of every graph. Needs a quiet machine.
+BASELINE := $(S400)-baseline.onnx $(S400)-baseline.tflite
 DEFAULT := $(foreach s,onnx tflite mlpackage openvino ncnn,$(S400).$(s))
 speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	$(BIN)/ritm-edge export --target onnx --target tflite --no-rewrites --output $(OUT)
 	$(BIN)/ritm-edge export --target coreml --target openvino --target ncnn --output $(OUT)
-	$(BIN)/ritm-edge bench latency $(LITERAL) $(DEFAULT) --roofline --threads $(THREADS) --runs 60 \
+	$(BIN)/ritm-edge bench latency $(BASELINE) $(DEFAULT) --roofline --threads $(THREADS) --runs 60 \
 	    -o $(RESULTS)/latency.json
 	$(BIN)/ritm-edge bench flops $(DYNAMIC) $(DEFAULT) $(filter-out $(DYNAMIC),$(DYNAMICS)) \
 	    $(call AT400,.onnx .tflite) --kinds -o $(RESULTS)/flops.json

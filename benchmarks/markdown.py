@@ -92,7 +92,7 @@ def latency_table(report: dict[str, Any]) -> str:
         "mask IoU",
         "median ms",
         "ratio to PyTorch",
-        "to its literal graph",
+        "to its baseline graph",
         "to fp32",
         "of peak",
         "cold start ms",
@@ -122,7 +122,7 @@ def latency_table(report: dict[str, Any]) -> str:
 
 
 def _optional_cells(row: dict[str, Any]) -> tuple[str, ...]:
-    ratios = row.get("ratio_to_literal"), row.get("ratio_to_fp32")
+    ratios = row.get("ratio_to_baseline"), row.get("ratio_to_fp32")
     percent = row.get("percent_of_roofline")
     return (
         *(UNMEASURED if ratio is None else f"{ratio:.2f}" for ratio in ratios),

@@ -4,7 +4,7 @@ A results file holds a `LatencyReport` and, under "shares", one entry per pass i
 
     name              of the pass
     median_ms         with it and all before it
-    ratio_to_previous, ratio_to_literal    medians of the ratios within each round
+    ratio_to_previous, ratio_to_baseline    medians of the ratios within each round
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str
 
     Args:
         names: of the passes, in order.
-        report: of the literal graph and then of one graph for each pass, with it and all before.
+        report: of the baseline graph and then of one graph for each pass, with it and all before.
     """
-    literal, *variants = report.rows
-    previous = literal
+    baseline, *variants = report.rows
+    previous = baseline
     shares = []
     for name, row in zip(names, variants, strict=True):
         shares.append(
@@ -31,7 +31,7 @@ def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str
                 "name": name,
                 "median_ms": row.median_ms,
                 "ratio_to_previous": _ratio(row.samples_ms, previous.samples_ms),
-                "ratio_to_literal": _ratio(row.samples_ms, literal.samples_ms),
+                "ratio_to_baseline": _ratio(row.samples_ms, baseline.samples_ms),
             }
         )
         previous = row

@@ -22,11 +22,11 @@ from ritm_edge.verification.acceptance import TaskReport, accept
 from ritm_edge.verification.parity import ParityReport, compare, parity_cases
 
 from .calibration import Calibration, record_calibration
-from .precision import Demand, ReducedPrecision
+from .export_input import ExportInput
+from .precision import PrecisionOptions, ReducedPrecision
 from .precision_names import FP32
 from .registry import find_precision
 from .rewrites import rewrite
-from .source import Source
 from .target import Target
 
 Stage = Callable[[str], None]
@@ -41,7 +41,7 @@ class Exported:
         path: the file or folder.
         megabytes: size on disk, 10⁶ bytes.
         seconds: conversion time, without verification.
-        rewrites: names of the passes that changed the graph; empty for the literal one.
+        rewrites: names of the passes that changed the graph; empty for the baseline one.
         parity: differences from PyTorch; fp32 passed it, other precisions only report them.
         task: what decided about a precision below fp32; None for fp32.
     """
@@ -62,11 +62,11 @@ def artifact_name(
     precision: str = FP32,
     rewrites: Sequence[str] | None = None,
 ) -> str:
-    """File name that tells sizes and precisions apart, and a literal graph from the default."""
+    """File name that tells sizes and precisions apart, and a baseline graph from the default."""
     size = "dynamic" if spec.size is None else f"{spec.height}x{spec.width}"
     marks = [] if precision == FP32 else [precision]
     if rewrites is not None and not rewrites:
-        marks.append("literal")
+        marks.append("baseline")
     return "-".join((model, size, *marks)) + target.suffix
 
 
@@ -79,7 +79,7 @@ def export_checkpoint(
     model: str | None = None,
     allow_changed: bool = False,
     precision: str = FP32,
-    demand: Demand | None = None,
+    options: PrecisionOptions | None = None,
     rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
@@ -95,15 +95,15 @@ def export_checkpoint(
         model: expected model name; None accepts any.
         allow_changed: see `load_checkpoint`.
         precision: "fp32" or one of `target.precisions`.
-        demand: how to reach and judge a precision below fp32; None takes the defaults.
+        options: how to reach and judge a precision below fp32; None takes the defaults.
         rewrites: names of exact rewrites to apply to the graph before it is converted; None takes
-            those that win on the target, an empty sequence makes the literal graph.
+            those that win on the target, an empty sequence makes the baseline graph.
         photos: uint8 RGB photos to verify on, beside the synthetic cases.
         stage: told what is being done.
 
     Raises:
         ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
-        UsageError: a dynamic size or a precision for a target without it, or a demand that does
+        UsageError: a dynamic size or a precision for a target without it, or options that do
             nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
@@ -129,7 +129,7 @@ def export_checkpoint(
         info,
         target,
         path,
-        demand=demand,
+        options=options,
         rewrites=rewrites,
         photos=photos,
         stage=stage,
@@ -142,7 +142,7 @@ def export_model(
     target: Target,
     path: Path,
     *,
-    demand: Demand | None = None,
+    options: PrecisionOptions | None = None,
     rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
     stage: Stage = lambda _: None,
@@ -151,8 +151,8 @@ def export_model(
 
     Args and errors: as `export_checkpoint`.
     """
-    demand = demand or Demand()
-    demand.check(info.precision)
+    options = options or PrecisionOptions()
+    options.check(info.precision)
     reduced = find_precision(target, info.precision)
     _require_size(info.io, target, reduced)
     if rewrites is None:
@@ -161,9 +161,9 @@ def export_model(
         graph, applied = rewrite(reference.model, info.io, rewrites)
         info = replace(info, rewrites=applied)
         any_size = info.io.size is None
-        source = Source(graph, example_inputs(info.io), (MASK,), any_size=any_size)
+        source = ExportInput(graph, example_inputs(info.io), (MASK,), any_size=any_size)
         if reduced is not None:
-            source, info = _reduce(source, info, reduced, demand, reference, stage)
+            source, info = _reduce(source, info, reduced, options, reference, stage)
         stage("converting")
         started = time.monotonic()
         (reduced or target).convert(source, temporary)
@@ -182,13 +182,13 @@ def export_model(
             task = accept(
                 artifact,
                 reference,
-                demand.samples or sample_objects(),
+                options.samples or sample_objects(),
                 reduced.tolerance,
-                benchmark=demand.benchmark,
+                benchmark=options.benchmark,
                 progress=stage,
             )
             task = replace(task, artifact=path.name)
-            if not demand.accept_loss:
+            if not options.accept_loss:
                 task.require_passed()
         # The task decides where there is one: its "passed" replaces that of the differences.
         summary = {**report.summary(), **({} if task is None else task.summary())}
@@ -204,19 +204,19 @@ def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None
 
 
 def _reduce(
-    source: Source,
+    source: ExportInput,
     info: ArtifactInfo,
     reduced: ReducedPrecision,
-    demand: Demand,
+    options: PrecisionOptions,
     reference: PytorchRuntime,
     stage: Stage,
-) -> tuple[Source, ArtifactInfo]:
+) -> tuple[ExportInput, ArtifactInfo]:
     """Both completed with how numbers are reduced."""
-    keep_float = reduced.keep_float if demand.keep_float is None else demand.keep_float
+    keep_float = reduced.keep_float if options.keep_float is None else options.keep_float
     calibration = Calibration((), "none")
     if reduced.calibrated:
         stage("calibrating")
-        calibration = record_calibration(reference, info.io, demand.calibration)
+        calibration = record_calibration(reference, info.io, options.calibration)
     reduction = {
         "calibration": calibration.source,
         "calibration_inputs": len(calibration.inputs),

@@ -9,8 +9,8 @@ from ritm_edge.data.base import Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.verification.acceptance import TaskTolerance
 
+from .export_input import Convert
 from .precision_names import FP32, INT8, INT8_DYNAMIC
-from .source import Convert
 
 FP16_TASK = TaskTolerance(
     max_noc_increase=0.02,
@@ -47,7 +47,7 @@ class ReducedPrecision:
 
 
 @dataclass(frozen=True)
-class Demand:
+class PrecisionOptions:
     """What a user asks of a reduced precision.
 
     Attributes:

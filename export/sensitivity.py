@@ -15,13 +15,13 @@ from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from .calibration import Inputs, record_calibration
+from .export_input import ExportInput
 from .onnx.equalize import equalize_channels
 from .onnx.graph import export_onnx
 from .onnx.precision import layer_of, load_named, measure_ranges, quantize, quantizing
 from .precision_names import INT8
 from .registry import find_target
 from .rewrites import rewrite
-from .source import Source
 
 # One in so many recorded inputs is compared: a click each, over all objects.
 EVERY = 5
@@ -70,7 +70,7 @@ def measure_sensitivity(
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
         path = Path(scratch, "graph.onnx")
         graph, _ = rewrite(reference.model, spec, find_target("onnx").precisions[INT8].rewrites)
-        export_onnx(Source(graph, example_inputs(spec), (MASK,)), path)
+        export_onnx(ExportInput(graph, example_inputs(spec), (MASK,)), path)
         model = load_named(path)
         with quantizing():
             equalize_channels(model, inputs)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ritm_edge.verification.parity import Tolerance
 
+from .export_input import Convert
 from .precision import ReducedPrecision
-from .source import Convert
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,9 @@ class LatencyRow:
         file_bytes: size on disk; a folder counts with all in it.
         parity: what the artifact says of its verification against PyTorch; None if nothing.
         precision: of the artifact.
-        rewrites: exact rewrites its graph went through; none for a literal graph, None where there
+        rewrites: exact rewrites its graph went through; none for a baseline graph, None where there
             is no artifact.
-        ratio_to_literal: median of the ratios, round by round, to the literal graph of the same
+        ratio_to_baseline: median of the ratios, round by round, to the baseline graph of the same
             runtime and precision; None where that is not among the candidates.
         ratio_to_fp32: as that, to the float32 artifact of the same runtime.
         flops: operations of one run; None unless asked for.
@@ -99,7 +99,7 @@ class LatencyRow:
     parity: dict[str, Any] | None = None
     precision: str = FP32
     rewrites: tuple[str, ...] | None = None
-    ratio_to_literal: float | None = None
+    ratio_to_baseline: float | None = None
     ratio_to_fp32: float | None = None
     flops: int | None = None
     percent_of_roofline: float | None = None
@@ -319,14 +319,14 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             file_bytes=size_in_bytes(candidate.worker.path),
             precision=candidate.worker.precision,
             rewrites=candidate.worker.rewrites,
-            ratio_to_literal=_ratio_to_literal(candidate, candidates),
+            ratio_to_baseline=_ratio_to_baseline(candidate, candidates),
             ratio_to_fp32=_ratio_to_fp32(candidate, candidates),
         )
         for candidate in candidates
     )
 
 
-def _ratio_to_literal(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+def _ratio_to_baseline(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
     worker = candidate.worker
     if not worker.rewrites:
         return None
@@ -350,7 +350,7 @@ def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> f
     same = [c for c in candidates if _is_variant(c, candidate) and c.worker.precision == FP32]
     if worker.precision == FP32 or not same:
         return None
-    # The literal graph of float32 only where the default one is missing.
+    # The baseline graph of float32 only where the default one is missing.
     default = max(same, key=lambda other: bool(other.worker.rewrites))
     return float(np.median(paired_ratios(candidate.samples, default.samples)))
 

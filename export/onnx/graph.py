@@ -15,14 +15,14 @@ from ritm_edge.errors import ConversionError
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
 from ritm_edge.optional import require
 
-from ..source import Source
+from ..export_input import ExportInput
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
 OPSET = 18
 NOISY_LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "root")
 
 
-def export_onnx(source: Source, path: Path) -> None:
+def export_onnx(source: ExportInput, path: Path) -> None:
     """Write one self-contained .onnx file with the given input and output names.
 
     Raises:

@@ -16,8 +16,8 @@ from ritm_edge.optional import require
 
 from ..calibration import Inputs
 from ..click_subgraph import find_click_subgraph
+from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
-from ..source import Source
 from .equalize import equalize_channels
 from .graph import export_onnx, first_line
 
@@ -27,7 +27,7 @@ from .graph import export_onnx, first_line
 INTEGER_OPERATIONS = ("Conv", "Relu", "LeakyRelu", "Clip", "Add", "Concat")
 
 
-def convert_fp16(source: Source, path: Path) -> None:
+def convert_fp16(source: ExportInput, path: Path) -> None:
     """Half the file: weights of convolutions in float16, widened once when the file is opened.
 
     Everything is computed in float32: x86 and most ARM builds of ONNX Runtime have no float16
@@ -36,12 +36,12 @@ def convert_fp16(source: Source, path: Path) -> None:
     onnx = require("onnx", extra="onnx")
     export_onnx(source, path)
     model = onnx.load(path)
-    halve_weights(model)
+    weights_to_fp16(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def halve_weights(model: Any) -> None:
+def weights_to_fp16(model: Any) -> None:
     """Store the weights of convolutions and the matrices of resizes as float16 with a Cast behind,
     in place."""
     onnx = require("onnx", extra="onnx")
@@ -64,7 +64,7 @@ def halve_weights(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def convert_int8(source: Source, path: Path) -> None:
+def convert_int8(source: ExportInput, path: Path) -> None:
     """Static 8-bit integers: one scale per output channel of a weight, calibrated activations.
 
     Raises:
@@ -83,7 +83,7 @@ def convert_int8(source: Source, path: Path) -> None:
     onnx.save(model, path)
 
 
-def convert_int8_dynamic(source: Source, path: Path) -> None:
+def convert_int8_dynamic(source: ExportInput, path: Path) -> None:
     """8-bit weights; the range of each activation is measured anew in every run.
 
     Errors: as `convert_int8`.

@@ -33,8 +33,9 @@ ALL: tuple[Rewrite, ...] = (
     resize_by_matrices.REWRITE,
 )
 NAMES: tuple[str, ...] = tuple(rewrite.name for rewrite in ALL)
-# Those that only leave work out; the others turn convolutions and resizes into matrix products.
-LESS_WORK = tuple(rewrite.name for rewrite in ALL[:4])
+# Those that fold constants and drop what changes nothing; the others turn convolutions and resizes
+# into matrix products.
+FOLD_AND_DROP = tuple(rewrite.name for rewrite in ALL[:4])
 # Where a runtime's own resize is as fast as the products, which also bring 0.2 MB of matrices.
 WITHOUT_MATRICES = tuple(name for name in NAMES if name != resize_by_matrices.REWRITE.name)
 

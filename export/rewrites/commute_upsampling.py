@@ -1,11 +1,11 @@
 """The heads' first convolutions run on the coarse branches before these are upsampled.
 
-The literal graph upsamples three branches to the finest one's size, concatenates them and convolves
-the result: 1×1 for the auxiliary head, 3×3 for the context head. Convolution and interpolation are
-linear, so the coarsest branches, which are most of the channels and 1/16 and 1/64 of the pixels,
-are convolved where they are. A 3×3 kernel commutes in parts: along a row after widening, and each
-of its three rows with the height matrix shifted by one (zeros enter at the border, as its padding
-does).
+The baseline graph upsamples three branches to the finest one's size, concatenates them and
+convolves the result: 1×1 for the auxiliary head, 3×3 for the context head. Convolution and
+interpolation are linear, so the coarsest branches, which are most of the channels and 1/16 and
+1/64 of the pixels, are convolved where they are. A 3×3 kernel commutes in parts: along a row after
+widening, and each of its three rows with the height matrix shifted by one (zeros enter at the
+border, as its padding does).
 """
 
 from typing import cast

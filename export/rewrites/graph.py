@@ -11,7 +11,7 @@ from ritm_edge.model.ritm import RitmModel
 
 
 class Normalise(nn.Module):
-    """Photo [B, 3, H, W] in 0…255 to what the network was trained on, as the literal graph does."""
+    """Photo [B, 3, H, W], 0…255, to what the network was trained on, as the baseline graph does."""
 
     mean: Tensor
     std: Tensor
@@ -26,7 +26,7 @@ class Normalise(nn.Module):
 
 
 class EncodeClicks(nn.Module):
-    """Clicks [B, 2K, 3] to click maps [B, 2, H, W], as the literal graph does."""
+    """Clicks [B, 2K, 3] to click maps [B, 2, H, W], as the baseline graph does."""
 
     def __init__(self, model: RitmModel) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Disks from the few rows that each one can reach, instead of from every pixel.
 
-The literal graph computes one squared distance per slot and pixel. A disk of radius r touches at
+The baseline graph computes one squared distance per slot and pixel. A disk of radius r touches at
 most 2⌈r⌉ + 2 rows: here distances are computed in these rows only, and a product with a matrix of
 zeros and ones puts the rows where they belong and unites the slots of a sign.
 

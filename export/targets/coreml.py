@@ -25,10 +25,10 @@ from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..coreml_precision import store_in_int8
+from ..export_input import ExportInput
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8
-from ..rewrites import LESS_WORK
-from ..source import Source
+from ..rewrites import FOLD_AND_DROP
 from ..target import Target
 
 NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
@@ -36,7 +36,7 @@ NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
+def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
@@ -184,10 +184,14 @@ TARGETS = (
         convert=convert,
         stamp=stamp,
         # Whether the other passes win on Apple's engines has not been measured.
-        rewrites=LESS_WORK,
+        rewrites=FOLD_AND_DROP,
         precisions={
-            FP16: ReducedPrecision(partial(convert, precision=FP16), FP16_TASK, rewrites=LESS_WORK),
-            INT8: ReducedPrecision(partial(convert, precision=INT8), INT8_TASK, rewrites=LESS_WORK),
+            FP16: ReducedPrecision(
+                partial(convert, precision=FP16), FP16_TASK, rewrites=FOLD_AND_DROP
+            ),
+            INT8: ReducedPrecision(
+                partial(convert, precision=INT8), INT8_TASK, rewrites=FOLD_AND_DROP
+            ),
         },
     ),
 )

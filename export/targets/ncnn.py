@@ -13,14 +13,14 @@ from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..arithmetic_trace import trace
+from ..export_input import ExportInput
 from ..precision import FP16_TASK, ReducedPrecision
 from ..precision_names import FP16
-from ..rewrites import LESS_WORK
-from ..source import Source
+from ..rewrites import FOLD_AND_DROP
 from ..target import Target
 
 
-def convert(source: Source, path: Path, *, half_weights: bool = False) -> None:
+def convert(source: ExportInput, path: Path, *, half_weights: bool = False) -> None:
     """Write an .ncnn file of static shape.
 
     Args:
@@ -45,7 +45,7 @@ def convert(source: Source, path: Path, *, half_weights: bool = False) -> None:
         NcnnFile(format_layers(layers).encode(), weights).write(temporary)
 
 
-def _run_pnnx(source: Source, folder: Path, half_weights: bool) -> tuple[str, bytes]:
+def _run_pnnx(source: ExportInput, folder: Path, half_weights: bool) -> tuple[str, bytes]:
     program = require("pnnx", extra="ncnn").EXEC_PATH
     shapes = ",".join(
         f"[{','.join(map(str, tensor.shape))}]f32" for tensor in source.example.values()
@@ -67,7 +67,7 @@ def _run_pnnx(source: Source, folder: Path, half_weights: bool) -> tuple[str, by
         ) from error
 
 
-def _with_contract(layer: Layer, source: Source) -> Layer:
+def _with_contract(layer: Layer, source: ExportInput) -> Layer:
     """Names instead of in0, in1, … and out0, …; inputs with their shapes."""
     names = {f"in{index}": name for index, name in enumerate(source.example)}
     names |= {f"out{index}": name for index, name in enumerate(source.output_names)}
@@ -93,9 +93,9 @@ TARGETS = (
         stamp=NcnnFile.stamp,
         precisions={
             FP16: ReducedPrecision(
-                partial(convert, half_weights=True), FP16_TASK, rewrites=LESS_WORK
+                partial(convert, half_weights=True), FP16_TASK, rewrites=FOLD_AND_DROP
             )
         },
-        rewrites=LESS_WORK,
+        rewrites=FOLD_AND_DROP,
     ),
 )

@@ -10,17 +10,17 @@ from ritm_edge.files import atomic_output
 from ritm_edge.runtimes.openvino import import_openvino
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
+from ..export_input import Convert, ExportInput
 from ..layer_names import KEEP_FLOAT
 from ..onnx.graph import export_onnx, first_line
 from ..onnx.precision import convert_fp16, convert_int8
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8
 from ..rewrites import WITHOUT_MATRICES
-from ..source import Convert, Source
 from ..target import Target
 
 
-def convert(source: Source, path: Path, *, write_onnx: Convert = export_onnx) -> None:
+def convert(source: ExportInput, path: Path, *, write_onnx: Convert = export_onnx) -> None:
     """Write an .openvino file of static shape.
 
     Args:

@@ -21,17 +21,17 @@ from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
+from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
 from ..onnx.equalize import equalize_channels
 from ..onnx.graph import export_onnx
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
-from ..rewrites import LESS_WORK, WITHOUT_MATRICES
-from ..source import Source
+from ..rewrites import WITHOUT_MATRICES, FOLD_AND_DROP
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
-from ..tflite.fp16 import halve_weights
+from ..tflite.fp16 import weights_to_fp16
 from ..tflite.int8 import KEPT
 from ..tflite.onnx_passes import lower_opset
 from ..tflite.split import split_at_click_maps
@@ -44,7 +44,7 @@ TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
 
-def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
+def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
     """Write a .tflite file through ONNX and onnx2tf.
 
     Args:
@@ -77,13 +77,13 @@ def convert(source: Source, path: Path, *, precision: str = FP32) -> None:
         _run_worker(job, split_at_click_maps(graph), converted)
         model = unpack(converted.read_bytes())
     if precision == FP16:
-        halve_weights(model)
+        weights_to_fp16(model)
     name_tensors(model)
     with atomic_output(path) as temporary:
         temporary.write_bytes(pack(model))
 
 
-def _integer_settings(source: Source, graph: Path) -> dict[str, Any]:
+def _integer_settings(source: ExportInput, graph: Path) -> dict[str, Any]:
     """Make the ONNX file ready for integers; what the worker must know beside it."""
     onnx = require("onnx", extra="tflite")
     model = onnx.shape_inference.infer_shapes(onnx.load(graph))
@@ -163,10 +163,10 @@ TARGETS = (
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
-                rewrites=LESS_WORK,
+                rewrites=FOLD_AND_DROP,
             ),
             INT8_DYNAMIC: ReducedPrecision(
-                partial(convert, precision=INT8_DYNAMIC), INT8_TASK, rewrites=LESS_WORK
+                partial(convert, precision=INT8_DYNAMIC), INT8_TASK, rewrites=FOLD_AND_DROP
             ),
         },
     ),

@@ -9,7 +9,7 @@ from ritm_edge.optional import require
 from .flatbuffer import CONVOLUTIONS, constant_data, operators
 
 
-def halve_weights(model: Any) -> None:
+def weights_to_fp16(model: Any) -> None:
     """Store weights and biases of convolutions as float16 with a Dequantize before, in place.
 
     XNNPACK widens them once, when the file is opened, and computes in float32; but it takes only

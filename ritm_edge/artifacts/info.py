@@ -58,7 +58,7 @@ class ArtifactInfo:
         precision: "fp32", "fp16", "int8" or "int8-dynamic".
         checkpoint_sha256: hash of the checkpoint file it was made from.
         tool_versions: package name → version at export time.
-        rewrites: names of the exact rewrites its graph went through; none for the literal graph.
+        rewrites: names of the exact rewrites its graph went through; none for the baseline graph.
         parity: summary of the verification ("passed", "max_abs", "min_mask_iou", …); None until
             verified.
         reduction: how a precision below fp32 was reached ("calibration", "kept_float"); None for

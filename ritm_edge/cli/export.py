@@ -87,8 +87,8 @@ def command(
         bool,
         typer.Option(
             "--rewrites/--no-rewrites",
-            help="Exact rewrites that make the graph faster; without them the literal graph, as "
-            "NAME-literal.SUFFIX.",
+            help="Exact rewrites that make the graph faster; without them the baseline graph, as "
+            "NAME-baseline.SUFFIX.",
         ),
     ] = True,
     output: Annotated[
@@ -107,7 +107,7 @@ def command(
         raise UsageError("--dynamic and --size exclude each other: pass one of them.")
 
     from ritm_edge.export.pipeline import export_checkpoint
-    from ritm_edge.export.precision import Demand
+    from ritm_edge.export.precision import PrecisionOptions
     from ritm_edge.export.registry import find_precision, find_target
 
     from ..data import open_benchmark
@@ -127,7 +127,7 @@ def command(
     if calibration is not None and not any(each and each.calibrated for each in reduced):
         names = ", ".join(each.name for each in targets)
         raise UsageError(f"{precision} of {names} is not calibrated: leave out --calibration.")
-    demand = Demand(
+    options = PrecisionOptions(
         calibration=calibration,
         keep_float=None if keep_float is None else tuple(keep_float),
         benchmark=None if data is None else open_benchmark(*parse_data(data)),
@@ -148,7 +148,7 @@ def command(
                     allow_changed=allow_changed,
                     rewrites=None if rewrites else (),
                     precision=precision,
-                    demand=demand,
+                    options=options,
                     photos=photos,
                     stage=lambda text, name=each.name: progress.update(
                         task, status=f"{text} {name}"

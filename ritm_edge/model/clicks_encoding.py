@@ -65,7 +65,7 @@ def disk_maps(clicks: Tensor, *, height: int, width: int, radius: float = 5.0) -
     Returns:
         float32 [B, 2, H, W], exactly 0.0 or 1.0.
 
-    Source: section 3.1 and Table 1 of the paper.
+    ExportInput: section 3.1 and Table 1 of the paper.
     """
     return (squared_distances(clicks, height, width) <= radius**2).to(torch.float32)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..clicks import Click
 from .fit import fitted_view
-from .state import Photo, Probabilities, Setup, State, look
+from .state import Photo, Probabilities, SessionConfig, State, run_views
 from .view import View
 from .zoom_in import Roi, Size, bounding_box, box_iou, scaled_to, whole_image
 
@@ -33,7 +33,7 @@ class AppProtocol:
 
     def advance(
         self,
-        setup: Setup,
+        config: SessionConfig,
         image: Photo,
         state: State,
         previous: Probabilities,
@@ -41,25 +41,25 @@ class AppProtocol:
     ) -> State:
         """See `SessionProtocol`."""
         size = (image.shape[0], image.shape[1])
-        roi = _crop(setup, state, previous, clicks)
+        roi = _crop(config, state, previous, clicks)
         seen = whole_image(size) if roi is None else roi
-        fixed = setup.runtime.spec.size
+        fixed = config.runtime.spec.size
         if fixed is None:
-            view = View(seen, _network_size(setup, roi, size))
+            view = View(seen, _network_size(config, roi, size))
         else:
-            view = fitted_view(seen, size, fixed, setup.fit)
-        output = look(setup, [view], image, previous, clicks)
+            view = fitted_view(seen, size, fixed, config.fit)
+        output = run_views(config, [view], image, previous, clicks)
         return replace(state, clicks=clicks, roi=roi, output=output, placed=view.roi)
 
 
 def _crop(
-    setup: Setup, state: State, previous: Probabilities, clicks: Sequence[Click]
+    config: SessionConfig, state: State, previous: Probabilities, clicks: Sequence[Click]
 ) -> Roi | None:
     """The rectangle to zoom into; None for the whole image."""
-    zoom = setup.zoom_in
+    zoom = config.zoom_in
     if zoom is None or (len(clicks) <= zoom.skip_clicks and state.given is None):
         return None
-    box = bounding_box(previous > np.float32(setup.threshold), clicks)
+    box = bounding_box(previous > np.float32(config.threshold), clicks)
     if box is None:
         return None
     wanted = zoom.expand(box, (previous.shape[0], previous.shape[1]))
@@ -69,9 +69,9 @@ def _crop(
     return wanted
 
 
-def _network_size(setup: Setup, roi: Roi | None, image_size: Size) -> Size:
-    size = image_size if roi is None or setup.zoom_in is None else setup.zoom_in.crop_size(roi)
-    max_side = MAX_SIDE if setup.max_side is None else setup.max_side
+def _network_size(config: SessionConfig, roi: Roi | None, image_size: Size) -> Size:
+    size = image_size if roi is None or config.zoom_in is None else config.zoom_in.crop_size(roi)
+    max_side = MAX_SIDE if config.max_side is None else config.max_side
     if max(size) > max_side:
         size = scaled_to(size, max_side)
     return max(size[0], MIN_SIDE), max(size[1], MIN_SIDE)

@@ -13,7 +13,7 @@ from ..runtimes.base import Runtime
 from .app_protocol import AppProtocol
 from .fit import DEFAULT_FIT, Fit, check_fit
 from .published_protocol import PublishedProtocol
-from .state import SessionProtocol, Setup, State
+from .state import SessionConfig, SessionProtocol, State
 from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
@@ -69,7 +69,7 @@ class InteractiveSession:
         self._protocol = _PROTOCOLS[protocol]()
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
-        self._setup = Setup(
+        self._setup = SessionConfig(
             runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
         )
         self._image: NDArray[np.uint8] | None = None

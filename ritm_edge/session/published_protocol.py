@@ -15,7 +15,7 @@ from ..clicks import Click
 from ..errors import UsageError
 from .fit import fitted_view
 from .resize import resize_bilinear
-from .state import Photo, Probabilities, Setup, State, look
+from .state import Photo, Probabilities, SessionConfig, State, run_views
 from .view import View, paste
 from .zoom_in import Roi, Size, ZoomIn, bounding_box, box_iou, scaled_to, whole_image
 
@@ -28,7 +28,7 @@ class PublishedProtocol:
 
     def advance(
         self,
-        setup: Setup,
+        config: SessionConfig,
         image: Photo,
         state: State,
         previous: Probabilities,
@@ -37,19 +37,19 @@ class PublishedProtocol:
         """See `SessionProtocol`; with an external mask the first click is predicted twice."""
         state = replace(state, clicks=clicks)
         if state.given is not None and len(clicks) == 1:
-            state = _predict(setup, image, state, state.given)
-        return _predict(setup, image, state, previous if state.given is None else state.given)
+            state = _predict(config, image, state, state.given)
+        return _predict(config, image, state, previous if state.given is None else state.given)
 
 
-def _predict(setup: Setup, image: Photo, state: State, prev_mask: Probabilities) -> State:
+def _predict(config: SessionConfig, image: Photo, state: State, prev_mask: Probabilities) -> State:
     size = (image.shape[0], image.shape[1])
-    zoom = setup.zoom_in
+    zoom = config.zoom_in
     roi, zoomed = state.roi, False
     if zoom is not None:
         roi, zoomed = _update_crop(zoom, state, size)
-    views, limited = _views(setup, roi if zoomed else None, size, state.limited)
-    output = look(setup, views, image, prev_mask, state.clicks)
-    if setup.max_side is not None:
+    views, limited = _views(config, roi if zoomed else None, size, state.limited)
+    output = run_views(config, views, image, prev_mask, state.clicks)
+    if config.max_side is not None:
         output, limited = _undo_limit(output, limited)
     # Even when the whole image was looked at, a stored crop is where the result goes.
     placed = views[0].roi if zoomed or roi is None else roi
@@ -57,7 +57,7 @@ def _predict(setup: Setup, image: Photo, state: State, prev_mask: Probabilities)
     if zoom is not None and roi is None and _worth_repeating(zoom, result, size):
         # The repetition starts from the own previous prediction, even beside an external mask.
         own = replace(state, given=None).probabilities(size)
-        return _predict(setup, image, result, own)
+        return _predict(config, image, result, own)
     return result
 
 
@@ -104,16 +104,16 @@ def _worth_repeating(zoom: ZoomIn, state: State, size: Size) -> bool:
 
 
 def _views(
-    setup: Setup, crop: Roi | None, size: Size, limited: tuple[Size | None, Size | None]
+    config: SessionConfig, crop: Roi | None, size: Size, limited: tuple[Size | None, Size | None]
 ) -> tuple[list[View], tuple[Size | None, Size | None]]:
     roi = whole_image(size) if crop is None else crop
-    fixed = setup.runtime.spec.size
+    fixed = config.runtime.spec.size
     if fixed is not None:
-        return [fitted_view(roi, size, fixed, setup.fit)], limited
-    seen = size if crop is None or setup.zoom_in is None else setup.zoom_in.crop_size(crop)
+        return [fitted_view(roi, size, fixed, config.fit)], limited
+    seen = size if crop is None or config.zoom_in is None else config.zoom_in.crop_size(crop)
     views = [View(roi, seen)]
-    if setup.max_side is not None and max(seen) > setup.max_side:
-        views.append(View(whole_image(seen), scaled_to(seen, setup.max_side)))
+    if config.max_side is not None and max(seen) > config.max_side:
+        views.append(View(whole_image(seen), scaled_to(seen, config.max_side)))
         limited = (seen, limited[1])
     return views, limited
 

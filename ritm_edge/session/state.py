@@ -19,7 +19,7 @@ Photo = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Setup:
+class SessionConfig:
     """What stays the same over a session; attributes as in `InteractiveSession`."""
 
     runtime: Runtime
@@ -65,7 +65,7 @@ class SessionProtocol(Protocol):
 
     def advance(
         self,
-        setup: Setup,
+        config: SessionConfig,
         image: Photo,
         state: State,
         previous: Probabilities,
@@ -74,7 +74,7 @@ class SessionProtocol(Protocol):
         """The state after the last one of `clicks`.
 
         Args:
-            setup: of the session.
+            config: of the session.
             image: uint8 [H, W, 3], RGB.
             state: before the click.
             previous: `state.probabilities` over the image.
@@ -86,8 +86,8 @@ class SessionProtocol(Protocol):
         ...
 
 
-def look(
-    setup: Setup,
+def run_views(
+    config: SessionConfig,
     views: Sequence[View],
     image: Photo,
     prev_mask: Probabilities,
@@ -102,11 +102,11 @@ def look(
         seen, prev_mask = view.cut(seen), view.cut(prev_mask)
         clicks = [view.click(click) for click in clicks]
     output = predict(
-        setup.runtime,
+        config.runtime,
         np.asarray(seen, np.float32),
         prev_mask,
         clicks,
-        flip=setup.flip,
-        click_limit=setup.click_limit,
+        flip=config.flip,
+        click_limit=config.click_limit,
     )
     return views[-1].uncover(output)

@@ -30,8 +30,8 @@ from ritm_edge.benchmarks.markdown import flops_table
 from ritm_edge.benchmarks.published import published
 from ritm_edge.cli.main import app
 from ritm_edge.errors import ArtifactError, UnsupportedOperationError
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.registry import all_targets, find_target
-from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.model.ritm import HRNETS, ModelConfig
@@ -86,7 +86,7 @@ def artifacts(tmp_path_factory):
     graph = InferenceGraph(tiny_model())
     for name, suffix in FORMATS.items():
         path, target = folder / f"tiny.{suffix}", find_target(name)
-        target.convert(Source(graph, example_inputs(SPEC), ("mask",)), path)
+        target.convert(ExportInput(graph, example_inputs(SPEC), ("mask",)), path)
         target.stamp(path, tiny_info(SPEC, name).to_json())
     return folder
 

@@ -215,7 +215,7 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     assert (pytorch.baseline, artifact.baseline) == (True, False)
     assert artifact.samples_ms == (20.0, 25.0, 30.0)
     assert artifact.ratios == (0.5, 0.5, 0.5)
-    assert (pytorch.ratio_to_literal, artifact.ratio_to_literal) == (None, 0.5)
+    assert (pytorch.ratio_to_baseline, artifact.ratio_to_baseline) == (None, 0.5)
     assert pytorch.cold_starts_ms == (110.0, 110.0)
 
 
@@ -338,12 +338,12 @@ def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
         )
         return SimpleNamespace(worker=worker, samples=samples)
 
-    literal = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
+    baseline = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
     rewritten = candidate("onnx", "fp32", ("a pass",), 10.0, 20.0, 40.0)
     elsewhere = candidate("tflite", "fp32", ("a pass",), 1.0, 1.0, 1.0)
     int8 = candidate("onnx", "int8", ("a pass", "another"), 5.0, 5.0, 30.0)
     alone = candidate("openvino", "int8", ("a pass",), 5.0, 5.0, 30.0)
     others = candidate("onnx", "fp32", ("a pass",), 2.0, 2.0, 2.0, checkpoint="of other weights")
-    everything = [others, literal, elsewhere, rewritten, int8, alone]
+    everything = [others, baseline, elsewhere, rewritten, int8, alone]
     ratios = [latency._ratio_to_fp32(each, everything) for each in everything]
     assert ratios == [None, None, None, None, 0.5, None]

@@ -16,7 +16,7 @@ class PaintedGraph(nn.Module):
     """Disks of the real model beside the photo and previous mask, then two convolutions.
 
     Args:
-        rewritten: paint them as default artifacts do; else as the literal graph.
+        rewritten: paint them as default artifacts do; else as the baseline graph.
     """
 
     def __init__(self, *, rewritten: bool = True) -> None:

@@ -20,7 +20,7 @@ from ritm_edge.artifacts.mlprogram.evaluator import Program
 from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ArtifactError, ConversionError, OutputFileError
-from ritm_edge.export.source import Source
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.targets import coreml
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
@@ -40,7 +40,7 @@ ODD = IOSpec(75, 101, max_clicks=2)
 
 
 def convert(model, spec, path):
-    coreml.convert(Source(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    coreml.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
     coreml.stamp(path, tiny_info(spec, "coreml").to_json())
     return path
 
@@ -95,7 +95,7 @@ def test_disk_maps_are_bit_equal(height, width, slots, tmp_path):
     graph = DiskGraph(tiny_model(), height, width)
     path = tmp_path / "disks.mlpackage"
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
-    coreml.convert(Source(graph, example, ("disks",)), path)
+    coreml.convert(ExportInput(graph, example, ("disks",)), path)
     program = open_program(path)
     painted = 0
     for clicks in awkward_clicks(height, width, slots):
@@ -188,10 +188,10 @@ def test_conversion_is_silent(tmp_path):
     code = f"""
 from pathlib import Path
 import torch
-from ritm_edge.export.source import Source
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.targets import coreml
 path = Path({str(tmp_path)!r}) / "p.mlpackage"
-coreml.convert(Source(torch.nn.Sigmoid(), {{"input": torch.zeros(1, 2)}}, ("y",)), path)
+coreml.convert(ExportInput(torch.nn.Sigmoid(), {{"input": torch.zeros(1, 2)}}, ("y",)), path)
 import sys
 print("tensorflow" in sys.modules)
 """
@@ -211,7 +211,7 @@ class Unconvertible(nn.Module):
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd):
     path = tmp_path / "p.mlpackage"
     with pytest.raises(ConversionError, match="coremltools could not convert") as caught:
-        coreml.convert(Source(Unconvertible().eval(), {"x": torch.rand(3, 3)}, ("y",)), path)
+        coreml.convert(ExportInput(Unconvertible().eval(), {"x": torch.rand(3, 3)}, ("y",)), path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
@@ -260,7 +260,7 @@ def test_on_macos_core_ml_predicts(artifact, monkeypatch):
 
 def test_a_program_without_description_is_refused(tmp_path):
     path = tmp_path / "p.mlpackage"
-    coreml.convert(Source(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), path)
+    coreml.convert(ExportInput(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), path)
     with pytest.raises(ArtifactError, match="does not describe itself"):
         open_runtime(path)
 

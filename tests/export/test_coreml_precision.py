@@ -10,10 +10,10 @@ from torch import nn
 from ritm_edge.artifacts.mlprogram import evaluator
 from ritm_edge.errors import UsageError
 from ritm_edge.export import coreml_precision
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.pipeline import artifact_name, export_model
-from ritm_edge.export.precision import Demand
+from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import find_target
-from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.base import open_runtime
@@ -30,7 +30,7 @@ UNPACK = "constexpr_affine_dequantize"
 
 
 def convert(graph, spec, path, precision, keep_float=()):
-    source = Source(graph, example_inputs(spec), ("mask",), keep_float=keep_float)
+    source = ExportInput(graph, example_inputs(spec), ("mask",), keep_float=keep_float)
     find_target("coreml").precisions[precision].convert(source, path)
     return open_program(path)
 
@@ -119,7 +119,7 @@ def layers_in_int8(tmp_path, keep_float=(), **weights):
     """What a float16 program stores in 8 bits, and the steps that unpack it."""
     graph = Layers(**weights).eval()
     path = tmp_path / "m.mlpackage"
-    source = Source(graph, {"image": torch.rand(1, 3, 5, 5)}, ("mask",), keep_float=keep_float)
+    source = ExportInput(graph, {"image": torch.rand(1, 3, 5, 5)}, ("mask",), keep_float=keep_float)
     find_target("coreml").precisions["int8"].convert(source, path)
     compiled = open_program(path)._compiled
     steps = [step for step in compiled.steps if step.operation.name == UNPACK]
@@ -172,8 +172,8 @@ def test_the_export_shrinks_the_file_and_is_judged_by_its_masks(tmp_path):
         path = tmp_path / artifact_name("tiny", spec, target, precision)
         info = replace(tiny_info(spec, "coreml"), precision=precision)
         # Masks of random weights are noise.
-        demand = Demand(accept_loss=precision != "fp32")
-        exported = export_model(tiny_reference(), info, target, path, demand=demand)
+        options = PrecisionOptions(accept_loss=precision != "fp32")
+        exported = export_model(tiny_reference(), info, target, path, options=options)
         sizes[precision] = sum(f.stat().st_size for f in path.rglob("weight.bin"))
         assert open_runtime(path).info.precision == precision
         assert exported.rewrites

@@ -10,7 +10,7 @@ from ritm_edge.data import Benchmark
 from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.calibration import record_calibration
 from ritm_edge.export.pipeline import export_model
-from ritm_edge.export.precision import Demand
+from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import all_targets, find_target
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.verification.acceptance import CLICKS, NOC_CLICKS, TaskTolerance, accept
@@ -21,7 +21,7 @@ from ..runtimes import tiny_info, tiny_reference
 from .artifacts import description_of, skipped_without_its_extra
 
 # Weights of noise lose more than trained ones; here it counts that there is a verdict.
-DEMAND = Demand(samples=sample_objects()[:1], accept_loss=True)
+DEMAND = PrecisionOptions(samples=sample_objects()[:1], accept_loss=True)
 TOLERANCE = TaskTolerance(max_noc_increase=0.15, min_mask_iou=0.9, reason="test")
 
 
@@ -42,7 +42,7 @@ def test_exports_below_fp32_get_a_verdict(target, precision, slots, tmp_path):
     path = tmp_path / f"tiny{target.suffix}"
     info = replace(tiny_info(spec, target.name), precision=precision)
     with skipped_without_its_extra():
-        export_model(tiny_reference(), info, target, path, demand=DEMAND)
+        export_model(tiny_reference(), info, target, path, options=DEMAND)
     found = open_runtime(path).info
     assert found.io == spec
     assert fits(description_of(path), SCHEMA)

@@ -9,7 +9,7 @@ from ritm_edge import open_runtime
 from ritm_edge.errors import MissingExtraError
 from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.pipeline import export_model
-from ritm_edge.export.precision import Demand
+from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import all_targets
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.pytorch import PytorchRuntime
@@ -34,10 +34,10 @@ def export(target, precision, folder, **options):
     if precision != "fp32":
         lenient = {n: replace(p, tolerance=LENIENT) for n, p in target.precisions.items()}
         target = replace(target, precisions=lenient)
-    demand = None if precision == "fp32" else Demand(samples=sample_objects()[:1])
+    options = None if precision == "fp32" else PrecisionOptions(samples=sample_objects()[:1])
     try:
         path = folder / f"lite{target.suffix}"
-        return reference, export_model(reference, info, target, path, demand=demand)
+        return reference, export_model(reference, info, target, path, options=options)
     except MissingExtraError as error:
         pytest.skip(str(error))
 

@@ -16,10 +16,10 @@ from ritm_edge import build_model, open_runtime  # noqa: E402
 from ritm_edge.artifacts.ncnn import NcnnFile, format_layers, parse_layers  # noqa: E402
 from ritm_edge.errors import ArtifactError, ConversionError, MissingExtraError  # noqa: E402
 from ritm_edge.export.arithmetic_trace import trace  # noqa: E402
+from ritm_edge.export.export_input import ExportInput  # noqa: E402
 from ritm_edge.export.pipeline import export_model  # noqa: E402
 from ritm_edge.export.registry import find_target  # noqa: E402
-from ritm_edge.export.rewrites import LESS_WORK, rewrite  # noqa: E402
-from ritm_edge.export.source import Source  # noqa: E402
+from ritm_edge.export.rewrites import FOLD_AND_DROP, rewrite  # noqa: E402
 from ritm_edge.export.targets.ncnn import convert  # noqa: E402
 from ritm_edge.io_spec import IOSpec  # noqa: E402
 from ritm_edge.model.clicks_encoding import disk_maps  # noqa: E402
@@ -35,9 +35,9 @@ TARGET = find_target("ncnn")
 EMPTY = {"image": np.zeros((1, 3, 64, 96)), "clicks": -np.ones((1, 6, 3))}
 
 
-def convert_model(model, spec, path, *, rewrites=LESS_WORK, half_weights=False):
+def convert_model(model, spec, path, *, rewrites=FOLD_AND_DROP, half_weights=False):
     graph, _ = rewrite(model, spec, rewrites)
-    source = Source(graph, example_inputs(spec), ("mask",))
+    source = ExportInput(graph, example_inputs(spec), ("mask",))
     convert(source, path, half_weights=half_weights)
     return source
 
@@ -50,7 +50,7 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("half_weights", [False, True], ids=["fp32", "fp16"])
-@pytest.mark.parametrize("rewrites", [(), LESS_WORK], ids=["literal", "rewritten"])
+@pytest.mark.parametrize("rewrites", [(), FOLD_AND_DROP], ids=["baseline", "rewritten"])
 @pytest.mark.parametrize("size", [(75, 101), (1024, 1024)], ids=str)
 def test_disks_are_bit_equal(size, rewrites, half_weights, tmp_path):
     """Observed inside of the artifact, where they meet the previous mask."""
@@ -58,7 +58,7 @@ def test_disks_are_bit_equal(size, rewrites, half_weights, tmp_path):
     path = tmp_path / "m.ncnn"
     painted_graph = PaintedGraph()
     painted_graph.model, _ = rewrite(tiny_model(), spec, rewrites)
-    source = Source(painted_graph.eval(), example_inputs(spec), ("mask",))
+    source = ExportInput(painted_graph.eval(), example_inputs(spec), ("mask",))
     convert(source, path, half_weights=half_weights)
     file = NcnnFile.read(path)
     (disks,) = (
@@ -78,7 +78,7 @@ def test_disks_are_bit_equal(size, rewrites, half_weights, tmp_path):
     assert painted > 200
 
 
-@pytest.mark.parametrize("rewrites", [(), LESS_WORK], ids=["literal", "rewritten"])
+@pytest.mark.parametrize("rewrites", [(), FOLD_AND_DROP], ids=["baseline", "rewritten"])
 @pytest.mark.parametrize("size", [(75, 101), (96, 128)], ids=str)
 def test_it_agrees_with_pytorch_at_even_and_odd_sizes(size, rewrites, tmp_path):
     """With a tenth of the tolerance, through `export` as users call it."""
@@ -202,7 +202,7 @@ class Unconvertible(torch.nn.Module):
 
 
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path):
-    source = Source(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",))
+    source = ExportInput(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",))
     with pytest.raises(ConversionError) as caught:
         convert(source, tmp_path / "m.ncnn")
     assert "\n" not in str(caught.value)

@@ -8,10 +8,10 @@ from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.onnx.equalize import LARGEST_RATIO, equalize_channels
 from ritm_edge.export.onnx.graph import export_onnx
 from ritm_edge.export.onnx.precision import load_named, measure_ranges, quantize
-from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.onnx import open_session
@@ -66,7 +66,7 @@ def photos(count=4):
 
 def exported(graph, path, example=None):
     example = {"image": torch.zeros(1, 3, 12, 16)} if example is None else example
-    export_onnx(Source(graph.eval(), example, ("mask",)), path)
+    export_onnx(ExportInput(graph.eval(), example, ("mask",)), path)
     return load_named(path)
 
 

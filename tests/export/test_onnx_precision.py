@@ -9,11 +9,11 @@ import torch
 
 from ritm_edge.errors import UsageError
 from ritm_edge.export.click_subgraph import find_click_subgraph
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.onnx import precision as onnx_precision
 from ritm_edge.export.onnx.graph import export_onnx
-from ritm_edge.export.onnx.precision import halve_weights, layer_of, load_named
+from ritm_edge.export.onnx.precision import layer_of, load_named, weights_to_fp16
 from ritm_edge.export.registry import find_target
-from ritm_edge.export.source import Source
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.onnx import open_session
@@ -48,7 +48,7 @@ def exported_once(monkeypatch, float_graphs):
 def convert(graph, precision, spec, path, **how):
     size = spec.size or (96, 128)
     calibration = random_inputs(*size, spec.max_clicks, 4)
-    source = Source(graph, example_inputs(spec), ("mask",), calibration=calibration, **how)
+    source = ExportInput(graph, example_inputs(spec), ("mask",), calibration=calibration, **how)
     find_target("onnx").precisions[precision].convert(source, path)
     return onnx.load(path)
 
@@ -126,7 +126,7 @@ def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
 def test_the_mask_stays_close_and_the_file_becomes_small(precision, tmp_path):
     graph = InferenceGraph(tiny_model())
     model = convert(graph, precision, SPEC, tmp_path / "m.onnx")
-    source = Source(graph, example_inputs(SPEC), ("mask",))
+    source = ExportInput(graph, example_inputs(SPEC), ("mask",))
     onnx_precision.export_onnx(source, tmp_path / "fp32.onnx")
     inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
     (expected,) = run(onnx.load(tmp_path / "fp32.onnx"), inputs)
@@ -161,9 +161,9 @@ def test_height_and_width_can_stay_open(precision, tmp_path):
 def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
     graph = PaintedGraph().eval()
     graph.head.weight.data[0, 0] = 1e5
-    export_onnx(Source(graph, example_inputs(SPEC), ("mask",)), tmp_path / "m.onnx")
+    export_onnx(ExportInput(graph, example_inputs(SPEC), ("mask",)), tmp_path / "m.onnx")
     model = onnx.load(tmp_path / "m.onnx")
-    halve_weights(model)
+    weights_to_fp16(model)
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     assert types["head.weight"] == onnx.TensorProto.FLOAT
     assert types["features.weight_half"] == onnx.TensorProto.FLOAT16
@@ -172,7 +172,7 @@ def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
 def test_layers_are_called_as_in_the_checkpoint(tmp_path):
     reference = tiny_model()
     graph = InferenceGraph(reference)
-    source = Source(graph, example_inputs(SPEC), ("mask",))
+    source = ExportInput(graph, example_inputs(SPEC), ("mask",))
     onnx_precision.export_onnx(source, tmp_path / "m.onnx")
     layers = set(layer_of(load_named(tmp_path / "m.onnx")).values())
     assert layers <= set(reference.state_dict())

@@ -16,8 +16,8 @@ if find_spec("openvino") is None:
 from ritm_edge import open_runtime
 from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.errors import ArtifactError, ConversionError
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.registry import find_target
-from ritm_edge.export.source import Source
 from ritm_edge.export.targets import openvino
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import example_inputs
@@ -33,10 +33,10 @@ def convert(precision, spec, path):
     target = find_target("openvino")
     graph, example = PaintedGraph().eval(), example_inputs(spec)
     if precision == "fp32":
-        target.convert(Source(graph, example, ("mask",)), path)
+        target.convert(ExportInput(graph, example, ("mask",)), path)
     else:
         calibration = random_inputs(*spec.size, spec.max_clicks, 4)
-        source = Source(graph, example, ("mask",), calibration=calibration)
+        source = ExportInput(graph, example, ("mask",), calibration=calibration)
         target.precisions[precision].convert(source, path)
     return path
 
@@ -129,6 +129,8 @@ class Unconvertible(torch.nn.Module):
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path):
     path = tmp_path / "m.openvino"
     with pytest.raises(ConversionError, match="OpenVINO could not read") as caught:
-        openvino.convert(Source(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",)), path)
+        openvino.convert(
+            ExportInput(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",)), path
+        )
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

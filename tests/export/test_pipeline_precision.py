@@ -9,7 +9,7 @@ from ritm_edge import open_runtime
 from ritm_edge.errors import ParityError, UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.pipeline import artifact_name, export_model
-from ritm_edge.export.precision import Demand, ReducedPrecision
+from ritm_edge.export.precision import PrecisionOptions, ReducedPrecision
 from ritm_edge.export.registry import find_precision, find_target
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.verification.acceptance import TaskTolerance
@@ -17,7 +17,7 @@ from ritm_edge.verification.acceptance import TaskTolerance
 from ..runtimes import tiny_info, tiny_reference
 
 SPEC = IOSpec(64, 96, max_clicks=6)
-DEMAND = Demand(samples=sample_objects()[:1])
+DEMAND = PrecisionOptions(samples=sample_objects()[:1])
 LENIENT = TaskTolerance(max_noc_increase=20, min_mask_iou=0.3, reason="weights of noise")
 
 
@@ -58,7 +58,7 @@ def test_int8_end_to_end(tmp_path):
     lenient = {name: replace(p, tolerance=LENIENT) for name, p in onnx.precisions.items()}
     target = replace(onnx, precisions=lenient)
     path = tmp_path / "tiny.onnx"
-    item = export_model(tiny_reference(), info(), target, path, demand=DEMAND)
+    item = export_model(tiny_reference(), info(), target, path, options=DEMAND)
     assert item.task is not None
     assert item.task.objects == 1
     stamped = open_runtime(path).info
@@ -76,10 +76,10 @@ def test_what_loses_too_much_is_kept_only_on_demand(converted, tmp_path):
     target = target_with(lambda _, path: path.write_bytes(converted), impossible)
     path = tmp_path / "tiny.onnx"
     with pytest.raises(ParityError, match=r"tiny\.onnx loses too much"):
-        export_model(tiny_reference(), info(), target, path, demand=DEMAND)
+        export_model(tiny_reference(), info(), target, path, options=DEMAND)
     assert list(tmp_path.iterdir()) == []
-    demand = replace(DEMAND, accept_loss=True)
-    item = export_model(tiny_reference(), info(), target, path, demand=demand)
+    options = replace(DEMAND, accept_loss=True)
+    item = export_model(tiny_reference(), info(), target, path, options=options)
     assert not item.task.passed
     assert open_runtime(path).info.parity["passed"] is False
 
@@ -92,9 +92,9 @@ def test_the_converter_gets_what_was_asked_for(converted, tmp_path):
         path.write_bytes(converted)
 
     target = target_with(convert, keep_float=("a",))
-    for number, demand in enumerate((DEMAND, replace(DEMAND, keep_float=("b", "c")))):
+    for number, options in enumerate((DEMAND, replace(DEMAND, keep_float=("b", "c")))):
         path = tmp_path / f"{number}.onnx"
-        export_model(tiny_reference(), info(), target, path, demand=demand)
+        export_model(tiny_reference(), info(), target, path, options=options)
     assert [source.keep_float for source in given] == [("a",), ("b", "c")]
     assert [list(source.calibration) for source in given] == [[], []]
 

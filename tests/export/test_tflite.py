@@ -21,7 +21,7 @@ from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.artifacts.tflite import metadata_text
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
-from ritm_edge.export.source import Source
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
@@ -41,7 +41,7 @@ SPEC = IOSpec(64, 96, max_clicks=3)
 
 
 def convert(model, spec, path):
-    tflite.convert(Source(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    tflite.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
     tflite.stamp(path, tiny_info(spec, "tflite").to_json())
     return path
 
@@ -113,7 +113,7 @@ def disks_of(height, width, slots, path):
     """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
     graph = DiskGraph(tiny_model(), height, width)
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
-    tflite.convert(Source(graph, example, ("disks",)), path)
+    tflite.convert(ExportInput(graph, example, ("disks",)), path)
     return (
         lambda clicks: graph(torch.from_numpy(clicks)).numpy(),
         lambda clicks: run_tflite(path, {CLICKS: clicks})["disks"],
@@ -224,9 +224,9 @@ def test_conversion_is_silent_and_leaves_nothing_behind(tmp_path):
 import sys
 from pathlib import Path
 import torch
-from ritm_edge.export.source import Source
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.targets import tflite
-source = Source(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",))
+source = ExportInput(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",))
 tflite.convert(source, Path("p.tflite"))
 print("tensorflow" in sys.modules)
 """
@@ -259,7 +259,9 @@ class Unconvertible(nn.Module):
 def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd):
     path = tmp_path / "p.tflite"
     with pytest.raises(ConversionError, match="MatrixDeterminant") as caught:
-        tflite.convert(Source(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",)), path)
+        tflite.convert(
+            ExportInput(Unconvertible().eval(), {"x": torch.rand(2, 3, 3)}, ("y",)), path
+        )
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
@@ -270,7 +272,7 @@ def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(tflite.subprocess, "run", lambda *_, **__: killed)
     with pytest.raises(ConversionError, match="killed by signal 9"):
         tflite.convert(
-            Source(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), tmp_path / "p.tflite"
+            ExportInput(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), tmp_path / "p.tflite"
         )
 
 

@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from ritm_edge.errors import UsageError
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.registry import find_target
-from ritm_edge.export.source import Source
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite.flatbuffer import operators, pack, unpack
 from ritm_edge.io_spec import IOSpec
@@ -28,7 +28,7 @@ PRECISIONS = tuple(find_target("tflite").precisions)
 
 def convert(graph, precision, spec, path):
     calibration = random_inputs(*spec.size, spec.max_clicks, 4)
-    source = Source(graph, example_inputs(spec), ("mask",), calibration=calibration)
+    source = ExportInput(graph, example_inputs(spec), ("mask",), calibration=calibration)
     find_target("tflite").precisions[precision].convert(source, path)
     return path
 
@@ -154,7 +154,7 @@ def residual_model(path, precision="int8", keep_float=()):
     recorded = [{n: i[n] for n in ("image", "prev_mask")} for i in random_inputs(16, 24, 1, 4)]
     example = {name: torch.from_numpy(array) for name, array in recorded[0].items()}
     graph = Residual().eval()
-    source = Source(graph, example, ("mask",), calibration=recorded, keep_float=keep_float)
+    source = ExportInput(graph, example, ("mask",), calibration=recorded, keep_float=keep_float)
     tflite.convert(source, path, precision=precision)
     return graph, recorded, unpack(flatbuffer_of(path))
 

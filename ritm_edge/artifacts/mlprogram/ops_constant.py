@@ -1,7 +1,7 @@
 """Operations that unpack compressed constants.
 
 They are evaluated where they stand, in every run: a file may unpack the same few bytes many times,
-and so only what is in use takes memory. Source: as in `ops_elementwise`.
+and so only what is in use takes memory. ExportInput: as in `ops_elementwise`.
 """
 
 import torch

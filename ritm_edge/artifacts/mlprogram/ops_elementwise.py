@@ -1,6 +1,6 @@
 """Operations on each element alone: arithmetic, comparison, logic, activations, casts.
 
-Source of every signature and formula: the MIL operation reference of coremltools
+ExportInput of every signature and formula: the MIL operation reference of coremltools
 (https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html).
 """
 

@@ -1,6 +1,6 @@
 """Operations over whole axes: reductions, softmax, matrix products, batch normalisation.
 
-Source: as in `ops_elementwise`.
+ExportInput: as in `ops_elementwise`.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Operations that resize the last two axes.
 
-Source: as in `ops_elementwise`; the sampling grids are those of its notes.
+ExportInput: as in `ops_elementwise`; the sampling grids are those of its notes.
 """
 
 import math

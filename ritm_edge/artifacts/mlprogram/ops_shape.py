@@ -1,6 +1,6 @@
 """Operations that move, repeat or create elements without computing with them.
 
-Source: as in `ops_elementwise`.
+ExportInput: as in `ops_elementwise`.
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Operations that slide a window: convolution and pooling over one to three spatial axes.
 
-Source: as in `ops_elementwise`.
+ExportInput: as in `ops_elementwise`.
 """
 
 import math

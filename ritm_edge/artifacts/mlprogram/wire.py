@@ -1,7 +1,7 @@
 """Decodes the protobuf wire format into plain values, trusting nothing in the data.
 
 Only reading, and only what a schema names: unknown fields are skipped as the format prescribes.
-Source: https://protobuf.dev/programming-guides/encoding/.
+ExportInput: https://protobuf.dev/programming-guides/encoding/.
 """
 
 from dataclasses import dataclass, field

@@ -181,10 +181,10 @@ def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["S
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
+    from ...evaluation.damaged_mask import damaged_mask
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
-    from ...evaluation.damaged_mask import damaged_mask
 
     image = read_photo(sample_photo())
     chosen = [

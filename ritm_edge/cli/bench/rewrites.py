@@ -28,7 +28,7 @@ def command(
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export the literal graph and one more rewrite each time, verify and time them, interleaved.
+    """Export the baseline graph and one more rewrite each time, verify and time them, interleaved.
 
     Example: ritm-edge bench rewrites --target onnx --threads 2
     """
@@ -50,7 +50,7 @@ def command(
         paths = []
         for number in range(count):
             bar.update(
-                task, status=f"export {names[number - 1] if number else 'the literal graph'}"
+                task, status=f"export {names[number - 1] if number else 'the baseline graph'}"
             )
             item = export_checkpoint(
                 checkpoint_path(checkpoint),
@@ -76,14 +76,14 @@ def command(
         print_json(values)
         return
     print_table(
-        ("rewrite", "median ms", "to the one before", "to literal"),
+        ("rewrite", "median ms", "to the one before", "to baseline"),
         [("none", f"{report.rows[0].median_ms:.1f}", "", "1.00")]
         + [
             (
                 share["name"],
                 f"{share['median_ms']:.1f}",
                 f"{share['ratio_to_previous']:.3f}",
-                f"{share['ratio_to_literal']:.3f}",
+                f"{share['ratio_to_baseline']:.3f}",
             )
             for share in shares
         ],

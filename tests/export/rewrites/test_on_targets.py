@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ritm_edge import open_runtime
+from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.registry import all_targets
 from ritm_edge.export.rewrites import NAMES, rewrite
 from ritm_edge.export.rewrites.graph import ClickMaps
-from ritm_edge.export.source import Source
 from ritm_edge.export.targets import coreml, onnx, tflite
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.clicks_encoding import disk_maps
@@ -85,7 +85,7 @@ def test_disks_are_bit_equal_on_a_target(target, height, width, slots, tmp_path)
     convert, run, name = CONVERTERS[target]
     graph, _ = rewrite(tiny_model(), IOSpec(height, width, slots), ("windowed_disks",))
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
-    convert(Source(ClickMaps(graph, height, width), example, ("disks",)), tmp_path / name)
+    convert(ExportInput(ClickMaps(graph, height, width), example, ("disks",)), tmp_path / name)
     painted = 0
     for clicks in awkward_clicks(height, width, slots):
         expected = disk_maps(torch.from_numpy(clicks), height=height, width=width).numpy()

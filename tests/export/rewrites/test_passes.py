@@ -1,4 +1,4 @@
-"""Each rewrite alone, and all of them, are the literal function; on the PyTorch modules."""
+"""Each rewrite alone, and all of them, are the baseline function; on the PyTorch modules."""
 
 from copy import deepcopy
 

@@ -10,7 +10,7 @@ from .calibration import Inputs
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportInput:
     """A graph, and what a converter needs to know of it.
 
     Attributes:
@@ -31,4 +31,4 @@ class Source:
 
 
 # Writes the artifact to a path.
-Convert = Callable[[Source, Path], None]
+Convert = Callable[[ExportInput, Path], None]

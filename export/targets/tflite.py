@@ -28,7 +28,7 @@ from ..onnx.graph import export_onnx
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
-from ..rewrites import WITHOUT_MATRICES, FOLD_AND_DROP
+from ..rewrites import FOLD_AND_DROP, WITHOUT_MATRICES
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite.fp16 import weights_to_fp16

@@ -168,8 +168,12 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/runtimes.md docs/training.md
 
+# One process for each core. The exporters' tests load five inference engines into a process, which
+# the others do not share; a file's tests stay together, since they share what they exported.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 test: check-style
-	$(BIN)/python -m pytest
+	$(PYTEST) --ignore tests/export
+	$(PYTEST) tests/export
 
 check-style: setup
 	$(BIN)/ruff format --check .

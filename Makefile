@@ -166,7 +166,7 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/runtimes.md docs/training.md
+	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
 
 # One process for each core. The exporters' tests load five inference engines into a process, which
 # the others do not share; a file's tests stay together, since they share what they exported.

@@ -30,7 +30,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist test check-style setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores
 
 quickstart: setup
@@ -171,6 +171,11 @@ tables:
 # One process for each core. The exporters' tests load five inference engines into a process, which
 # the others do not share; a file's tests stay together, since they share what they exported.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
+PUBLISH ?=
+dist: setup
+	$(BIN)/python scripts/dist.py $(PUBLISH)
+
 test: check-style
 	$(PYTEST) --ignore tests/export
 	$(PYTEST) tests/export

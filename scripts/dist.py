@@ -1,9 +1,9 @@
 """Builds and checks what is published: `python scripts/dist.py [--publish]`, from `make dist`.
 
-The source distribution and the wheel are built from the committed files, with links and pictures of
-README.md made absolute, since PyPI shows that page without the rest of the repository. Then the wheel
-is installed into a fresh environment without PyTorch and must cut an object out of the sample photo.
-With `--publish`, it first refuses a project address that is still the placeholder.
+The source distribution and the wheel are built from the committed files, with links and pictures
+of README.md made absolute, since PyPI shows that page without the rest of the repository. Then the
+wheel is installed into a fresh environment without PyTorch and must cut an object out of the sample
+photo. With `--publish`, it first refuses a project address that is still the placeholder.
 """
 
 import re
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
             *("--artifact", model / "lite0-256x256.onnx", "-o", place / "mask.png"),
             cwd=place,
         )
-    print("checked:", *(file.relative_to(ROOT) for file in files))  # noqa: T201
+    print("checked:", *(file.relative_to(ROOT) for file in files))
 
 
 if __name__ == "__main__":

@@ -168,17 +168,18 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
 
-# One process for each core. The exporters' tests load five inference engines into a process, which
-# the others do not share; a file's tests stay together, since they share what they exported.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 # What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
 PUBLISH ?=
 dist: setup
 	$(BIN)/python scripts/dist.py $(PUBLISH)
 
+# One process for each core. The exporters' tests load five inference engines into a process, which
+# training does not share; a file's tests stay together, since they share what they exported.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 test: check-style
-	$(PYTEST) --ignore tests/export
+	$(PYTEST) tests/train
 	$(PYTEST) tests/export
+	$(PYTEST) --ignore tests/export --ignore tests/train
 
 check-style: setup
 	$(BIN)/ruff format --check .

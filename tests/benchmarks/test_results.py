@@ -21,7 +21,7 @@ from .results_files import noc_document, save
 def test_the_committed_measurements_are_read():
     folder = ROOT / "docs/results"
     for name, kind in (
-        ("noc", NocResults),
+        ("noc-lite0", NocResults),
         ("latency", LatencyResults),
         ("flops", FlopsResults),
         ("fixed-size", FitResults),

@@ -171,10 +171,18 @@ tables:
 test: check-style
 	$(BIN)/python -m pytest
 
-check-style: setup
+check-style: setup layout
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The package as it gets installed, for mypy: the stages lie inside it, as links.
+STAGES := train export benchmarks
+LAYOUT := build/layout/ritm_edge
+layout:
+	rm -rf $(LAYOUT)
+	mkdir -p $(LAYOUT)
+	ln -s $(CURDIR)/ritm_edge/* $(addprefix $(CURDIR)/,$(STAGES)) $(LAYOUT)
 
 setup: $(VENV)/.installed
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ritm_edge.model.ritm import RitmModel, build_model
 
@@ -40,7 +41,7 @@ def load_json(name: str) -> Any:
 
 
 @cache
-def load_arrays(name: str) -> dict[str, np.ndarray]:
+def load_arrays(name: str) -> dict[str, NDArray[Any]]:
     with np.load(GOLDEN / name) as arrays:
         return dict(arrays)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ritm_edge.session.zoom_in import ZoomIn
 
@@ -31,10 +33,10 @@ class Recorder:
 
     name = "recorder"
     path = Path("recorder")
-    info = None
+    info: ArtifactInfo | None = None
 
     def __init__(self) -> None:
-        self.calls: list[Mapping[str, np.ndarray]] = []
+        self.calls: list[Mapping[str, NDArray[Any]]] = []
 
 
 class FakeNetRuntime(Recorder):
@@ -42,7 +44,7 @@ class FakeNetRuntime(Recorder):
 
     spec = IOSpec(max_clicks=None)
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         x = np.concatenate((np.asarray(inputs[IMAGE]) / 255.0, inputs[PREV_MASK]), axis=1)
         logits = formula().fake_net(x, inputs[CLICKS])
@@ -59,7 +61,7 @@ class FormulaRuntime(Recorder):
         super().__init__()
         self.model = formula_model("h18s")
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         with torch.inference_mode():
             logits = self.model(
@@ -77,7 +79,7 @@ class LogitlessRuntime:
     def __init__(self, inner: Any) -> None:
         self.inner, self.spec, self.calls = inner, inner.spec, inner.calls
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         return {MASK: self.inner.run(inputs)[MASK]}
 
 
@@ -87,6 +89,6 @@ class GoldenSample:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
+    def load(self) -> tuple[NDArray[Any], NDArray[Any]]:
         arrays = load_arrays("predictor_inputs.npz")
         return arrays[f"{self.name}/image"], arrays[f"{self.name}/gt"].astype(np.int32)

@@ -100,7 +100,6 @@ def test_probabilities_alone_reproduce_the_run(config: str) -> None:
     compare(runtime, run, image="Berkeley/12003.jpg", config=config, net="fake")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("config", "clicks"), [("cvpr", 8), ("fixed400", 4), ("nozoom_noflip", 4)])
 def test_hrnet18s_is_reproduced(config: str, clicks: int) -> None:
     image = "Berkeley/12003.jpg"

@@ -12,7 +12,8 @@ from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ritm_edge.session.zoom_in import ZoomIn
 
-from ..golden import formula, formula_model, load_arrays
+from ..golden_files import formula_model, load_arrays
+from ..golden_weights import stand_in_network
 
 # Published names of the settings → arguments of the session.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -47,7 +48,7 @@ class FakeNetRuntime(Recorder):
     def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         x = np.concatenate((np.asarray(inputs[IMAGE]) / 255.0, inputs[PREV_MASK]), axis=1)
-        logits = formula().fake_net(x, inputs[CLICKS])
+        logits = stand_in_network(x, inputs[CLICKS])
         mask = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
         return {MASK: mask.astype(np.float32), MASK_LOGITS: logits}
 

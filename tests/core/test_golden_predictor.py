@@ -10,8 +10,8 @@ from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.session.interactive import InteractiveSession
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
+from ..paths import requires_whole_golden
 from .golden_session import (
     CONFIGS,
     IMAGES,
@@ -21,7 +21,7 @@ from .golden_session import (
     LogitlessRuntime,
 )
 
-pytestmark = requires_golden
+pytestmark = requires_whole_golden
 
 
 def compare(

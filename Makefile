@@ -30,7 +30,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart test check-style setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist test check-style setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores
 
 quickstart: setup
@@ -166,10 +166,19 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/runtimes.md docs/training.md
+	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+
+# One process for each core. The exporters' tests load five inference engines into a process, which
+# the others do not share; a file's tests stay together, since they share what they exported.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
+PUBLISH ?=
+dist: setup
+	$(BIN)/python scripts/dist.py $(PUBLISH)
 
 test: check-style
-	$(BIN)/python -m pytest
+	$(PYTEST) --ignore tests/export
+	$(PYTEST) tests/export
 
 check-style: setup layout
 	$(BIN)/ruff format --check .

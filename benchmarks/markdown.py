@@ -59,9 +59,21 @@ def render(values: Any, source: Path) -> str:
         return flops_table(values)
     if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
         return _table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
+    if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
+        return figures_table(values)
     raise InputFileError(
         f"{source} is no report of bench latency, noc, fit, flops or train: measure again."
     )
+
+
+def figures_table(figures: dict[str, Any]) -> str:
+    """One row per embedded model, from `ritm_edge/weights/figures.json`."""
+    rows = [
+        (f"`{model}`", f"{figures['macs'][model] / 1e9:.2f}", *(f"{n:.2f}" for n in noc.values()))
+        for model, noc in sorted(figures["noc"].items(), key=lambda row: row[1]["GrabCut"])
+    ]
+    benchmarks = (f"clicks on {name}" for name in next(iter(figures["noc"].values())))
+    return _table(("model", "GMACs at 400×400", *benchmarks), rows)
 
 
 def latency_table(report: dict[str, Any]) -> str:

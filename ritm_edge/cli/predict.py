@@ -40,6 +40,14 @@ def command(
             "for several; they are made in this order.",
         ),
     ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="X,Y[,pos|neg]",
+            help="The same as image viewers show it: the column first. Instead of --click.",
+        ),
+    ] = None,
     mask: Annotated[
         Path | None,
         typer.Option("--mask", help="Start from this mask or label map, of the photo's size."),
@@ -81,9 +89,13 @@ def command(
 
     Example: ritm-edge predict photo.jpg --click 120,200 --click 40,60,neg --overlay seen.png
     """
-    clicks = parse_clicks(click or [])
+    if click and at:
+        raise UsageError(
+            "--click and --at exclude each other, since clicks have an order: use one."
+        )
+    clicks = parse_clicks(click or []) or parse_clicks(at or [], column_first=True)
     if not clicks and mask is None:
-        raise UsageError("no click and no mask: pass --click ROW,COLUMN at least once.")
+        raise UsageError("no click and no mask: pass --click ROW,COLUMN or --at X,Y at least once.")
     if mask_label is not None and mask is None:
         raise UsageError(f"--mask-label {mask_label} belongs to a label map: pass it as --mask.")
     if artifact is not None and checkpoint is not None:
@@ -162,8 +174,11 @@ class Prediction:
     overlay: str | None
 
 
-def parse_clicks(texts: Sequence[str]) -> "list[Click]":
+def parse_clicks(texts: Sequence[str], *, column_first: bool = False) -> "list[Click]":
     """ "120,200" or "40.5,60,neg" → clicks in the order given.
+
+    Args:
+        texts: ROW,COLUMN and maybe the sign; X,Y with `column_first`.
 
     Raises:
         ClickError: another form, or a coordinate that is not a finite number.
@@ -175,10 +190,13 @@ def parse_clicks(texts: Sequence[str]) -> "list[Click]":
         match = _CLICK.fullmatch(text)
         row, column = (_number(match["row"]), _number(match["column"])) if match else (NAN, NAN)
         if match is None or not math.isfinite(row) or not math.isfinite(column):
+            form = "X,Y" if column_first else "ROW,COLUMN"
             raise ClickError(
-                f"'{text}' is not a click: write ROW,COLUMN or ROW,COLUMN,neg in pixels, for "
-                "example 120,200."
+                f"'{text}' is not a click: write {form} or {form},neg in pixels, for example "
+                "120,200."
             )
+        if column_first:
+            row, column = column, row
         positive = (match["sign"] or "pos").lower() == "pos"
         clicks.append(Click(row, column, positive, order))
     return clicks

@@ -69,7 +69,7 @@ class InteractiveSession:
         self._protocol = _PROTOCOLS[protocol]()
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
-        self._setup = SessionConfig(
+        self._config = SessionConfig(
             runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
         )
         self._image: NDArray[np.uint8] | None = None
@@ -117,7 +117,7 @@ class InteractiveSession:
         """
         image = self._require_image()
         clicks = (*self._state.clicks, self._new_click(row, column, positive))
-        state = self._protocol.advance(self._setup, image, self._state, self.probabilities, clicks)
+        state = self._protocol.advance(self._config, image, self._state, self.probabilities, clicks)
         self._history.append(self._state)
         self._enter(state)
         return self.mask
@@ -132,7 +132,8 @@ class InteractiveSession:
         if not (0 <= position[0] < height and 0 <= position[1] < width):
             raise ClickError(
                 f"click {number + 1} at row {row}, column {column} is outside the image of "
-                f"{height} rows and {width} columns: click inside it."
+                f"{height} rows and {width} columns: click inside it (the row, that is y, comes "
+                "first)."
             )
         offset = 0 if self._state.given is None else self._order_after_mask
         return Click(*position, positive=bool(positive), order=number + offset)
@@ -163,7 +164,7 @@ class InteractiveSession:
             UsageError: values out of range, no image yet, or a graph without `prev_mask` input.
         """
         self._require_image()
-        if not self._setup.runtime.spec.prev_mask:
+        if not self._config.runtime.spec.prev_mask:
             raise UsageError(
                 "this model has no previous-mask input and cannot start from a mask: use a model "
                 "trained with prev_mask."
@@ -207,7 +208,7 @@ class InteractiveSession:
             UsageError: no image yet.
         """
         # float32 on both sides: the published comparison decides pixels at the threshold.
-        mask: NDArray[np.bool_] = self.probabilities > np.float32(self._setup.threshold)
+        mask: NDArray[np.bool_] = self.probabilities > np.float32(self._config.threshold)
         return mask
 
     @property

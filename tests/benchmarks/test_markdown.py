@@ -9,7 +9,14 @@ from ritm_edge.errors import InputFileError
 
 from ..paths import ROOT
 
-TEXTS = ("README.md", "ritm_edge/weights/MODEL_CARD.md", "docs/fixed-size.md", "docs/training.md")
+TEXTS = (
+    "README.md",
+    "ritm_edge/weights/MODEL_CARD.md",
+    "docs/fixed-size.md",
+    "docs/measure.md",
+    "docs/runtimes.md",
+    "docs/training.md",
+)
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -88,6 +88,7 @@ IDLE = [
     ),
     ("train --data {grabcut} -o {run} --no-tensorboard --set run.image_every=3", "run.image_every"),
     ("predict {photo} --click 1,1 --mask-label 3", "--mask-label"),
+    ("predict {photo} --click 1,1 --at 1,1", "--at"),
     ("predict {photo} --click 1,1 --artifact a.onnx --checkpoint b.pth", "--artifact"),
 ]
 
@@ -100,9 +101,11 @@ ACTING = {
     "curve": "",
     "bench curve": "--output --noc",
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
-    "export": "--target --checkpoint --allow-changed --max-clicks --precision --json",
+    "export": "--target --checkpoint --allow-changed --model --max-clicks --precision --dynamic "
+    "--rewrites --output --json",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
-    "predict": "--allow-changed --click --mask --checkpoint --output --overlay --threads --json",
+    "predict": "--allow-changed --click --at --mask --checkpoint --output --overlay --threads "
+    "--json",
     "report": "--allow-changed --output --title",
     "bench latency": "--allow-changed --no-pytorch --threads --runs --warmup --cold-starts --size "
     "--seed --roofline --output --json",

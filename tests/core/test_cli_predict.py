@@ -216,6 +216,20 @@ def test_wrong_click_syntax(text):
     assert f"'{text}'" in str(caught.value)
 
 
+def test_the_column_comes_first_with_at(checkpoint):
+    assert parse_clicks(["7,5,neg"], column_first=True) == [Click(5, 7, False)]
+    with pytest.raises(ClickError, match="X,Y,neg"):
+        parse_clicks(["7;5"], column_first=True)
+    for option, text, output in (("--click", "5,60", "a.png"), ("--at", "60,5", "b.png")):
+        assert (
+            run("photo.png", option, text, "--checkpoint", checkpoint, "-o", output).exit_code == 0
+        )
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    message = fails(ClickError, "photo.png", "--click", "60,5", "--checkpoint", checkpoint)
+    assert "row 60.0, column 5.0" in message
+    assert "the row, that is y, comes first" in message
+
+
 def test_wrong_arguments():
     assert "--click" in fails(UsageError, "photo.png")
     fails(ClickError, "photo.png", "--click", "here")

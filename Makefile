@@ -30,7 +30,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist test check-style setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores
 
 quickstart: setup
@@ -184,7 +184,18 @@ test: check-style
 check-style: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory types
+
+types: layout
 	$(BIN)/mypy
+
+# The package as it gets installed, for mypy: the stages lie inside it, as links.
+STAGES := train export benchmarks
+LAYOUT := build/layout/ritm_edge
+layout:
+	@rm -rf $(LAYOUT)
+	@mkdir -p $(LAYOUT)
+	@ln -s $(CURDIR)/ritm_edge/* $(addprefix $(CURDIR)/,$(STAGES)) $(LAYOUT)
 
 setup: $(VENV)/.installed
 

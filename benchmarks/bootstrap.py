@@ -1,9 +1,8 @@
 """Confidence intervals of means over objects, by resampling the objects (percentile bootstrap)."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
+
+from ritm_edge.evaluation.metrics import Ious
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -12,7 +11,7 @@ _BLOCK = 1_000  # resamples drawn at once; bounds the memory on sets of thousand
 
 
 def mean_interval(
-    values: Sequence[float] | NDArray[np.floating],
+    values: Ious,
     *,
     level: float = LEVEL,
     resamples: int = RESAMPLES,

@@ -50,4 +50,7 @@ def trace(graph: nn.Module, example: dict[str, Tensor]) -> torch.jit.ScriptModul
     """
     with warnings.catch_warnings(), torch.no_grad(), _TruthAsNumbers():
         warnings.simplefilter("ignore")
-        return torch.jit.trace(graph, tuple(example.values()), check_trace=False)
+        traced: torch.jit.ScriptModule = torch.jit.trace(
+            graph, tuple(example.values()), check_trace=False
+        )
+    return traced

@@ -54,7 +54,7 @@ def _parameter(layer: str) -> str:
     return f"p_model_{layer.replace('.', '_')}"
 
 
-def _needs_tiny_scales(weight: NDArray[np.floating]) -> bool:
+def _needs_tiny_scales(weight: NDArray[np.floating[Any]]) -> bool:
     """Whether the scale of a channel is no normal number of its type.
 
     It would lose bits, and hardware that takes such numbers for zero would lose the channel.

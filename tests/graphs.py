@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.artifacts.tflite import read_flatbuffer
 
+if TYPE_CHECKING:
+    from ritm_edge.artifacts.mlprogram.evaluator import Program
 
-def open_program(path: Path):
+
+def open_program(path: Path) -> "Program":
     """The ML Program of an .mlpackage."""
     from ritm_edge.artifacts.mlprogram.evaluator import Program
 
@@ -21,7 +26,7 @@ def flatbuffer_of(path: Path) -> bytes:
     return read_flatbuffer(path, allow_changed=True)
 
 
-def run_tflite(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run_tflite(path: Path, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Outputs of a converted graph by name; arrays NCHW where they have four axes."""
     from ritm_edge.runtimes.tflite import TFLiteGraph
 

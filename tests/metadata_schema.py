@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from .paths import ROOT
 
@@ -21,7 +22,7 @@ KNOWN_WORDS = {
 }  # fmt: skip
 
 
-def fits(value, schema):
+def fits(value: Any, schema: dict[str, Any]) -> bool:
     """JSON Schema, as far as ours goes; a word that is not known here fails the test."""
     assert set(schema) <= KNOWN_WORDS
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
@@ -40,4 +41,4 @@ def fits(value, schema):
         )
     if value is None or isinstance(value, bool):
         return True
-    return schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))

@@ -41,6 +41,8 @@ def tiny_model(
                 module.bias.data.uniform_(-0.1, 0.1, generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             channels = module.num_features
+            assert module.running_mean is not None
+            assert module.running_var is not None
             module.running_mean.data.uniform_(-0.1, 0.1, generator=generator)
             module.running_var.data = 0.8 + 0.4 * torch.rand(channels, generator=generator)
             module.weight.data = 0.8 + 0.4 * torch.rand(channels, generator=generator)
@@ -59,7 +61,10 @@ def spread_outputs(model: RitmModel) -> None:
     with torch.no_grad():
         logits = model(image, clicks).mask_logits
         network = model.feature_extractor
-        head = network.decoder.logits if hasattr(network, "decoder") else network.cls_head
+        decoder = getattr(network, "decoder", None)
+        head = network.cls_head if decoder is None else decoder.logits
+        assert isinstance(head, nn.Conv2d)
+        assert head.bias is not None
         gain = 3.0 / logits.std()
         head.weight.mul_(gain)
         head.bias.copy_(gain * (head.bias - logits.mean()))

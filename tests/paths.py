@@ -8,12 +8,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Beside the checkout; RITM_EDGE_SHARED names another place.
 SHARED = Path(os.environ.get("RITM_EDGE_SHARED", ROOT.parent / "shared"))
-GOLDEN = SHARED / "golden"
+GOLDEN = ROOT / "tests" / "golden"
+WHOLE_GOLDEN = SHARED / "golden"
 TRAIN_DATA = SHARED / "data" / "train"
 EVAL_DATA = SHARED / "data" / "eval"
 
-requires_golden = pytest.mark.skipif(
-    not GOLDEN.is_dir(), reason=f"golden data of the published implementation not at {GOLDEN}"
+requires_whole_golden = pytest.mark.skipif(
+    not WHOLE_GOLDEN.is_dir(),
+    reason=f"what the published implementation computed from photos is not at {WHOLE_GOLDEN}",
 )
 requires_data = pytest.mark.skipif(
     not EVAL_DATA.is_dir(), reason=f"photos with masks not at {SHARED / 'data'}"

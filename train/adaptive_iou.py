@@ -71,7 +71,7 @@ class AdaptiveIoU:
         Returns:
             The batch's IoU, 0…1; the mean so far where no sample had an object.
         """
-        values = contribution.tolist()
+        values: list[float] = contribution.tolist()
         sums, counts, objects = values[:3], values[3:6], values[6]
         if not objects:
             return self.mean

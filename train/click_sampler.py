@@ -72,7 +72,7 @@ def sample_first_clicks(
 def count_probabilities(outcomes: int, decay: float) -> NDArray[np.float64]:
     """Chances [outcomes] of the successive counts: each is `decay` times the one before."""
     weights = decay ** np.arange(outcomes)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def _count(smallest: int, largest: int, decay: float, rng: np.random.Generator) -> int:
@@ -100,7 +100,7 @@ def _place(
     if place == 0:
         return region
     depth = depth_of(target)
-    return depth > depth.max() / 2 if place == 1 else depth == depth.max()
+    return np.asarray(depth > depth.max() / 2 if place == 1 else depth == depth.max(), bool)
 
 
 def depth_of(region: Mask) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -16,7 +17,7 @@ from .config import TrainConfig
 from .datasets import Entry
 from .object_crops import random_crop
 from .order import DrawOrder
-from .scene import Mask, Scene, roots, without
+from .scene import Layers, Mask, Photo, Scene, roots, without
 from .schedule import run_length
 from .windows import cut_window, draw_window
 
@@ -131,7 +132,7 @@ class ClickDataset(Dataset[Sample]):
             crop = _with_maps(scene, photo, cropped)
         return replace(crop, photo=random_colour(crop.photo, settings, rng=rng)), target
 
-    def _chances(self, scene: Scene, candidates: list[int]) -> np.ndarray | None:
+    def _chances(self, scene: Scene, candidates: list[int]) -> NDArray[np.float64] | None:
         """Of each candidate to be the target; None where they are equally likely."""
         power = self.config.data.area_power
         if not power:
@@ -141,8 +142,8 @@ class ClickDataset(Dataset[Sample]):
         return weights / weights.sum() if weights.any() else None
 
     def _cut(
-        self, scene: Scene, maps: np.ndarray, target: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, scene: Scene, maps: Layers, target: int, rng: np.random.Generator
+    ) -> tuple[Photo, Layers]:
         settings = self.config.augmentation
         if settings.kind == "windows":
             box = _bounding_box(scene.mask(target))
@@ -209,13 +210,13 @@ def make_sample(
     }
 
 
-def _maps(scene: Scene) -> np.ndarray:
+def _maps(scene: Scene) -> Layers:
     """All layers and, as the last channel, the ignored pixels."""
     ignored = np.zeros(scene.photo.shape[:2], bool) if scene.ignored is None else scene.ignored
     return np.dstack((scene.layers, ignored.astype(np.uint8)))
 
 
-def _with_maps(scene: Scene, photo: np.ndarray, maps: np.ndarray) -> Scene:
+def _with_maps(scene: Scene, photo: Photo, maps: Layers) -> Scene:
     """The scene with the pixels of its crop."""
     ignored = maps[..., -1] > 0
     needed = scene.ignored is not None or ignored.any()

@@ -70,7 +70,7 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -
 def _small_weight_gradient(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: int, *, padding: int
 ) -> Tensor:
-    _, of_weight, _ = torch.ops.aten.convolution_backward(
+    of_weight: Tensor = torch.ops.aten.convolution_backward(
         gradient,
         x,
         weight,
@@ -82,7 +82,7 @@ def _small_weight_gradient(
         [0, 0],
         len(weight),
         [False, True, False],
-    )
+    )[1]
     return of_weight
 
 
@@ -96,7 +96,8 @@ class FastDepthwise(nn.Conv2d):
         if torch.is_autocast_enabled("cpu"):
             kind = torch.get_autocast_dtype("cpu")
             x, weight = x.to(kind), weight.to(kind)
-        return _Depthwise.apply(x, weight, self.stride[0])
+        result: Tensor = _Depthwise.apply(x, weight, self.stride[0])  # type: ignore[no-untyped-call]  # of torch
+        return result
 
 
 def use_fast_depthwise(model: nn.Module) -> None:

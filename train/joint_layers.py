@@ -118,5 +118,5 @@ class _Sum(torch.autograd.Function):
 
 
 def _sum_over_processes(value: Tensor) -> Tensor:
-    total: Tensor = _Sum.apply(value)
+    total: Tensor = _Sum.apply(value)  # type: ignore[no-untyped-call]  # of torch
     return total

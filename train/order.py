@@ -25,7 +25,7 @@ def draw_probabilities(entries: list[Entry], config: TrainConfig) -> NDArray[np.
     chances = np.array([share[entry.set_name] / counts[entry.set_name] for entry in entries])
     if not chances.sum() > 0:
         raise TrainingError(f"every set ({', '.join(counts)}) has the weight 0: raise one.")
-    return chances / chances.sum()
+    return np.asarray(chances / chances.sum(), np.float64)
 
 
 class DrawOrder:

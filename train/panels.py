@@ -77,7 +77,7 @@ def _array(values: Tensor) -> NDArray[np.float32]:
 
 
 def _bytes(values: Tensor) -> Picture:
-    return np.round(_array(values).clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.round(_array(values).clip(0, 1) * 255), np.uint8)
 
 
 def _grey(values: Picture) -> Picture:

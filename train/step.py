@@ -74,7 +74,7 @@ class Trainer:
         run = config.run
         # channels_last changes no result beyond rounding.
         self._layout = torch.channels_last if run.channels_last else torch.contiguous_format
-        self.model = model.to(team.device).to(memory_format=self._layout).train()  # type: ignore[call-overload]
+        self.model: RitmModel = model.to(team.device).to(memory_format=self._layout).train()  # type: ignore[call-overload]
         if team.device.type == "cpu":
             use_fast_depthwise(self.model)
         join_layers(self.model, rank=team.rank, size=team.size)

@@ -86,7 +86,7 @@ class _Observer(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # of torch
         self.count = Count()
         self.published_macs = 0
 

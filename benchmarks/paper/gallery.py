@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Step:
 def simulated_steps(
     runtime: Runtime,
     image: NDArray[np.uint8],
-    truth: NDArray[np.integer],
+    truth: NDArray[np.integer[Any]],
     *,
     clicks: int,
     start: NDArray[np.bool_] | None = None,

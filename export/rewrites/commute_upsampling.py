@@ -62,7 +62,8 @@ class SplitConvolution(nn.Module):
             for x, convolutions in zip(far, self.far, strict=True)
             for convolution in convolutions  # type: ignore[attr-defined]
         ]
-        return self.near(near) + self.sum_heights(parts)
+        result: Tensor = self.near(near) + self.sum_heights(parts)
+        return result
 
 
 def _convolution(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:

@@ -31,7 +31,8 @@ class ContextBias(nn.Module):
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
         """[B, C, H, W] and [B, C, 1, 1] to [B, C, H, W]."""
-        return self.rest(self.of_pixels(features) + self.object_context_block(context))
+        mixed: Tensor = self.rest(self.of_pixels(features) + self.object_context_block(context))
+        return mixed
 
 
 def _part(mix: nn.Conv2d, inputs: slice, *, bias: bool) -> nn.Conv2d:

@@ -63,7 +63,8 @@ class ClickMaps(nn.Module):
         self.height, self.width = height, width
 
     def forward(self, clicks: Tensor) -> Tensor:
-        return self.encode_clicks(clicks, self.height, self.width)
+        maps: Tensor = self.encode_clicks(clicks, self.height, self.width)
+        return maps
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def pack(model: Any) -> bytes:
     flatbuffers = require("flatbuffers", extra="tflite")
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
 
-    class AlignedBuffer(schema.BufferT):  # type: ignore[name-defined]
+    class AlignedBuffer(schema.BufferT):  # type: ignore[misc,name-defined]  # found at run time
         def Pack(self, builder: Any) -> int:
             vector = _aligned_vector(builder, bytes(self.data)) if len(self.data) else None
             schema.BufferStart(builder)

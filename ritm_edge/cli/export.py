@@ -138,6 +138,10 @@ def command(
     with progress_bar() as progress:
         task = progress.add_task("export", total=len(targets), status="")
         for each in targets:
+
+            def show(text: str, name: str = each.name) -> None:
+                progress.update(task, status=f"{text} {name}")
+
             done.append(
                 export_checkpoint(
                     checkpoint,
@@ -150,9 +154,7 @@ def command(
                     precision=precision,
                     options=options,
                     photos=photos,
-                    stage=lambda text, name=each.name: progress.update(
-                        task, status=f"{text} {name}"
-                    ),
+                    stage=show,
                 )
             )
             progress.update(task, advance=1, status="")

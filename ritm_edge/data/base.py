@@ -124,7 +124,7 @@ def read_bgr(path: Path) -> NDArray[np.uint8]:
 
 def read_any_channel_mask(path: Path) -> Truth:
     """Mask whose coloured pixels of whatever value are the object; nothing is ignored."""
-    return (read_bgr(path).max(axis=2) > 0).astype(np.int32)
+    return np.asarray(read_bgr(path).max(axis=2) > 0, np.int32)
 
 
 def read_trimap(path: Path) -> Truth:

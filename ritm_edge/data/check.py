@@ -180,7 +180,7 @@ def recognise(folder: Path) -> ModuleType:
 def _root(folder: Path, reader: ModuleType) -> Path | None:
     for root in (folder, *(folder / below for below in getattr(reader, "BELOW", ()))):
         if all((root / part).exists() for part in reader.LAYOUT):
-            return root
+            return Path(root)
     return None
 
 

@@ -36,7 +36,7 @@ class InstanceTruth:
 
     def __call__(self) -> Truth:
         labels = self.read(self.path)
-        truth = (labels == self.label).astype(np.int32)
+        truth: Truth = (labels == self.label).astype(np.int32)
         if self.ignored is not None:
             truth[labels == self.ignored] = -1
         return truth

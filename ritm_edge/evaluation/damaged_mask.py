@@ -4,6 +4,7 @@ For measuring how many clicks repair an external mask (paper, section 1 and figu
 """
 
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ TOLERANCE = 0.02
 
 
 def damaged_mask(
-    truth: NDArray[np.integer], target_iou: float, *, name: str = ""
+    truth: NDArray[np.integer[Any]], target_iou: float, *, name: str = ""
 ) -> NDArray[np.bool_]:
     """Erase and add disks around the object's border until the IoU has fallen to a target.
 
@@ -37,7 +38,7 @@ def damaged_mask(
     """
     if not 0 < target_iou < 1:
         raise UsageError(f"the IoU of a starting mask is {target_iou}: pass one between 0 and 1.")
-    mask = (truth == 1).astype(np.uint8)
+    mask: NDArray[np.uint8] = (truth == 1).astype(np.uint8)
     if not mask.any():
         raise UsageError(f"{name or 'the truth'} has no object to start from: leave it out.")
     generator = np.random.default_rng(zlib.crc32(name.encode()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from ..errors import ShapeError, UsageError
 
 DEFAULT_THRESHOLDS = (0.80, 0.85, 0.90)
+Ious = Sequence[float] | NDArray[np.floating[Any]]
 
 
-def iou(truth: NDArray[np.integer], predicted: NDArray[np.bool_]) -> float:
+def iou(truth: NDArray[np.integer[Any]], predicted: NDArray[np.bool_]) -> float:
     """Intersection over union on the pixels that are not ignored.
 
     Args:
@@ -37,7 +39,7 @@ def iou(truth: NDArray[np.integer], predicted: NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(is_object & seen)) / union
 
 
-def clicks_to_reach(ious: Sequence[float] | NDArray[np.floating], target_iou: float) -> int | None:
+def clicks_to_reach(ious: Ious, target_iou: float) -> int | None:
     """Number of the first click with an IoU of `target_iou` or more; None if there is none.
 
     Both are compared in float32, as published: 0.8999999762 reaches 0.9, NaN reaches nothing.
@@ -69,7 +71,7 @@ class NocSummary:
 
 
 def summarize_noc(
-    all_ious: Sequence[Sequence[float] | NDArray[np.floating]],
+    all_ious: Sequence[Ious],
     target_iou: float,
     *,
     max_clicks: int = 20,
@@ -103,7 +105,7 @@ def noc_thresholds(target_iou: float) -> list[float]:
     return [float(value) for value in np.arange(0.8, min(0.95, target_iou) + 0.001, 0.05)]
 
 
-def mean_iou_at(all_ious: Sequence[Sequence[float] | NDArray[np.floating]], clicks: int) -> float:
+def mean_iou_at(all_ious: Sequence[Ious], clicks: int) -> float:
     """Mean IoU over samples after a number of clicks.
 
     A sample that stopped earlier keeps its last IoU. Samples without any object (NaN) are left

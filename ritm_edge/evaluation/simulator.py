@@ -1,6 +1,7 @@
 """The simulated user of the evaluation: clicks the middle of the largest error (REFERENCE 1.3)."""
 
 from collections.abc import Collection
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from ..errors import ShapeError
 
 
 def next_click(
-    truth: NDArray[np.integer],
+    truth: NDArray[np.integer[Any]],
     predicted: NDArray[np.bool_],
     clicked: Collection[tuple[int, int]] = (),
     *,

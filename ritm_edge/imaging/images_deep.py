@@ -115,7 +115,7 @@ def is_deep_colour(image: Image.Image) -> bool:
     if image.mode not in ("RGB", "RGBA", "LA"):
         return False
     if image.format == "TIFF":
-        return max(image.tag_v2.get(_BITS, (8,))) == 16  # type: ignore[attr-defined]
+        return bool(max(image.tag_v2.get(_BITS, (8,))) == 16)  # type: ignore[attr-defined]
     if image.format == "PNG":
         with Path(image.filename).open("rb") as file:  # type: ignore[attr-defined]
             return file.read(25)[24] == 16  # bit depth in IHDR, which is always first

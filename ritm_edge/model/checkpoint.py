@@ -107,7 +107,7 @@ def _is_changed(content: Any, path: Path) -> bool:
     if isinstance(content, Mapping) and DIGEST in content:
         held = {key: value for key, value in content.items() if key != DIGEST}
         try:
-            return content_digest(held) != content[DIGEST]
+            return bool(content_digest(held) != content[DIGEST])
         except (RuntimeError, TypeError, ValueError):  # nothing that we ever saved
             return True
     recorded = recorded_sha256(path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .layers import BasicBlock, Bottleneck, conv1x1, resize
+from .layers import BasicBlock, Bottleneck, Layer, conv1x1, resize
 from .resnet import DilatedResNet
 
 SKIP_CHANNELS = 32
@@ -38,7 +38,7 @@ class SeparableConv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
+        self.body: Layer = nn.Sequential(
             nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
             conv1x1(inputs, outputs),
             nn.BatchNorm2d(outputs),
@@ -55,7 +55,7 @@ class SeparableHead(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         middle = channels // 2
-        self.layers = nn.Sequential(
+        self.layers: Layer = nn.Sequential(
             SeparableConv(channels, middle),
             SeparableConv(middle, middle),
             nn.Conv2d(middle, 1, 1),
@@ -68,7 +68,7 @@ class SeparableHead(nn.Module):
 class _Decoder(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.block = nn.Sequential(
+        self.block: Layer = nn.Sequential(
             SeparableConv(channels + SKIP_CHANNELS, channels),
             SeparableConv(channels, channels),
             nn.Conv2d(channels, channels, 1),
@@ -81,7 +81,7 @@ class _Decoder(nn.Module):
 class _SkipProjection(nn.Module):
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.skip_project = nn.Sequential(
+        self.skip_project: Layer = nn.Sequential(
             conv1x1(inputs, SKIP_CHANNELS), nn.BatchNorm2d(SKIP_CHANNELS), nn.ReLU(inplace=True)
         )
 
@@ -94,7 +94,7 @@ class _GlobalPooling(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.gap = nn.Sequential(
+        self.gap: Layer = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             conv1x1(inputs, outputs),
             nn.BatchNorm2d(outputs),
@@ -120,7 +120,7 @@ class SpatialPyramid(nn.Module):
                 _GlobalPooling(inputs, outputs),
             ]
         )
-        self.project = nn.Sequential(
+        self.project: Layer = nn.Sequential(
             conv1x1(5 * outputs, outputs),
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
@@ -145,7 +145,7 @@ class DeepLabV3Plus(nn.Module):
     def __init__(self, config: DeepLabConfig) -> None:
         super().__init__()
         self.backbone = DilatedResNet(config.block, config.blocks, deep_stem=config.deep_stem)
-        self.head = _Decoder(config.channels)
+        self.head: Layer = _Decoder(config.channels)
         self.skip_project = _SkipProjection(64 * config.block.expansion)
         self.aspp = SpatialPyramid(self.backbone.outputs, config.channels, dropout=config.dropout)
 

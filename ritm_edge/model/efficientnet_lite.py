@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .layers import AbsoluteScale, resize
+from .layers import AbsoluteScale, Layer, resize
 
 STEM_CHANNELS = 32
 CLICK_CHANNELS = 32  # at half of the input resolution
@@ -80,7 +80,7 @@ class InvertedResidual(nn.Module):
         self.skips = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.skips else y
 
 
@@ -126,7 +126,7 @@ class ResidualSeparable(nn.Module):
             nn.BatchNorm2d(channels),
         )
         self.mix = _lateral(channels, channels)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: Layer = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(x + self.mix(self.depthwise(x)))
@@ -158,7 +158,7 @@ class LiteDecoder(nn.Module):
         self.refine4 = nn.Sequential(*(ResidualSeparable(FINE_CHANNELS, 3) for _ in range(2)))
         self.logits = nn.Conv2d(FINE_CHANNELS, 1, 1)
         self.aux_logits = nn.Conv2d(DECODER_CHANNELS, 1, 1)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: Layer = nn.ReLU(inplace=True)
 
     def forward(
         self, features: list[Tensor], clicks: Tensor | None
@@ -240,4 +240,5 @@ class LiteNetwork(nn.Module):
                 x = x + joined[JOINING.index(stage)]
             if stage in READ:
                 features.append(x)
-        return self.decoder(features, fine_clicks)
+        logits: tuple[Tensor, Tensor | None] = self.decoder(features, fine_clicks)
+        return logits

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .layers import BasicBlock, Bottleneck, conv1x1, conv3x3, resize
+from .layers import BasicBlock, Bottleneck, Layer, conv1x1, conv3x3, resize
 from .ocr import ObjectContextHead, gather_context
 
 STEM_CHANNELS = 64
@@ -37,7 +37,7 @@ class ExchangeModule(nn.Module):
             nn.ModuleList(_path(widths, source, target) for source in range(len(widths)))
             for target in range(len(widths))
         )
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: Layer = nn.ReLU(inplace=True)
 
     def forward(self, inputs: list[Tensor]) -> list[Tensor]:
         branches = [branch(x) for branch, x in zip(self.branches, inputs, strict=True)]
@@ -54,6 +54,7 @@ class ExchangeModule(nn.Module):
             if source > target:
                 term = resize(term, size)
             total = term if total is None else total + term
+        assert total is not None
         return self.relu(total)
 
 
@@ -165,7 +166,7 @@ class HRNetOCR(nn.Module):
         x = self.relu(self.bn2(self.conv2(x)))
         x = self.layer1(x)
 
-        branches = [transition(x) for transition in self.transition1]
+        branches: list[Tensor] = [transition(x) for transition in self.transition1]
         branches = self.stage2(branches)
         for transitions, stage in (
             (self.transition2, self.stage3),

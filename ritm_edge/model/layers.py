@@ -1,8 +1,12 @@
 """Small building blocks shared by the backbone and the heads."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Layer = Callable[[Tensor], Tensor]  # torch declares the call of a module as Any
 
 
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
@@ -64,7 +68,7 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(planes)
         self.conv2 = conv3x3(planes, planes, dilation=dilations[1])
         self.bn2 = nn.BatchNorm2d(planes)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: Layer = nn.ReLU(inplace=True)
         self.downsample = _projection(inputs, planes, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +100,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(planes)
         self.conv3 = conv1x1(planes, outputs)
         self.bn3 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: Layer = nn.ReLU(inplace=True)
         self.downsample = _projection(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ class ObjectAttention(nn.Module):
         similarity = torch.matmul(query, key) * self.key_channels**-0.5
         attended = torch.matmul(torch.softmax(similarity, dim=-1), value)
         attended = attended.transpose(1, 2).reshape(batch, self.key_channels, height, width)
-        return self.f_up(attended)
+        result: Tensor = self.f_up(attended)
+        return result
 
 
 class ObjectContextHead(nn.Module):
@@ -68,4 +69,5 @@ class ObjectContextHead(nn.Module):
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
         attended = self.object_context_block(features, context)
-        return self.conv_bn_dropout(torch.cat((attended, features), dim=1))
+        mixed: Tensor = self.conv_bn_dropout(torch.cat((attended, features), dim=1))
+        return mixed

@@ -180,9 +180,10 @@ class RitmModel(nn.Module):
         )
 
     def _logits(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if self.head is None:
-            return self.feature_extractor(rgb, click_features)
-        return self.head(self.feature_extractor(rgb, click_features)), None
+        result = self.feature_extractor(rgb, click_features)
+        logits: tuple[Tensor, Tensor | None]
+        logits = result if self.head is None else (self.head(result), None)
+        return logits
 
 
 def build_model(

@@ -38,7 +38,7 @@ def predict(
     """
     packed = _packed(clicks, runtime.spec, click_limit)
     if not flip:
-        return _run(runtime, image, prev_mask, packed)[MASK][0, 0]
+        return np.asarray(_run(runtime, image, prev_mask, packed)[MASK][0, 0])
     width = image.shape[1]
     packed_mirror = _packed([mirrored(c, width) for c in clicks], runtime.spec, click_limit)
     straight = _logits(_run(runtime, image, prev_mask, packed))
@@ -73,9 +73,9 @@ def _run(
     return runtime.run(inputs)
 
 
-def _logits(outputs: Outputs) -> NDArray[np.floating]:
+def _logits(outputs: Outputs) -> NDArray[np.float32 | np.float64]:
     if MASK_LOGITS in outputs:
-        return outputs[MASK_LOGITS][0, 0]
+        return np.asarray(outputs[MASK_LOGITS][0, 0])
     mask = outputs[MASK][0, 0].astype(np.float64)
     mask = np.clip(mask, SATURATION, 1.0 - SATURATION)
     logits: NDArray[np.float64] = np.log(mask / (1.0 - mask))

@@ -295,7 +295,7 @@ def _blob(height: int, width: int) -> NDArray[np.float32]:
     rows = np.linspace(-1, 1, height)[:, None]
     columns = np.linspace(-1, 1, width)[None, :]
     distance = (rows - 0.2) ** 2 + (columns + 0.1) ** 2
-    return (1 / (1 + np.exp(12 * (distance - 0.3))))[None, None].astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(12 * (distance - 0.3))), np.float32)[None, None]
 
 
 def _fit(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
 from ritm_edge.runtimes.contract import check_inputs
 from ritm_edge.session.interactive import InteractiveSession
@@ -19,14 +21,14 @@ class BlobRuntime:
 
     name = "blob"
     path = Path("blob")
-    info = None
+    info: ArtifactInfo | None = None
 
     def __init__(self, spec: IOSpec | None = None, *, radius: float = 40) -> None:
         self.spec = spec or IOSpec(max_clicks=None)
         self.radius = radius
-        self.calls: list[Mapping[str, np.ndarray]] = []
+        self.calls: list[Mapping[str, NDArray[Any]]] = []
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         arrays = check_inputs(self.spec, inputs)
         height, width = arrays[IMAGE].shape[2:]
@@ -42,7 +44,7 @@ class BlobRuntime:
         return {MASK: mask[None, None]}
 
 
-def photo(height: int = 300, width: int = 500) -> np.ndarray:
+def photo(height: int = 300, width: int = 500) -> NDArray[Any]:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ritm_edge.session.zoom_in import ZoomIn
 
-from ..golden import formula, formula_model, load_arrays
+from ..golden_files import formula_model, load_arrays
+from ..golden_weights import stand_in_network
 
 # Published names of the settings → arguments of the session.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -31,10 +34,10 @@ class Recorder:
 
     name = "recorder"
     path = Path("recorder")
-    info = None
+    info: ArtifactInfo | None = None
 
     def __init__(self) -> None:
-        self.calls: list[Mapping[str, np.ndarray]] = []
+        self.calls: list[Mapping[str, NDArray[Any]]] = []
 
 
 class FakeNetRuntime(Recorder):
@@ -42,10 +45,10 @@ class FakeNetRuntime(Recorder):
 
     spec = IOSpec(max_clicks=None)
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         x = np.concatenate((np.asarray(inputs[IMAGE]) / 255.0, inputs[PREV_MASK]), axis=1)
-        logits = formula().fake_net(x, inputs[CLICKS])
+        logits = stand_in_network(x, inputs[CLICKS])
         mask = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
         return {MASK: mask.astype(np.float32), MASK_LOGITS: logits}
 
@@ -59,7 +62,7 @@ class FormulaRuntime(Recorder):
         super().__init__()
         self.model = formula_model("h18s")
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         self.calls.append(inputs)
         with torch.inference_mode():
             logits = self.model(
@@ -77,7 +80,7 @@ class LogitlessRuntime:
     def __init__(self, inner: Any) -> None:
         self.inner, self.spec, self.calls = inner, inner.spec, inner.calls
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         return {MASK: self.inner.run(inputs)[MASK]}
 
 
@@ -87,6 +90,6 @@ class GoldenSample:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
+    def load(self) -> tuple[NDArray[Any], NDArray[Any]]:
         arrays = load_arrays("predictor_inputs.npz")
         return arrays[f"{self.name}/image"], arrays[f"{self.name}/gt"].astype(np.int32)

@@ -3,8 +3,10 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 CORNERS = np.zeros((40, 60, 3), np.uint8)  # every corner has its own colour
@@ -12,7 +14,7 @@ CORNERS[:20, :30], CORNERS[:20, 30:] = (250, 0, 0), (0, 250, 0)
 CORNERS[20:, :30], CORNERS[20:, 30:] = (0, 0, 250), (250, 250, 250)
 
 
-def png(pixels: np.ndarray, colour_type: int, bits: int, chunks: bytes = b"") -> bytes:
+def png(pixels: NDArray[Any], colour_type: int, bits: int, chunks: bytes = b"") -> bytes:
     """A PNG of any depth, which Pillow cannot write; big-endian samples."""
     height, width = pixels.shape[:2]
     kind = ">u2" if bits == 16 else "u1"
@@ -32,7 +34,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
 
 
-def tiff(pixels: np.ndarray, bits: int, orientation: int = 1) -> bytes:
+def tiff(pixels: NDArray[Any], bits: int, orientation: int = 1) -> bytes:
     """An uncompressed TIFF with 12 or 16 bits per sample, rows packed and padded to bytes."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -73,7 +75,7 @@ def exif(orientation: int) -> Image.Exif:
     return data
 
 
-def stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+def stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
     """The pixels a camera stores so that `orientation` shows `upright`."""
     undo = {
         1: lambda a: a,

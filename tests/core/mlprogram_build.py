@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ritm_edge.errors import MissingExtraError
 from ritm_edge.export.targets.coreml import import_coremltools, quiet
@@ -70,6 +71,6 @@ def main_block(model: Any) -> Any:
     return function.block_specializations[function.opset]
 
 
-def sample(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+def sample(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
     """float32 values, normally distributed, deterministic."""
     return np.random.default_rng((seed, *shape)).normal(size=shape).astype(np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .mlprogram_build import mb, sample
 
@@ -26,7 +27,7 @@ class Case:
     tolerance: float = 0.0
     positive: bool = False
 
-    def inputs(self) -> list[np.ndarray]:
+    def inputs(self) -> list[NDArray[Any]]:
         arrays = [sample(shape, seed) for seed, shape in enumerate(self.shapes)]
         return [np.abs(array) + 0.1 for array in arrays] if self.positive else arrays
 
@@ -75,7 +76,7 @@ def reduction(kind: str, reference: Callable[..., Any], tolerance: float = 0.0) 
     ]  # fmt: skip
 
 
-def sigmoid(a: np.ndarray) -> np.ndarray:
+def sigmoid(a: NDArray[Any]) -> NDArray[Any]:
     return 1 / (1 + np.exp(-a.astype(np.float64)))
 
 
@@ -174,9 +175,9 @@ SHAPE = [
 ]  # fmt: skip
 
 
-def softmax(a: np.ndarray, axis: int) -> np.ndarray:
-    powers = np.exp(a.astype(np.float64))
-    return powers / powers.sum(axis, keepdims=True)
+def softmax(a: NDArray[Any], axis: int) -> NDArray[Any]:
+    powers: NDArray[np.float64] = np.exp(a.astype(np.float64))
+    return np.asarray(powers / powers.sum(axis, keepdims=True))
 
 
 CHANNELS = [sample((3,), seed) for seed in range(4)]
@@ -205,17 +206,17 @@ REDUCE = [
 
 
 def conv(
-    weight: np.ndarray,
+    weight: NDArray[Any],
     *,
-    bias: np.ndarray | None = None,
+    bias: NDArray[Any] | None = None,
     strides: tuple[int, ...] = (1, 1),
     pads: tuple[int, ...] = (0, 0, 0, 0),
     dilations: tuple[int, ...] = (1, 1),
     groups: int = 1,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """A 2-D convolution written out in float64, one output pixel after another."""
 
-    def apply(x: np.ndarray) -> np.ndarray:
+    def apply(x: NDArray[Any]) -> NDArray[Any]:
         top, bottom, left, right = pads
         x = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (top, bottom), (left, right)))
         outputs, per_group, rows, columns = weight.shape
@@ -239,7 +240,7 @@ def conv(
 
 
 def unpacked(
-    data: np.ndarray, zero: np.ndarray, scale: np.ndarray, axis: int, *, half: bool = False
+    data: NDArray[Any], zero: NDArray[Any], scale: NDArray[Any], axis: int, *, half: bool = False
 ) -> Case:
     """Adds what is unpacked to the input; only the unpacking itself runs in float16, if `half`."""
 
@@ -279,7 +280,9 @@ def image_case(kind: str, reference: Callable[..., Any], tolerance: float, **inp
     return Case(kind, lambda a: getattr(mb, kind)(x=a, **inputs), reference, IMAGE, tolerance)
 
 
-def torch_pool(function: Callable[..., Any], **options: Any) -> Callable[[np.ndarray], np.ndarray]:
+def torch_pool(
+    function: Callable[..., Any], **options: Any
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return lambda a: function(torch.from_numpy(a), **options).numpy()
 
 

@@ -16,8 +16,7 @@ from ritm_edge.model.content_digest import content_digest
 from ritm_edge.model.published_config import parse_config, published_config
 from ritm_edge.weights import EMBEDDED_MODELS, checkpoint_path, default_checkpoint
 
-from ..golden import CONFIGURATIONS, formula_model, load_json
-from ..paths import requires_golden
+from ..golden_files import CONFIGURATIONS, formula_model, load_json
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,6 @@ def test_a_deeplab_survives_the_published_form(name, channels, tmp_path):
     assert_same_weights(network, loaded)
 
 
-@requires_golden
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_published_constructor_arguments_are_recognised(configuration, tmp_path):
     golden = load_json("models.json")[configuration]

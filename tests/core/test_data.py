@@ -9,8 +9,8 @@ import pytest
 from ritm_edge.data import benchmark_names, open_benchmark
 from ritm_edge.errors import ImageError, InputFileError, UsageError
 
-from ..golden import load_json
-from ..paths import EVAL_DATA, requires_data, requires_golden
+from ..golden_files import load_json
+from ..paths import EVAL_DATA, requires_data, requires_whole_golden
 
 
 def write(path: Path, image: np.ndarray) -> Path:
@@ -27,7 +27,7 @@ def small_benchmark(root: Path, images: str, masks: str, mask: np.ndarray) -> Pa
     return root
 
 
-@requires_golden
+@requires_whole_golden
 @requires_data
 @pytest.mark.parametrize("name", ["GrabCut", "Berkeley"])
 def test_every_published_mask_is_reproduced(name: str) -> None:

@@ -10,8 +10,8 @@ from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.session.interactive import InteractiveSession
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
+from ..paths import requires_whole_golden
 from .golden_session import (
     CONFIGS,
     IMAGES,
@@ -21,7 +21,7 @@ from .golden_session import (
     LogitlessRuntime,
 )
 
-pytestmark = requires_golden
+pytestmark = requires_whole_golden
 
 
 def compare(
@@ -100,7 +100,6 @@ def test_probabilities_alone_reproduce_the_run(config: str) -> None:
     compare(runtime, run, image="Berkeley/12003.jpg", config=config, net="fake")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("config", "clicks"), [("cvpr", 8), ("fixed400", 4), ("nozoom_noflip", 4)])
 def test_hrnet18s_is_reproduced(config: str, clicks: int) -> None:
     image = "Berkeley/12003.jpg"

@@ -10,11 +10,11 @@ from ritm_edge.io_spec import CLICKS
 from ritm_edge.session.interactive import InteractiveSession
 from ritm_edge.session.zoom_in import ZoomIn
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
+from ..paths import requires_whole_golden
 from .golden_session import FakeNetRuntime, GoldenSample
 
-pytestmark = requires_golden
+pytestmark = requires_whole_golden
 
 STRIDE = 8
 SCRIPTS = (

@@ -12,8 +12,7 @@ from ritm_edge.evaluation.metrics import (
     summarize_noc,
 )
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 
 
 def golden_ious() -> list[np.ndarray]:
@@ -21,7 +20,6 @@ def golden_ious() -> list[np.ndarray]:
     return [np.array([math.nan if v is None else v for v in ious], np.float32) for ious in lists]
 
 
-@requires_golden
 @pytest.mark.parametrize("case", range(14))
 def test_published_noc_is_reproduced(case: int) -> None:
     record = load_json("metrics_clicker.json")["noc"]["cases"][case]
@@ -33,7 +31,6 @@ def test_published_noc_is_reproduced(case: int) -> None:
         assert summary.failed <= summary.at_limit
 
 
-@requires_golden
 @pytest.mark.parametrize("case", range(12))
 def test_published_iou_is_reproduced(case: int) -> None:
     expected = load_json("metrics_clicker.json")["iou"][case]
@@ -45,7 +42,6 @@ def test_published_iou_is_reproduced(case: int) -> None:
     assert math.isnan(got) if expected is None else got == expected
 
 
-@requires_golden
 @pytest.mark.parametrize("target", ["0.90", "1.01"])
 def test_published_thresholds_are_reproduced(target: str) -> None:
     expected = load_json("metrics_clicker.json")[f"thr_list_target_{target}"]

@@ -10,9 +10,9 @@ from ritm_edge.errors import ShapeError, UsageError
 from ritm_edge.model.clicks_encoding import disk_maps, distance_maps
 from ritm_edge.model.ritm import build_model
 
-from ..golden import CONFIGURATIONS, formula_model, load_arrays, load_json
+from ..golden_files import CONFIGURATIONS, formula_model, load_arrays, load_json
 from ..models import tiny_model
-from ..paths import requires_golden
+from ..paths import requires_whole_golden
 
 # The float32 noise of the published network itself is given per output; this many times that.
 NOISE_FACTOR = 5
@@ -33,7 +33,6 @@ def test_parameter_counts_are_those_of_table_4(name, millions):
     assert round(parameters / 1e6, 2) == millions
 
 
-@requires_golden
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_state_dict_has_the_published_names_shapes_and_order(configuration):
     expected = load_json("models.json")[configuration]
@@ -45,7 +44,7 @@ def test_state_dict_has_the_published_names_shapes_and_order(configuration):
     assert digest.hexdigest() == expected["weights_sha256"]
 
 
-@requires_golden
+@requires_whole_golden
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_logits_are_those_of_the_published_network(configuration):
     outputs = load_json("models.json")[configuration]["outputs"]
@@ -97,7 +96,7 @@ def test_deeplab_on_a_deep_stem_sees_image_clicks_and_previous_mask(scheme):
         assert not torch.equal(first, model(image, clicks, image[:, :1]).mask_logits)
 
 
-@requires_golden
+@requires_whole_golden
 def test_hrnet18s_logits_within_1e_4():
     expected = load_arrays("models_outputs.npz")["h18s/instances_a"]
     inputs = load_arrays("models_inputs.npz")
@@ -110,7 +109,6 @@ def test_hrnet18s_logits_within_1e_4():
     assert np.abs(logits[0, 0].numpy() - expected).max() <= 1e-4
 
 
-@requires_golden
 def test_click_maps_are_the_published_ones():
     arrays = load_arrays("maps.npz")
     cases = load_json("maps.json")["cases"]
@@ -134,7 +132,8 @@ def test_click_maps_are_the_published_ones():
                 difference = np.abs(maps[:, :, ::stride, ::stride] - arrays[f"{case}/{mode}"])
                 assert difference.max() <= 1e-6, (case, mode)
                 compared += 1
-    assert (compared, counted) == (13 * 4 + 13 * 2, 13 * 3)
+    assert compared == sum(not key.endswith("/points") for key in arrays) >= 61
+    assert counted == 13 * 3
 
 
 def test_an_interior_click_covers_81_pixels():

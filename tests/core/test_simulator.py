@@ -4,8 +4,7 @@ import pytest
 from ritm_edge.errors import ShapeError
 from ritm_edge.evaluation.simulator import next_click, squared_depth
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 
 # (case, step) where the OpenCV 5 of the record told apart two pixels of equal exact depth by a
 # rounding error: it counts one deepest pixel where there are three.
@@ -22,7 +21,6 @@ def exact_squared_depth(region: np.ndarray) -> np.ndarray:
     return result[1:-1, 1:-1]
 
 
-@requires_golden
 @pytest.mark.parametrize("case", range(25))
 def test_published_clicks_are_reproduced(case: int) -> None:
     record = load_json("metrics_clicker.json")["clicker"][case]

@@ -1,5 +1,9 @@
 """A .tflite file made by hand: mask = mean over the channels of image, times prev_mask."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -19,8 +23,8 @@ MASK_SHAPE = (1, HEIGHT, WIDTH, 1)
 IMAGE, PREV_MASK, MEAN, MASK, AXIS = 0, 2, 3, 4, 5
 
 
-def info(spec=SPEC, **changes):
-    values = {
+def info(spec: IOSpec = SPEC, **changes: Any) -> ArtifactInfo:
+    values: dict[str, Any] = {
         "model": {"name": "mean"},
         "target": "tflite",
         "precision": "fp32",
@@ -29,7 +33,12 @@ def info(spec=SPEC, **changes):
     return ArtifactInfo(io=spec, **{**values, **changes})
 
 
-def model(*, names=("image", "clicks", "prev_mask"), output="mask", signature="serving_default"):
+def model(
+    *,
+    names: Sequence[str] = ("image", "clicks", "prev_mask"),
+    output: str = "mask",
+    signature: str = "serving_default",
+) -> Any:
     """`ModelT`; `names` and `output` are what the signature calls the tensors."""
     float32 = schema.TensorType.FLOAT32
     tensors = [tensor(name, shape, float32) for name, shape in SHAPES.items()]
@@ -67,16 +76,16 @@ def model(*, names=("image", "clicks", "prev_mask"), output="mask", signature="s
         operatorCodes=codes,
         subgraphs=[graph],
         description="",
-        buffers=[schema.BufferT(), schema.BufferT(np.int32([3]).tobytes())],
+        buffers=[schema.BufferT(), schema.BufferT(np.array([3], np.int32).tobytes())],
         signatureDefs=[entry],
     )
 
 
-def tensor(name, shape, dtype, *, buffer=0):
+def tensor(name: str, shape: Sequence[int], dtype: int, *, buffer: int = 0) -> Any:
     return schema.TensorT(shape=list(shape), type=dtype, buffer=buffer, name=name, hasRank=True)
 
 
-def write(path, built=None, text=None):
+def write(path: Path, built: Any = None, text: str | None = None) -> Path:
     """A sealed file with `text` (default: a matching self-description) as its metadata."""
     built = built or model()
     set_metadata(built, METADATA_KEY, info().to_json() if text is None else text)

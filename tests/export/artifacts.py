@@ -4,7 +4,9 @@ import contextlib
 import json
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,25 +25,32 @@ each_target = pytest.mark.parametrize("exported", TARGETS, indirect=True)
 
 
 @contextlib.contextmanager
-def skipped_without_its_extra():
+def skipped_without_its_extra() -> Iterator[None]:
     try:
         yield
     except MissingExtraError as error:
         pytest.skip(str(error))
 
 
-def description_of(path: Path) -> dict:
+def description_of(path: Path) -> dict[str, Any]:
     """The self-description as it stands in a file."""
+    content: dict[str, Any] = json.loads(_description_text(path))
+    return content
+
+
+def _description_text(path: Path) -> str | bytes:
     if path.is_dir():
-        return json.loads(open_package(path).metadata[METADATA_KEY])
+        return open_package(path).metadata[METADATA_KEY]
     if zipfile.is_zipfile(path):
-        return json.loads(zipfile.ZipFile(path).read(DESCRIPTION))
+        return zipfile.ZipFile(path).read(DESCRIPTION)
     if path.suffix == ".tflite":
-        return json.loads(metadata_text(path.read_bytes(), METADATA_KEY, path))
+        text = metadata_text(path.read_bytes(), METADATA_KEY, path)
+        assert text is not None
+        return text
     import onnx
 
     (entry,) = (p for p in onnx.load(path).metadata_props if p.key == METADATA_KEY)
-    return json.loads(entry.value)
+    return str(entry.value)
 
 
 def copy_of(path: Path, folder: Path) -> Path:

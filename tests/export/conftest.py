@@ -10,7 +10,9 @@ from .artifacts import SPEC, skipped_without_its_extra
 
 
 @pytest.fixture(scope="session")
-def exported(request, tmp_path_factory) -> tuple[Target, Exported]:
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Target, Exported]:
     """The target that `each_target` names, and its export of the small model; not to be changed."""
     target = request.param
     path = tmp_path_factory.mktemp(target.name) / f"tiny{target.suffix}"

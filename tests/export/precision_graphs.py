@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ritm_edge.export.calibration import Inputs
@@ -25,7 +26,9 @@ class PaintedGraph(nn.Module):
         self.model: RitmModel = tiny_model()
         passes = ("windowed_disks",) if rewritten else ()
         graph, _ = rewrite(self.model, IOSpec(64, 64), passes)
-        self.encode_clicks = graph.encode_clicks
+        encode = graph.encode_clicks
+        assert isinstance(encode, nn.Module)
+        self.encode_clicks = encode
         self.features = nn.Conv2d(6, 8, 3, padding=1)
         self.head = nn.Conv2d(8, 1, 1)
 
@@ -35,7 +38,7 @@ class PaintedGraph(nn.Module):
         return torch.sigmoid(self.head(torch.relu(self.features(seen))))
 
 
-def awkward_clicks(height: int, width: int, slots: int) -> np.ndarray:
+def awkward_clicks(height: int, width: int, slots: int) -> NDArray[np.float32]:
     """float32 [sets, 1, 2K, 3]: far, fractional, half outside; distances of exactly 5 occur."""
     places = [
         (399.5, 399.5),

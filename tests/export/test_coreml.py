@@ -29,10 +29,9 @@ from ritm_edge.runtimes import coreml as runtime_module
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
-from ..golden import formula_model
+from ..golden_files import formula_model
 from ..graphs import open_program
 from ..models import TINY, spread_outputs, tiny_model
-from ..paths import requires_golden
 from ..runtimes import tiny_info
 
 SPEC = IOSpec(64, 96, max_clicks=3)
@@ -271,7 +270,6 @@ def test_a_description_of_a_graph_of_any_size_is_refused(copy):
         open_runtime(copy)
 
 
-@requires_golden
 def test_the_real_hrnet18s_agrees_with_pytorch(tmp_path):
     model = formula_model("h18s")
     spec = IOSpec(320, 480)

@@ -31,10 +31,9 @@ from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
-from ..golden import load_arrays
+from ..golden_files import load_arrays
 from ..graphs import flatbuffer_of, run_tflite
 from ..models import TINY, spread_outputs, tiny_model
-from ..paths import requires_golden
 from ..runtimes import tiny_info
 
 SPEC = IOSpec(64, 96, max_clicks=3)
@@ -147,7 +146,6 @@ def test_disk_maps_are_bit_equal(tmp_path):
     assert painted > 1000
 
 
-@requires_golden
 @pytest.mark.parametrize(("height", "width"), [(97, 131), (400, 400)])
 def test_disk_maps_are_those_of_the_published_implementation(height, width, tmp_path):
     slots, size = 48, f"{height}x{width}"

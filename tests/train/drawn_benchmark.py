@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ritm_edge.data.base import Benchmark, Sample
 
 from .photos import shapes
 
 
-def no_truth() -> np.ndarray:
+def no_truth() -> NDArray[Any]:
     raise AssertionError("the sample is drawn as a whole")
 
 
@@ -18,7 +20,7 @@ def no_truth() -> np.ndarray:
 class DrawnSample(Sample):
     """A sample without files: the number in its name is the seed."""
 
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
+    def load(self) -> tuple[NDArray[Any], NDArray[Any]]:
         photo, labels = shapes(int(self.name), (80, 96))
         return photo, (labels == 1).astype(np.int32)
 

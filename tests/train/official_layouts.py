@@ -3,9 +3,11 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from .photos import shapes
@@ -13,27 +15,27 @@ from .photos import shapes
 HEIGHT, WIDTH = 72, 96
 
 
-def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def scene(seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Photo and label map: 1 a disk, 2 a box."""
     return shapes(seed, (HEIGHT, WIDTH))
 
 
-def save_photo(path: Path, photo: np.ndarray) -> None:
+def save_photo(path: Path, photo: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(photo).save(path, quality=95)
 
 
-def save_pixels(path: Path, pixels: np.ndarray) -> None:
+def save_pixels(path: Path, pixels: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
-def polygon(mask: np.ndarray) -> list[float]:
+def polygon(mask: NDArray[Any]) -> list[float]:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return [float(v) for v in contours[0].ravel()]
 
 
-def counts(mask: np.ndarray) -> list[int]:
+def counts(mask: NDArray[Any]) -> list[int]:
     """Uncompressed run lengths, column by column, background first."""
     flat = mask.ravel(order="F").astype(int)
     edges = np.flatnonzero(np.diff(flat)) + 1
@@ -78,7 +80,8 @@ def write_voc(root: Path, names: dict[str, list[int]]) -> Path:
 
 def write_coco_instances(root: Path, seeds: list[int]) -> Path:
     """A polygon, a compressed-free run length, and a crowd per photo."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for seed in seeds:
         photo, labels = scene(seed)
         save_photo(root / "train2017" / f"{seed:012}.jpg", photo)
@@ -132,7 +135,8 @@ def write_panoptic(root: Path, seeds: list[int], split: str = "train2017") -> Pa
 
 
 def write_lvis(folder: Path, photos: Path, seeds: list[int]) -> Path:
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for seed in seeds:
         photo, labels = scene(seed)
         save_photo(photos / "train2017" / f"{seed:012}.jpg", photo)

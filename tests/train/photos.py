@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ritm_edge.train.config import TrainConfig
 from ritm_edge.train.settings import as_dict
@@ -11,7 +12,7 @@ from ritm_edge.train.settings import as_dict
 SIZE = (72, 96)
 
 
-def shapes(seed: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
+def shapes(seed: int, size: tuple[int, int] = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A photo uint8 [H, W, 3] (RGB) with a disk (id 1) and a box (id 2), and its label map.
 
     Each id has a colour of its own (`COLOURS`) with a little noise, so that a crop shows whether
@@ -19,9 +20,9 @@ def shapes(seed: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndar
     """
     rng = np.random.default_rng(seed)
     height, width = size
-    labels = np.zeros(size, np.uint8)
+    labels: NDArray[np.uint8] = np.zeros(size, np.uint8)
     centre = (int(width * rng.uniform(0.25, 0.35)), int(height * rng.uniform(0.4, 0.6)))
-    cv2.circle(labels, centre, int(height * rng.uniform(0.15, 0.25)), 1, -1)
+    cv2.circle(labels, centre, int(height * rng.uniform(0.15, 0.25)), (1,), -1)
     left, top = int(width * rng.uniform(0.6, 0.7)), int(height * rng.uniform(0.2, 0.4))
     cv2.rectangle(labels, (left, top), (left + width // 4, top + height // 3), 2, -1)
     noise = rng.integers(-12, 13, (*size, 3))

@@ -5,8 +5,7 @@ import torch
 
 from ritm_edge.train.adaptive_iou import AdaptiveIoU
 
-from ..golden import load_json
-from ..paths import requires_golden
+from ..golden_files import load_json
 
 
 def batch(probability: torch.Tensor) -> torch.Tensor:
@@ -69,7 +68,6 @@ def test_a_resumed_metric_goes_on():
     assert metric.state_dict() == {"threshold": 0.3, "mean": 0.7}
 
 
-@requires_golden
 def test_threshold_and_mean_move_as_recorded():
     """The recorded batches are not kept, but their IoUs (from the running mean, the third value)
     and which neighbour won are."""

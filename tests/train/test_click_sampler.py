@@ -15,8 +15,7 @@ from ritm_edge.train.config import ClickSettings
 from ritm_edge.train.dataset import make_sample
 from ritm_edge.train.scene import from_label_map
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 from .photos import shapes, small_config
 
 SETTINGS = ClickSettings()
@@ -30,14 +29,12 @@ def split(clicks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return positive, negative
 
 
-@requires_golden
 def test_counts_follow_the_published_law():
     golden = load_json("train.json")
     np.testing.assert_allclose(count_probabilities(24, 0.8), golden["pos_count_probs"], rtol=1e-12)
     np.testing.assert_allclose(count_probabilities(25, 0.8), golden["neg_count_probs"], rtol=1e-12)
 
 
-@requires_golden
 def test_eroded_object_and_border_ring_are_the_published_ones():
     golden, arrays = load_json("train.json"), load_arrays("train.npz")
     shape = golden["sampler_shape"]
@@ -60,7 +57,6 @@ def same_law(counts: np.ndarray, reference: list[int]) -> float:
     return float(((pairs[0] - pairs[1]) ** 2 / pairs.sum(axis=0)).sum() / (pairs.shape[1] - 1))
 
 
-@requires_golden
 def test_counts_and_merging_agree_with_a_published_monte_carlo_run():
     golden = load_json("train.json")["sampler_monte_carlo"]
     labels = np.zeros((120, 160), np.uint8)

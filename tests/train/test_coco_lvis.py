@@ -23,8 +23,7 @@ from ritm_edge.train.dataset import choose_stuff
 from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.scene import Scene, roots
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 from .official_layouts import (
     save_photo,
     save_pixels,
@@ -79,7 +78,6 @@ def data(tmp_path) -> Path:
     return tmp_path
 
 
-@requires_golden
 def test_scenes_are_those_of_the_published_loader(tmp_path):
     write_golden(tmp_path)
     counts = build(tmp_path, tmp_path / "coco_lvis", rule=IMPLEMENTATION)

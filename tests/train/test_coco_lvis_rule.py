@@ -13,8 +13,7 @@ from ritm_edge.train.coco_lvis.rule import (
     merge,
 )
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 
 NAMES = [f"00000000100{index}" for index in range(6)]
 
@@ -34,7 +33,6 @@ def merged(name: str) -> Merged:
     return merge(masks[True], masks[False], lvis, IMPLEMENTATION)
 
 
-@requires_golden
 @pytest.mark.parametrize("name", NAMES)
 def test_the_official_rule_gives_the_published_masks_layers_and_hierarchy(name):
     expected = load_json("coco_lvis.json")["images"][name]["result"]

@@ -11,10 +11,8 @@ from ritm_edge.train.losses import binary_cross_entropy, normalized_focal_loss
 from ritm_edge.train.optimiser import at_full_rate, make_optimiser
 from ritm_edge.train.step import total_loss
 
-from ..golden import formula_model, load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import formula_model, load_arrays, load_json
 
-pytestmark = requires_golden
 CONFIGURATIONS = ("h18s", "h18_noprev", "h18_dt260", "h18_dmf", "r34_prev")
 
 

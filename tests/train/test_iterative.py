@@ -15,9 +15,8 @@ from ritm_edge.train.iterative import (
     start_from_damaged_masks,
 )
 
-from ..golden import load_arrays, load_json
+from ..golden_files import load_arrays, load_json
 from ..models import tiny_model
-from ..paths import requires_golden
 
 
 class Middle:
@@ -31,7 +30,6 @@ def generators(count: int) -> list[np.random.Generator]:
     return [np.random.default_rng(index) for index in range(count)]
 
 
-@requires_golden
 @pytest.mark.parametrize("case", range(10))
 def test_next_clicks_are_the_published_ones(case):
     arrays = load_arrays("train.npz")

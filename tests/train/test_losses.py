@@ -12,8 +12,7 @@ from ritm_edge.train.losses import (
     soft_iou_loss,
 )
 
-from ..golden import load_arrays, load_json
-from ..paths import requires_golden
+from ..golden_files import load_arrays, load_json
 
 VARIANTS = {
     "nfl_a0.5_g2": (normalized_focal_loss, {}),
@@ -31,12 +30,10 @@ SOFT = ("nfl_a0.5_g2", "softiou", "bce")  # soft targets were recorded for these
 CASES = [f"{v}/{labels}" for v in VARIANTS for labels in LABELS] + [f"{v}/soft" for v in SOFT]
 
 
-@requires_golden
 def test_every_recorded_case_is_compared():
     assert sorted(CASES) == sorted(load_json("losses.json")["cases"])
 
 
-@requires_golden
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("case", CASES)
 def test_values_and_gradients_are_the_published_ones(case, precision):

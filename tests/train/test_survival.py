@@ -63,7 +63,6 @@ def same(one, two) -> bool:
     return one == two
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_networks")
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_happened(photos, tmp_path):
     output = tmp_path / "killed"

@@ -102,8 +102,8 @@ def runtime_suffixes() -> dict[str, str]:
     found: dict[str, str] = {}
     for module in pkgutil.iter_modules(package.__path__):
         if module.name != "base":
-            for suffix in import_module(f"{__package__}.{module.name}").SUFFIXES:
-                found[suffix] = module.name
+            opened = import_module(f"{__package__}.{module.name}")
+            found |= dict.fromkeys(getattr(opened, "SUFFIXES", ()), module.name)
     return found
 
 

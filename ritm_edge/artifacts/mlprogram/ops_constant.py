@@ -1,7 +1,7 @@
 """Operations that unpack compressed constants.
 
 They are evaluated where they stand, in every run: a file may unpack the same few bytes many times,
-and so only what is in use takes memory. ExportInput: as in `ops_elementwise`.
+and so only what is in use takes memory. Sources: as in `ops_elementwise`.
 """
 
 import torch
@@ -10,19 +10,17 @@ from torch import Tensor
 from .problems import FormatError, UnsupportedError
 from .registry import FLOAT, operation
 
-STORED = (torch.int8, torch.uint8)
 
-
-@operation(FLOAT, free=("quantized_data", "zero_point"), constant=True)
+@operation(FLOAT, free=("quantized_data", "zero_point"))
 def constexpr_affine_dequantize(
     quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: int
 ) -> Tensor:
     """scale · (data - zero point), typed as the scale; both are scalars or vectors along `axis`."""
     shape = quantized_data.shape
-    if quantized_data.dtype not in STORED:
-        raise FormatError("quantized data that is neither int8 nor uint8")
-    if zero_point.dtype not in STORED:
-        raise UnsupportedError("a zero point that is neither int8 nor uint8")
+    if quantized_data.dtype != torch.int8:
+        raise FormatError("quantized data that is not int8")
+    if zero_point.dtype != torch.int8:
+        raise UnsupportedError("a zero point that is not int8")
     if not -len(shape) <= axis < len(shape):
         raise FormatError(f"quantized data of {list(shape)} without the axis {axis}")
     for factor in (scale, zero_point):

@@ -16,7 +16,7 @@ import torch
 from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.artifacts.mlprogram.library import import_coremltools
-from ritm_edge.artifacts.mlprogram.package import open_package, parse_model
+from ritm_edge.artifacts.mlprogram.package import open_package, other_contents, parse_model
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
@@ -119,7 +119,7 @@ def stamp(path: Path, text: str) -> None:
     model.description.metadata.userDefined[METADATA_KEY] = text
     with atomic_output(specification) as temporary:
         described = model.SerializeToString(deterministic=True)
-        temporary.write_bytes(seal(described, *package.others()))
+        temporary.write_bytes(seal(described, *other_contents(path, specification)))
 
 
 @contextlib.contextmanager

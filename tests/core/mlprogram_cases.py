@@ -80,8 +80,6 @@ ELEMENTWISE = [
     unary("clip", lambda a: np.minimum(np.maximum(a, -0.5), 0.5), alpha=-0.5, beta=0.5),
     Case("cast", lambda a: mb.cast(x=mb.cast(x=a, dtype="fp16"), dtype="fp32"),
          lambda a: a.astype(np.float16).astype(np.float32), X),
-    Case("cast", lambda a: mb.cast(x=mb.cast(x=mb.mul(x=a, y=3.0), dtype="int32"), dtype="fp32"),
-         lambda a: np.trunc(a * np.float32(3)), X),
     binary("add", np.add),
     binary("sub", np.subtract),
     binary("mul", np.multiply),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ritm_edge.artifacts.mlprogram.package import open_package
-from ritm_edge.errors import ArtifactError, ShapeError, UnsupportedOperationError
+from ritm_edge.errors import ArtifactError, UnsupportedOperationError
 
 from ..graphs import open_program
 from .mlprogram_build import edit_model, main_block, mb, sample, write_program
@@ -263,11 +263,3 @@ def test_a_weight_that_is_used_twice_is_read_once(package):
 def test_opening_needs_no_weights_for_the_metadata(package):
     weights_of(package).unlink()
     assert open_package(package).metadata["com.github.apple.coremltools.version"]
-
-
-def test_other_inputs_than_declared(package):
-    program = open_program(package)
-    with pytest.raises(ShapeError, match="takes a, not b"):
-        program.run({"b": sample((1, 4, 6, 6))})
-    with pytest.raises(ShapeError, match=r"a is \[1, 4, 6, 5\] instead of \[1, 4, 6, 6\]"):
-        program.run({"a": sample((1, 4, 6, 5))})

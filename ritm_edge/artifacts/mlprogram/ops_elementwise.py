@@ -11,66 +11,66 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .problems import FormatError, UnsupportedError
-from .registry import ANY, FLOAT, NUMBER, TORCH_DTYPES, operation
+from .registry import TORCH_DTYPES, operation, register
 
-_UNARY: dict[str, tuple[frozenset[str], Callable[[Tensor], Tensor]]] = {
-    "abs": (NUMBER, torch.abs),
-    "ceil": (FLOAT, torch.ceil),
-    "floor": (FLOAT, torch.floor),
-    "relu": (FLOAT, torch.relu),
-    "sigmoid": (FLOAT, torch.sigmoid),
-    "sqrt": (FLOAT, torch.sqrt),
-    "tanh": (FLOAT, torch.tanh),
+_OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
+    "abs": torch.abs,
+    "ceil": torch.ceil,
+    "floor": torch.floor,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "sqrt": torch.sqrt,
+    "tanh": torch.tanh,
 }
-_BINARY: dict[str, tuple[frozenset[str], Callable[[Tensor, Tensor], Tensor]]] = {
-    "add": (NUMBER, torch.add),
-    "sub": (NUMBER, torch.sub),
-    "mul": (NUMBER, torch.mul),
-    "maximum": (NUMBER, torch.maximum),
-    "less": (NUMBER, torch.lt),
-    "less_equal": (NUMBER, torch.le),
+_OF_TWO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "add": torch.add,
+    "less": torch.lt,
+    "less_equal": torch.le,
+    "maximum": torch.maximum,
+    "mul": torch.mul,
+    "sub": torch.sub,
 }
 
 
-def _unary(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _of_one(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     def apply(x: Tensor) -> Tensor:
         return function(x)
 
     return apply
 
 
-def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def _of_two(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     def apply(x: Tensor, y: Tensor) -> Tensor:
         return function(x, y)
 
     return apply
 
 
-for _name, (_dtypes, _function) in _UNARY.items():
-    operation(_dtypes, name=_name)(_unary(_function))
-for _name, (_dtypes, _pair) in _BINARY.items():
-    operation(_dtypes, name=_name)(_binary(_pair))
+for _name, _unary in _OF_ONE.items():
+    register(_name, _of_one(_unary))
+for _name, _binary in _OF_TWO.items():
+    register(_name, _of_two(_binary))
 
 
-@operation(FLOAT)
+@operation()
 def leaky_relu(x: Tensor, alpha: float) -> Tensor:
     return F.leaky_relu(x, alpha)
 
 
-@operation(FLOAT)
+@operation()
 def clip(x: Tensor, alpha: float, beta: float) -> Tensor:
     # The lower bound is applied first, so that the upper one wins where they cross.
     return x.clamp(min=alpha).clamp(max=beta)
 
 
-@operation(ANY)
+@operation("x")
 def cast(x: Tensor, dtype: str) -> Tensor:
-    if dtype not in TORCH_DTYPES:
+    if dtype not in ("fp16", "fp32"):
         raise UnsupportedError(f"a cast to {dtype}")
     return x.to(TORCH_DTYPES[dtype])
 
 
-@operation(ANY, free=("cond",))
+@operation("cond")
 def select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
     if cond.dtype != torch.bool:
         raise FormatError("the condition of a select is not boolean")

@@ -1,4 +1,4 @@
-"""Operations of network layers: convolution, pooling, products, reductions, softmax, resizing.
+"""Operations of network layers: packed weights, convolution, pooling, products, resizing.
 
 Sources: as in `ops_elementwise`.
 """
@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .problems import FormatError, UnsupportedError
-from .registry import FLOAT, NUMBER, operation
+from .registry import operation
 
 Ints = tuple[int, ...]
 
 
-@operation(FLOAT)
+@operation()
 def conv(
     x: Tensor,
     weight: Tensor,
@@ -31,7 +31,7 @@ def conv(
     return F.conv2d(x, weight, bias, strides, padding, dilations, groups)
 
 
-@operation(FLOAT)
+@operation()
 def max_pool(
     x: Tensor,
     kernel_sizes: Ints,
@@ -60,7 +60,7 @@ def _padding(x: Tensor, pad_type: str, pad: Ints | None) -> Ints:
     return pad[::2]
 
 
-@operation(FLOAT)
+@operation()
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
     """Broadcasts over all but the last two axes."""
     if min(x.ndim, y.ndim) < 2:
@@ -69,22 +69,22 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
     return torch.matmul(x, y.transpose(-1, -2) if transpose_y else y)
 
 
-@operation(NUMBER)
+@operation()
 def reduce_min(x: Tensor, axes: Ints | None = None, keep_dims: bool = False) -> Tensor:
     return torch.amin(x, tuple(range(x.ndim)) if axes is None else axes, keep_dims)
 
 
-@operation(FLOAT)
+@operation()
 def reduce_mean(x: Tensor, axes: Ints | None = None, keep_dims: bool = False) -> Tensor:
     return torch.mean(x, tuple(range(x.ndim)) if axes is None else axes, keep_dims)
 
 
-@operation(FLOAT)
+@operation()
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
     return torch.softmax(x, axis)
 
 
-@operation(FLOAT)
+@operation()
 def upsample_bilinear(
     x: Tensor,
     scale_factor_height: float = 1.0,
@@ -99,3 +99,29 @@ def upsample_bilinear(
     height = math.floor(x.shape[2] * scale_factor_height)
     width = math.floor(x.shape[3] * scale_factor_width)
     return F.interpolate(x, size=(height, width), mode="bilinear", align_corners=True)
+
+
+@operation("quantized_data", "zero_point")
+def constexpr_affine_dequantize(
+    quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: int
+) -> Tensor:
+    """scale · (data - zero point), typed as the scale; both are scalars or vectors along `axis`.
+
+    Unpacked in every run: so only what is in use takes memory, however often a file unpacks the
+    same few bytes.
+    """
+    shape = quantized_data.shape
+    if quantized_data.dtype != torch.int8:
+        raise FormatError("quantized data that is not int8")
+    if zero_point.dtype != torch.int8:
+        raise UnsupportedError("a zero point that is not int8")
+    if not -len(shape) <= axis < len(shape):
+        raise FormatError(f"quantized data of {list(shape)} without the axis {axis}")
+    for factor in (scale, zero_point):
+        if factor.shape not in ((), (shape[axis],)):
+            raise FormatError(f"{list(factor.shape)} factors for axis {axis} of {list(shape)}")
+    along = [1] * len(shape)
+    along[axis] = -1
+    # Differences of bytes are exact in float16 as well: only the product is rounded.
+    steps = quantized_data.to(scale.dtype) - zero_point.to(scale.dtype).reshape(along)
+    return steps * scale.reshape(along)

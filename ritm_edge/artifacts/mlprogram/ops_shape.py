@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .problems import FormatError, UnsupportedError
-from .registry import ANY, FLOAT, operation
+from .registry import operation
 
 Ints = tuple[int, ...]
 Bools = tuple[bool, ...]
 
 
-@operation(ANY)
+@operation()
 def reshape(x: Tensor, shape: Ints) -> Tensor:
     """0 copies the dimension (only at equal rank), one −1 takes what is left."""
     if 0 in shape and len(shape) != x.ndim:
@@ -22,7 +22,7 @@ def reshape(x: Tensor, shape: Ints) -> Tensor:
     return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape)])
 
 
-@operation(ANY)
+@operation()
 def expand_dims(x: Tensor, axes: Ints) -> Tensor:
     rank = x.ndim + len(axes)
     if not all(-rank <= axis < rank for axis in axes):
@@ -32,19 +32,19 @@ def expand_dims(x: Tensor, axes: Ints) -> Tensor:
     return x
 
 
-@operation(ANY)
+@operation()
 def transpose(x: Tensor, perm: Ints) -> Tensor:
     return x.permute(perm)
 
 
-@operation(ANY)
+@operation()
 def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
     if interleave:
         raise UnsupportedError("concat with interleave")
     return torch.cat(values, axis)
 
 
-@operation(ANY)
+@operation()
 def slice_by_index(
     x: Tensor,
     begin: Ints,
@@ -67,14 +67,14 @@ def slice_by_index(
     return x
 
 
-@operation(ANY)
+@operation()
 def tile(x: Tensor, reps: Ints) -> Tensor:
     if len(reps) != x.ndim:
         raise FormatError(f"{len(reps)} repetitions for {list(x.shape)}")
     return x.repeat(reps)
 
 
-@operation(FLOAT)
+@operation()
 def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
     """`pad` holds (before, after) of the last axes, outermost first."""
     if mode != "constant":
@@ -86,6 +86,6 @@ def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0)
 
 
 # A filled tensor has the type of its value, hence Tensor and not float.
-@operation(ANY, free=("ref_tensor", "value"))
+@operation("ref_tensor")
 def fill_like(ref_tensor: Tensor, value: Tensor) -> Tensor:
     return value.expand(ref_tensor.shape).clone()

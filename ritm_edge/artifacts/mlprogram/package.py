@@ -43,10 +43,6 @@ class Package:
     metadata: Mapping[str, str]
     _weights: dict[Path, WeightFile] = field(default_factory=dict, compare=False, repr=False)
 
-    def others(self) -> list[bytes]:
-        """Contents of the model's files but for the specification, in the order of their names."""
-        return _others(self.path, self.spec_file)
-
     def weights(self, name: str) -> WeightFile:
         """The weight file a program calls `name` ("@model_path/weights/weight.bin").
 
@@ -82,7 +78,7 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
         if not data:
             raise FormatError(f"its {spec_file.name} is empty")
         if checked:
-            require_unchanged(path, data, *_others(path, spec_file))
+            require_unchanged(path, data, *other_contents(path, spec_file))
         model = parse_model(data)
         if model.WhichOneof("Type") != "mlProgram":
             raise FormatError("it holds no ML Program (another kind of Core ML model, or damaged)")
@@ -111,6 +107,18 @@ def parse_model(data: bytes) -> Any:
         return messages.Model.FromString(data)
     except protobuf.DecodeError as error:
         raise FormatError(f"its specification is damaged ({error})") from error
+
+
+def other_contents(path: Path, spec_file: Path) -> list[bytes]:
+    """Of the model's files but for the specification, in the order of their names.
+
+    Raises:
+        FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`.
+    """
+    # Hidden files are not the model's: systems put them anywhere.
+    files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
+    inside = (_inside(path, file) for file in sorted(files) if file != spec_file)
+    return [_read(file, MAX_WEIGHT_BYTES) for file in inside]
 
 
 def _specification(path: Path) -> Path:
@@ -147,13 +155,6 @@ def _read(file: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise FormatError(f"its {file.name} has more than {limit >> 20} MiB")
     return data
-
-
-def _others(path: Path, spec_file: Path) -> list[bytes]:
-    # Hidden files are not the model's: systems put them anywhere.
-    files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
-    inside = (_inside(path, file) for file in sorted(files) if file != spec_file)
-    return [_read(file, MAX_WEIGHT_BYTES) for file in inside]
 
 
 def _features(descriptions: Iterable[Any]) -> dict[str, tuple[int, ...]]:

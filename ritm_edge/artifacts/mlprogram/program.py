@@ -4,7 +4,7 @@ Everything that can be refused is refused here, before anything is computed: unk
 unknown inputs and attributes, constants of another type, undefined values.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 # Importing these modules fills the registry.
-from . import ops_constant, ops_elementwise, ops_layers, ops_shape  # noqa: F401
+from . import ops_elementwise, ops_layers, ops_shape  # noqa: F401
 from .problems import FormatError, UnsupportedError
-from .registry import Constant, Operation, find, plain_value
+from .registry import OPERATIONS, Constant, Operation, plain_value
 from .values import INT8, STRING, TensorType, parse_type, read_value
 from .weights import WeightFile
 
@@ -50,7 +50,7 @@ class Compiled:
 
     Attributes:
         inputs, outputs: name → declared type.
-        weights: constants that are used as tensors; views of the weight file.
+        weights: constants that are used as tensors.
         steps: in order.
     """
 
@@ -130,7 +130,9 @@ class _Compiler:
         if message.type == CONST:
             self._add_constant(message, attributes, name, where)
             return
-        operation = find(message.type)
+        if message.type not in OPERATIONS:
+            raise UnsupportedError(where)
+        operation = OPERATIONS[message.type]
         unknown = sorted(message.inputs if operation.constant else attributes)
         if unknown or message.blocks:
             raise UnsupportedError(f"{where} with {', '.join(unknown) or 'a nested block'}")
@@ -141,9 +143,12 @@ class _Compiler:
                 raise UnsupportedError(f"the input '{key}' of {where}")
             parameter = operation.parameters[key]
             if operation.constant:
-                names = [self._in_place(argument, f"{name}.{key}")]
+                names = [f"{name}.{key}"]
+                self._constants[names[0]] = read_value(argument, names[0], self._open)
             else:
-                names = self._bind(argument.arguments, f"{name}.{key}")
+                names = [binding.name for binding in argument.arguments]
+                if not all(names):
+                    raise UnsupportedError(f"a value in place of the input '{key}' of {where}")
             if parameter.kind is Tensor:
                 tensors[key] = self._tensor(_only(names, key, where), where)
             elif parameter.kind == list[Tensor]:
@@ -178,19 +183,6 @@ class _Compiler:
     def _require_new(self, name: str) -> None:
         if not name or name in self.types or name in self._constants:
             raise FormatError(f"its value '{name}' is defined twice or has no name")
-
-    def _bind(self, bindings: Sequence[Any], name: str) -> list[str]:
-        """Names of the bound values; a value written in place becomes a constant."""
-        return [
-            self._in_place(binding.value, f"{name}#{index}")
-            if binding.WhichOneof("binding") == "value"
-            else binding.name
-            for index, binding in enumerate(bindings)
-        ]
-
-    def _in_place(self, value: Any, name: str) -> str:
-        self._constants[name] = read_value(value, name, self._open)
-        return name
 
     def _tensor(self, name: str, where: str) -> str:
         constant = self._constants.get(name)

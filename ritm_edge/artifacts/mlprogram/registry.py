@@ -16,11 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .problems import FormatError, UnsupportedError
+from .problems import FormatError
 
-FLOAT = frozenset({"fp16", "fp32"})
-NUMBER = FLOAT | {"int32"}
-ANY = NUMBER | {"bool"}
 TORCH_DTYPES = {
     "bool": torch.bool,
     "fp16": torch.float16,
@@ -54,14 +51,12 @@ class Operation:
         name: in MIL.
         apply: tensors and plain values in, one tensor out.
         parameters: by name.
-        dtypes: element types its tensors may have; they must all be the same …
-        free: … except for these parameters.
+        free: parameters that need not be of the one float type that all others have.
     """
 
     name: str
     apply: Callable[..., Tensor]
     parameters: Mapping[str, Parameter]
-    dtypes: frozenset[str]
     free: tuple[str, ...]
 
     @property
@@ -73,17 +68,19 @@ class Operation:
 OPERATIONS: dict[str, Operation] = {}
 
 
-def operation(
-    dtypes: frozenset[str], *, name: str | None = None, free: tuple[str, ...] = ()
-) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Register the decorated function as the operation of its name (or `name`)."""
+def register(name: str, function: Callable[..., Tensor], free: tuple[str, ...] = ()) -> None:
+    """Add an operation."""
+    OPERATIONS[name] = Operation(name, function, _parameters(function), free)
 
-    def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        key = name or function.__name__
-        OPERATIONS[key] = Operation(key, function, _parameters(function), dtypes, free)
+
+def operation(*free: str) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Register the decorated function under its own name."""
+
+    def decorate(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        register(function.__name__, function, free)
         return function
 
-    return register
+    return decorate
 
 
 def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:
@@ -94,17 +91,6 @@ def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:
             kind = next(option for option in get_args(kind) if option is not NoneType)
         found[name] = Parameter(kind, parameter.default is inspect.Parameter.empty)
     return found
-
-
-def find(name: str) -> Operation:
-    """The operation called `name`.
-
-    Raises:
-        UnsupportedError: it is not implemented; the text names it.
-    """
-    if name not in OPERATIONS:
-        raise UnsupportedError(f"the operation '{name}'")
-    return OPERATIONS[name]
 
 
 def plain_value(constant: Constant, kind: Any, where: str) -> Any:
@@ -121,10 +107,5 @@ def plain_value(constant: Constant, kind: Any, where: str) -> Any:
         element = _ELEMENTS.get(get_args(kind)[0] if is_list else kind)
         if element and constant.ndim == is_list and np.issubdtype(constant.dtype, element):
             return tuple(constant.tolist()) if is_list else constant.item()
-    raise FormatError(f"{where} is not {_describe(kind)}")
-
-
-def _describe(kind: Any) -> str:
-    if get_origin(kind) is tuple:
-        return f"a list of {get_args(kind)[0].__name__}"
-    return f"a single {kind.__name__}"
+    shape, name = ("list of", get_args(kind)[0]) if get_origin(kind) is tuple else ("single", kind)
+    raise FormatError(f"{where} is not a {shape} {name.__name__}")

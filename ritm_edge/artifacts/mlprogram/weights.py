@@ -49,23 +49,20 @@ class WeightFile:
         """
         key = (offset, dtype.name)
         if key not in self._known:
-            self._known[key] = self._read(offset, dtype)
-        array = self._known[key]
-        if array.size != count:
+            try:
+                array = getattr(self._reader, READERS[dtype.name])(offset).view(dtype)
+            except (RuntimeError, ValueError) as error:
+                raise FormatError(
+                    f"its weight file {self._name} has no {dtype} weights at byte {offset} "
+                    f"({error})"
+                ) from error
+            self._bytes_left -= array.nbytes
+            if self._bytes_left < 0:
+                raise FormatError(f"the weights in {self._name} overlap")
+            self._known[key] = array
+        if self._known[key].size != count:
             raise FormatError(
-                f"the weights at byte {offset} of {self._name} are {array.size} values, not the "
-                f"{count} that the program expects"
+                f"the weights at byte {offset} of {self._name} are {self._known[key].size} values, "
+                f"not the {count} that the program expects"
             )
-        return array
-
-    def _read(self, offset: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        try:
-            array: NDArray[Any] = getattr(self._reader, READERS[dtype.name])(offset)
-        except (RuntimeError, ValueError) as error:
-            raise FormatError(
-                f"its weight file {self._name} has no {dtype} weights at byte {offset} ({error})"
-            ) from error
-        self._bytes_left -= array.nbytes
-        if self._bytes_left < 0:
-            raise FormatError(f"the weights in {self._name} overlap")
-        return array.view(dtype)
+        return self._known[key]

@@ -101,6 +101,28 @@ def bind(operation, key, name):
     operation.inputs[key].arguments.add().name = name
 
 
+def constant(model, key):
+    """The numbers that `key` of the convolution is given."""
+    (name,) = (argument.name for argument in find(model, "conv").inputs[key].arguments)
+    (found,) = (o for o in main_block(model).operations if o.outputs[0].name == name)
+    return found.attributes["val"].immediateValue.tensor.ints.values
+
+
+@pytest.mark.parametrize("key", ["strides", "dilations", "pad"])
+@pytest.mark.parametrize("value", [-1, 0])
+def test_a_window_that_cannot_be_is_refused_before_anything_is_computed(package, key, value):
+    edit_model(
+        package,
+        lambda m: constant(m, key).__setitem__(slice(None), [value] * len(constant(m, key))),
+    )
+    refused(package, "a window with|declares", ArtifactError)
+
+
+def test_a_bias_of_another_length_is_refused(package):
+    edit_model(package, lambda m: bind(find(m, "conv"), "bias", "first_weight_0"))
+    refused(package, "a convolution of", ArtifactError)
+
+
 def test_an_unknown_input_is_named(package):
     edit_model(package, lambda model: bind(find(model, "relu"), "slope", "a"))
     refused(package, r"the input 'slope' of the operation 'relu' \('second'\)")

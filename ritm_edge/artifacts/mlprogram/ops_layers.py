@@ -27,7 +27,9 @@ def conv(
     groups: int = 1,
 ) -> Tensor:
     """x [N, C, H, W], weight [C', C/groups, h, w], bias [C'] → [N, C', H', W']."""
-    padding = _padding(x, pad_type, pad)
+    padding = _padding(x, pad_type, pad, strides, dilations)
+    if weight.ndim != 4 or (bias is not None and bias.shape != weight.shape[:1]):
+        raise FormatError(f"a convolution of {list(x.shape)} with {list(weight.shape)}")
     return F.conv2d(x, weight, bias, strides, padding, dilations, groups)
 
 
@@ -42,19 +44,21 @@ def max_pool(
 ) -> Tensor:
     if ceil_mode:
         raise UnsupportedError("pooling with ceil_mode")
-    return F.max_pool2d(x, kernel_sizes, strides, _padding(x, pad_type, pad))
+    return F.max_pool2d(x, kernel_sizes, strides, _padding(x, pad_type, pad, kernel_sizes, strides))
 
 
-def _padding(x: Tensor, pad_type: str, pad: Ints | None) -> Ints:
-    """(rows, columns), on both sides alike."""
+def _padding(x: Tensor, pad_type: str, pad: Ints | None, *window: Ints) -> Ints:
+    """(rows, columns), on both sides alike; `window` is what else has a number for each of both."""
     if x.ndim != 4:
         raise UnsupportedError(f"a window over a tensor of rank {x.ndim}")
+    if any(len(each) != 2 or min(each) < 1 for each in window):
+        raise FormatError(f"a window with {' and '.join(str(list(each)) for each in window)}")
     if pad_type == "valid":
         return (0, 0)
     if pad_type != "custom":
         raise UnsupportedError(f"pad_type '{pad_type}'")
-    if pad is None or len(pad) != 4:
-        raise FormatError("a window with custom padding of another rank")
+    if pad is None or len(pad) != 4 or min(pad) < 0:
+        raise FormatError(f"a window with custom padding by {pad}")
     if pad[::2] != pad[1::2]:
         raise UnsupportedError(f"padding by {list(pad)}, which differs from side to side,")
     return pad[::2]
@@ -98,6 +102,8 @@ def upsample_bilinear(
         raise UnsupportedError(f"a resize of a tensor of rank {x.ndim}")
     height = math.floor(x.shape[2] * scale_factor_height)
     width = math.floor(x.shape[3] * scale_factor_width)
+    if min(height, width) < 1:
+        raise FormatError(f"a resize to {height}x{width}")
     return F.interpolate(x, size=(height, width), mode="bilinear", align_corners=True)
 
 

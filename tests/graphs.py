@@ -1,5 +1,6 @@
 """Graphs that are no artifacts yet, opened without a self-description."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,11 @@ def open_program(path: Path) -> "Program":
     from ritm_edge.artifacts.mlprogram.evaluator import Program
 
     return Program(open_package(path))
+
+
+def operations(program) -> Counter[str]:
+    """How often each kind of operation occurs in an ML Program."""
+    return Counter(step.operation.name for step in program._compiled.steps)
 
 
 def flatbuffer_of(path: Path) -> bytes:

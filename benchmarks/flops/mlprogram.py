@@ -12,28 +12,16 @@ from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
 RULES = by_operation(
     {
-        Rule.NORMALISE: "batch_norm",
         Rule.RELU: "relu",
-        Rule.CLAMP: "clip leaky_relu prelu relu6",
-        Rule.SIGMOID: "sigmoid sigmoid_hard tanh",
-        Rule.SILU: "silu",
+        Rule.CLAMP: "clip leaky_relu",
+        Rule.SIGMOID: "sigmoid tanh",
         Rule.SOFTMAX: "softmax",
-        Rule.BILINEAR: "resize_bilinear upsample_bilinear",
-        Rule.NEAREST: "upsample_nearest_neighbor",
-        Rule.CALCULATE: (
-            "abs add ceil equal exp floor greater greater_equal inverse less less_equal "
-            "logical_and logical_not logical_or logical_xor maximum minimum mul not_equal pow "
-            "real_div rsqrt select sign sqrt square sub"
-        ),
-        Rule.REDUCE: "reduce_max reduce_mean reduce_min reduce_sum",
-        Rule.SUM_OF_SQUARES: "reduce_sum_square",
-        Rule.MOVE: (
-            "cast concat expand_dims fill fill_like flatten2d identity pad reshape reverse "
-            "slice_by_index slice_by_size split squeeze stack tile transpose"
-        ),
+        Rule.BILINEAR: "upsample_bilinear",
+        Rule.CALCULATE: "abs add ceil floor less less_equal maximum mul select sqrt sub",
+        Rule.REDUCE: "reduce_mean reduce_min",
+        Rule.MOVE: "cast concat expand_dims fill_like pad reshape slice_by_index tile transpose",
     }
 )
-WINDOWS = ("avg_pool", "max_pool")
 
 Shape = tuple[int, ...]
 
@@ -67,17 +55,16 @@ class _Graph:
         }
 
     def add(self, step: Step) -> None:
-        results = {name: declared.shape for name, declared in step.outputs}
-        self.shapes |= results
+        kind, result = step.operation.name, step.declared.shape
+        self.shapes[step.name] = result
         if step.operation.constant:
-            self.constants |= results
+            self.constants[step.name] = result
             return
-        kind, result = step.operation.name, step.outputs[0][1].shape
         if kind == "conv":
             self._add_convolution(step, result)
-        elif kind in ("matmul", "linear"):
+        elif kind == "matmul":
             self._add_product(step, result)
-        elif kind in WINDOWS:
+        elif kind == "max_pool":
             self.count.add_elements(REDUCTION, result, prod(step.constants["kernel_sizes"]))
         else:
             rule = rule_of(kind, RULES, self.path)
@@ -97,7 +84,7 @@ class _Graph:
     def _add_product(self, step: Step, result: Sequence[int]) -> None:
         shape = self._shape(step, "x")
         inner = shape[-2] if step.constants.get("transpose_x") else shape[-1]
-        self.count.add_product(result, inner=inner, per_element=int("bias" in step.tensors))
+        self.count.add_product(result, inner=inner, per_element=0)
         names = [name for name in step.tensors.values() if isinstance(name, str)]
         self.count.parameters += sum(
             prod(self.constants[name]) for name in names if name in self.constants

@@ -4,12 +4,10 @@ import contextlib
 import io
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,11 +15,11 @@ import torch
 
 from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY
-from ritm_edge.artifacts.mlprogram.package import open_package
+from ritm_edge.artifacts.mlprogram.library import import_coremltools
+from ritm_edge.artifacts.mlprogram.package import open_package, other_contents, parse_model
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
-from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..coreml_precision import store_in_int8
@@ -117,31 +115,11 @@ def stamp(path: Path, text: str) -> None:
     """
     package = open_package(path)
     specification = package.spec_file
-    with quiet():
-        import_coremltools()
-        proto = require("coremltools.proto.Model_pb2", extra="coreml")
-    model = proto.Model.FromString(specification.read_bytes())
+    model = parse_model(specification.read_bytes())
     model.description.metadata.userDefined[METADATA_KEY] = text
     with atomic_output(specification) as temporary:
         described = model.SerializeToString(deterministic=True)
-        temporary.write_bytes(seal(described, *package.others()))
-
-
-def import_coremltools() -> ModuleType:
-    """Import it without TensorFlow.
-
-    coremltools imports TensorFlow, where installed, only to accept its models: three seconds and
-    a page of log from C++ that no Python setting silences.
-    """
-    absent = object()
-    before = sys.modules.get("tensorflow", absent)
-    if before is absent and "coremltools" not in sys.modules:
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]
-    try:
-        return require("coremltools", extra="coreml")
-    finally:
-        if before is absent and sys.modules.get("tensorflow", absent) is None:
-            del sys.modules["tensorflow"]
+        temporary.write_bytes(seal(described, *other_contents(path, specification)))
 
 
 @contextlib.contextmanager

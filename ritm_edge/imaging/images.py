@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataWarning, ImageError, RitmEdgeError, ShapeError, UsageError
-from ..files import atomic_output, existing_file
+from ..files import existing_file
 from . import images_deep as deep
 from . import jpeg, mask_kinds
 
@@ -43,8 +43,8 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     them. CMYK JPEGs are taken as stored inverted (0 is full ink), with or without an Adobe
     marker, as browsers do; no colour profile is applied. 16-bit files are scaled from the
     smallest of 8, 10, 12, 14 and 16 bits that holds their brightest value, so that 12 bits in a
-    16-bit file are not black. Of several frames or pages the first is read. 12-bit JPEGs are
-    read if they are greyscale. Damage that a JPEG's decoder passes over is a `DataWarning`.
+    16-bit file are not black. Of several frames or pages the first is read. Damage that a JPEG's
+    decoder passes over is a `DataWarning`.
 
     Args:
         path: JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 or AVIF.
@@ -54,8 +54,8 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
 
     Raises:
         InputFileError: nothing is there, or it cannot be read.
-        ImageError: a folder, an empty or truncated file, another kind of file, more than
-            `MAX_PIXELS`, or pixels without a known range (32-bit).
+        ImageError: a folder, an empty or truncated file, another kind of file (a 12-bit JPEG, for
+            instance), more than `MAX_PIXELS`, or pixels without a known range (32-bit).
     """
     path = _existing_image(Path(path))
     with _explained(path):
@@ -112,42 +112,17 @@ def read_mask_file(path: str | Path) -> mask_kinds.Mask:
         return replace(mask, labels=_turn(mask.labels, orientation), levels=levels)
 
 
-def write_mask(path: str | Path, mask: ArrayLike) -> None:
-    """Write a mask as 8-bit greyscale: 255 is the object, 0 the rest.
+def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
+    """A mask as 8-bit greyscale: 255 is the object, 0 the rest.
 
     Args:
-        path: `.png`, or another of `MASK_SUFFIXES`.
         mask: bool [H, W].
+        path: where it is going to stand: `.png`, or another of `MASK_SUFFIXES`.
 
     Raises:
         UsageError: a suffix that would change pixels (`.jpg`) or is unknown.
         ShapeError: not two-dimensional.
-        OutputFileError: the place cannot be written; what stood there is untouched.
     """
-    content = encode_mask(mask, path)
-    with atomic_output(Path(path)) as temporary:
-        temporary.write_bytes(content)
-
-
-def write_image(path: str | Path, image: ArrayLike) -> None:
-    """Write a picture; JPEG in quality 95, all others without loss.
-
-    Args:
-        path: one of `IMAGE_SUFFIXES`.
-        image: uint8 [H, W, 3], RGB.
-
-    Raises:
-        UsageError: an unknown suffix.
-        ShapeError: not [H, W, 3].
-        OutputFileError: the place cannot be written; what stood there is untouched.
-    """
-    content = encode_image(image, path)
-    with atomic_output(Path(path)) as temporary:
-        temporary.write_bytes(content)
-
-
-def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
-    """The bytes `write_mask` would write to `path`; errors as there."""
     check_suffix(path, MASK_SUFFIXES, "a mask")
     array = np.asarray(mask)
     if array.ndim != 2:
@@ -156,7 +131,16 @@ def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
 
 
 def encode_image(image: ArrayLike, path: str | Path) -> bytes:
-    """The bytes `write_image` would write to `path`; errors as there."""
+    """A picture; JPEG in quality 95, all others without loss.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        path: where it is going to stand; one of `IMAGE_SUFFIXES`.
+
+    Raises:
+        UsageError: an unknown suffix.
+        ShapeError: not uint8 [H, W, 3].
+    """
     check_suffix(path, IMAGE_SUFFIXES, "a picture")
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
@@ -226,13 +210,13 @@ def _decode(path: Path, *, is_mask: bool = False) -> tuple[deep.Pixels, int]:
         try:
             image = Image.open(path, formats=formats)
         except UnidentifiedImageError as error:
-            found = deep.decode_12_bit(path, lambda size: _check_pixels(path, size))
+            found = deep.decode_12_bit_tiff(path, lambda size: _check_pixels(path, size))
             if found is None:
                 raise ImageError(
                     f"{path} is not an image of a known kind, or its beginning is damaged: "
                     "save it as JPEG or PNG."
                 ) from error
-            return found
+            return found, 1
         with image:
             _check_pixels(path, image.size)
             if is_mask and getattr(image, "n_frames", 1) > 1:

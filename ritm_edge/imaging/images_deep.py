@@ -1,12 +1,9 @@
 """Pixels of any depth as one form, and files deeper than 8 bits per channel.
 
 Pillow keeps 16-bit greyscale but cuts 16-bit colour to its high byte (12-bit data would become
-black) and does not open 12-bit colour TIFFs: OpenCV decodes those. Neither opens 12-bit JPEGs;
-libtiff inside Pillow decodes greyscale ones once they stand in a TIFF.
+black) and does not open 12-bit colour TIFFs: OpenCV decodes those. Neither opens 12-bit JPEGs.
 """
 
-import io
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
-_TIFF_MAGIC = (b"II*\x00", b"MM\x00*")
-_WIDTH, _HEIGHT, _BITS = 256, 257, 258
-_EXIF_ORIENTATION = 0x0112
+_TIFF_MAGIC, _JPEG_MAGIC = (b"II*\x00", b"MM\x00*"), b"\xff\xd8"
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
+_JPEG_COMPRESSIONS = (6, 7)  # the old and the new way
 
 
 class UnknownRangeError(ValueError):
@@ -142,91 +139,43 @@ def decode_deep_colour(path: Path) -> Pixels:
     return Pixels(colour, image[..., 3] if image.shape[2] == 4 else None)
 
 
-def decode_12_bit(
-    path: Path, check_size: Callable[[tuple[int, int]], None]
-) -> tuple[Pixels, int] | None:
-    """A 12-bit colour TIFF or 12-bit greyscale JPEG, which Pillow does not identify.
+def decode_12_bit_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> Pixels | None:
+    """A 12-bit colour TIFF, which Pillow does not identify, turned by its orientation.
 
     Args:
         path: any file.
         check_size: called with (W, H) before decoding.
 
     Returns:
-        Pixels and the EXIF orientation still to be applied; None for any other file.
+        Pixels; None for any other file.
 
     Raises:
-        UnknownRangeError: a 12-bit colour JPEG, which nothing here can decode.
+        UnknownRangeError: 12-bit JPEG data, which nothing here can decode.
     """
     with path.open("rb") as file:
         magic = file.read(8)
-        if magic[:4] in _TIFF_MAGIC:
-            directory = TiffImagePlugin.ImageFileDirectory_v2(magic)
-            file.seek(directory.next)
-            directory.load(file)
-            if set(directory.get(_BITS, ())) != {12}:
-                return None
-            check_size((directory[_WIDTH], directory[_HEIGHT]))
-            return decode_deep_colour(path), 1
-        if magic[:2] != b"\xff\xd8":
+        if magic.startswith(_JPEG_MAGIC) and _jpeg_bits(magic + file.read()) == 12:
+            raise UnknownRangeError("is a 12-bit JPEG, which cannot be decoded")
+        if not magic.startswith(_TIFF_MAGIC):
             return None
-        content = magic + file.read()
-    header = _jpeg_header(content)
-    if header is None or header.bits != 12:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(magic)
+        file.seek(directory.next)
+        directory.load(file)
+    if set(directory.get(_BITS, ())) != {12}:
         return None
-    check_size((header.width, header.height))
-    if header.channels != 1:
-        raise UnknownRangeError("is a 12-bit colour JPEG, which cannot be decoded")
-    # Image data cannot contain the end marker; libjpeg would fill what is missing with grey.
-    if b"\xff\xd9" not in content:
-        raise ValueError("image file is truncated")
-    with Image.open(io.BytesIO(_as_tiff(content, header)), formats=["TIFF"]) as image:
-        return from_pillow(image), header.orientation
+    if directory.get(_COMPRESSION) in _JPEG_COMPRESSIONS:
+        raise UnknownRangeError("holds a 12-bit colour JPEG, which cannot be decoded")
+    check_size((directory[_WIDTH], directory[_HEIGHT]))
+    return decode_deep_colour(path)
 
 
-@dataclass(frozen=True)
-class _JpegHeader:
-    bits: int
-    height: int
-    width: int
-    channels: int
-    orientation: int
-
-
-def _jpeg_header(content: bytes) -> _JpegHeader | None:
-    """Frame header and EXIF orientation; None where the segments make no sense."""
-    position, orientation = 2, 1
-    while position + 10 <= len(content) and content[position] == 0xFF:
-        marker, length = struct.unpack_from(">xBH", content, position)
-        if marker == 0xE1 and content[position + 4 : position + 8] == b"Exif":
-            exif = Image.Exif()
-            exif.load(content[position + 4 : position + 2 + length])
-            value = exif.get(_EXIF_ORIENTATION, 1)
-            orientation = value if value in range(1, 9) else 1
+def _jpeg_bits(content: bytes) -> int | None:
+    """Bits per channel in the frame header; None where the segments make no sense."""
+    position = 2
+    while position + 5 <= len(content) and content[position] == 0xFF:
+        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4])
         # Frame headers are C0…CF, but for tables (C4), extensions (C8) and arithmetic coding (CC).
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width, channels = struct.unpack_from(">BHHB", content, position + 4)
-            return _JpegHeader(bits, height, width, channels, orientation)
+            return content[position + 4]
         position += 2 + length
     return None
-
-
-def _as_tiff(jpeg: bytes, header: _JpegHeader) -> bytes:
-    """One little-endian TIFF directory after the JPEG stream, which becomes its only strip."""
-    start = 8
-    stream = jpeg + b"\x00" * (len(jpeg) % 2)
-    tags = {
-        _WIDTH: header.width,
-        _HEIGHT: header.height,
-        _BITS: header.bits,
-        259: 7,  # compression: JPEG
-        262: 1,  # photometric: 0 is black
-        273: start,  # strip offset
-        277: 1,  # samples per pixel
-        278: header.height,  # rows per strip
-        279: len(jpeg),  # bytes in the strip
-    }
-    long = 4
-    directory = struct.pack("<H", len(tags)) + b"".join(
-        struct.pack("<HHII", tag, long, 1, value) for tag, value in tags.items()
-    )
-    return struct.pack("<2sHI", b"II", 42, start + len(stream)) + stream + directory + bytes(4)

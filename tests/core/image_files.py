@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ritm_edge.imaging.images import encode_image, encode_mask
+
 CORNERS = np.zeros((40, 60, 3), np.uint8)  # every corner has its own colour
 CORNERS[:20, :30], CORNERS[:20, 30:] = (250, 0, 0), (0, 250, 0)
 CORNERS[20:, :30], CORNERS[20:, 30:] = (0, 0, 250), (250, 250, 250)
@@ -93,3 +95,11 @@ def stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
 def save(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    Path(path).write_bytes(encode_mask(mask, path))
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    Path(path).write_bytes(encode_image(image, path))

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ritm_edge.artifacts.mlprogram.library import import_coremltools
 from ritm_edge.errors import MissingExtraError
-from ritm_edge.export.targets.coreml import import_coremltools, quiet
+from ritm_edge.export.targets.coreml import quiet
 
 try:
-    with quiet():
-        ct = import_coremltools()
-        from coremltools.converters.mil import Builder as mb
-        from coremltools.converters.mil.mil import types
-        from coremltools.proto import Model_pb2
+    ct = import_coremltools()
+    from coremltools.converters.mil import Builder as mb
+    from coremltools.converters.mil.mil import types
+    from coremltools.proto import Model_pb2
 except MissingExtraError as error:
     pytest.skip(str(error), allow_module_level=True)
 

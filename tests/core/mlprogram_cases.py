@@ -6,7 +6,6 @@ is written out.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import erf
 from typing import Any
 
 import numpy as np
@@ -43,9 +42,7 @@ def unary(kind: str, reference: Callable[..., Any], tolerance: float = 0.0, **in
 
 
 def binary(kind: str, reference: Callable[..., Any], tolerance: float = 0.0) -> Case:
-    return Case(
-        kind, lambda a, b: getattr(mb, kind)(x=a, y=b), reference, XY, tolerance, kind == "pow"
-    )
+    return Case(kind, lambda a, b: getattr(mb, kind)(x=a, y=b), reference, XY, tolerance)
 
 
 def compare(kind: str, reference: Callable[..., Any]) -> Case:
@@ -56,14 +53,6 @@ def compare(kind: str, reference: Callable[..., Any]) -> Case:
         return mb.cast(x=getattr(mb, kind)(x=a, y=b), dtype="fp32")
 
     return Case(kind, build, lambda a, b: reference(np.floor(a), np.floor(b)), XY)
-
-
-def logical(kind: str, reference: Callable[..., Any]) -> Case:
-    def build(a: Any, b: Any) -> Any:
-        a, b = mb.greater(x=a, y=0.0), mb.greater(x=b, y=0.0)
-        return mb.cast(x=getattr(mb, kind)(x=a, y=b), dtype="fp32")
-
-    return Case(kind, build, lambda a, b: reference(a > 0, b > 0), XY)
 
 
 def reduction(kind: str, reference: Callable[..., Any], tolerance: float = 0.0) -> list[Case]:
@@ -82,58 +71,22 @@ def sigmoid(a: NDArray[Any]) -> NDArray[Any]:
 
 ELEMENTWISE = [
     unary("abs", np.abs),
-    unary("sign", np.sign),
-    unary("square", np.square),
     unary("ceil", np.ceil),
     unary("floor", np.floor),
-    unary("identity", lambda a: a),
     unary("relu", lambda a: np.maximum(a, 0)),
-    unary("relu6", lambda a: np.clip(a, 0, 6)),
-    unary("atan", np.arctan, ULPS),
-    unary("cos", np.cos, ULPS),
-    unary("sin", np.sin, ULPS),
-    unary("erf", np.vectorize(erf), ULPS),
-    unary("exp", np.exp, 1e-5),
     unary("tanh", np.tanh, ULPS),
     unary("sigmoid", sigmoid, ULPS),
-    unary("silu", lambda a: a * sigmoid(a), ULPS),
-    unary("softsign", lambda a: a / (1 + np.abs(a)), ULPS),
     unary("sqrt", np.sqrt, ULPS, positive=True),
-    unary("rsqrt", lambda a: 1 / np.sqrt(a + 0.25), ULPS, positive=True, epsilon=0.25),
-    unary("inverse", lambda a: 1 / (a + 0.5), ULPS, positive=True, epsilon=0.5),
     unary("leaky_relu", lambda a: np.where(a > 0, a, a * np.float32(0.2)), alpha=0.2),
-    unary("elu", lambda a: np.where(a > 0, a, 0.7 * (np.exp(a) - 1)), ULPS, alpha=0.7),
-    unary("clamped_relu", lambda a: np.minimum(np.where(a > 0, a, a * np.float32(0.3)), 0.5),
-          ULPS, alpha=0.3, beta=0.5),
-    unary("thresholded_relu", lambda a: np.where(a >= 0.4, a, 0), alpha=0.4),
-    unary("linear_activation", lambda a: a * 1.5 - 0.25, ULPS, alpha=1.5, beta=-0.25),
-    unary("sigmoid_hard", lambda a: np.clip(0.3 * a + 0.4, 0, 1), ULPS, alpha=0.3, beta=0.4),
-    unary("scaled_tanh", lambda a: 1.7 * np.tanh(0.6 * a), ULPS, alpha=1.7, beta=0.6),
     unary("clip", lambda a: np.minimum(np.maximum(a, -0.5), 0.5), alpha=-0.5, beta=0.5),
-    unary("prelu", lambda a: np.where(a > 0, a, a * np.float32(0.3)),
-          alpha=np.full(3, 0.3, np.float32)),
     Case("cast", lambda a: mb.cast(x=mb.cast(x=a, dtype="fp16"), dtype="fp32"),
          lambda a: a.astype(np.float16).astype(np.float32), X),
-    Case("cast", lambda a: mb.cast(x=mb.cast(x=mb.mul(x=a, y=3.0), dtype="int32"), dtype="fp32"),
-         lambda a: np.trunc(a * np.float32(3)), X),
     binary("add", np.add),
     binary("sub", np.subtract),
     binary("mul", np.multiply),
-    binary("real_div", np.divide),
-    binary("pow", np.power, 1e-5),
     binary("maximum", np.maximum),
-    binary("minimum", np.minimum),
-    compare("equal", np.equal),
-    compare("not_equal", np.not_equal),
     compare("less", np.less),
     compare("less_equal", np.less_equal),
-    compare("greater", np.greater),
-    compare("greater_equal", np.greater_equal),
-    logical("logical_and", np.logical_and),
-    logical("logical_or", np.logical_or),
-    logical("logical_xor", np.logical_xor),
-    Case("logical_not", lambda a: mb.cast(x=mb.logical_not(x=mb.less(x=a, y=0.0)), dtype="fp32"),
-         lambda a: ~(a < 0), X),
     Case("select", lambda a, b: mb.select(cond=mb.less(x=a, y=0.0), a=b, b=a),
          lambda a, b: np.where(a < 0, b, a), ((2, 3, 4), (2, 3, 4))),
 ]  # fmt: skip
@@ -143,33 +96,18 @@ SHAPE = [
     Case("reshape", lambda a: mb.reshape(x=a, shape=[0, -1, 2]),
          lambda a: a.reshape(2, 6, 2), X),
     unary("expand_dims", lambda a: a[:, None, :, :, None], axes=[1, -1]),
-    Case("squeeze", lambda a: mb.squeeze(x=a, axes=[0, 2]), lambda a: a[0, :, 0], ((1, 3, 1, 1),)),
-    Case("squeeze", lambda a: mb.squeeze(x=a), lambda a: a[0, :, 0, 0], ((1, 3, 1, 1),)),
-    unary("flatten2d", lambda a: a.reshape(6, 4), axis=-1),
     unary("transpose", lambda a: a.transpose(2, 0, 1), perm=[2, 0, 1]),
-    unary("reverse", lambda a: a[::-1, :, ::-1], axes=[0, -1]),
     Case("concat", lambda a, b: mb.concat(values=[a, b], axis=1),
          lambda a, b: np.concatenate([a, b], 1), ((2, 3, 4), (2, 5, 4))),
-    Case("concat", lambda a, b: mb.concat(values=[a, b], axis=-2, interleave=True),
-         lambda a, b: np.stack([a, b], 2).reshape(2, 6, 4), ((2, 3, 4), (2, 3, 4))),
-    Case("stack", lambda a, b: mb.stack(values=[a, b], axis=-1),
-         lambda a, b: np.stack([a, b], -1), ((2, 3), (2, 3))),
-    Case("split", lambda a: mb.split(x=a, split_sizes=[1, 2], axis=1)[1], lambda a: a[:, 1:], X),
-    Case("split", lambda a: mb.split(x=a, num_splits=2, axis=-1)[0], lambda a: a[..., :2], X),
-    unary("slice_by_index", lambda a: a[1, 0:3:2, 1:], begin=[1, 0, 1], end=[0, 3, 0],
-          stride=[1, 2, 1], end_mask=[False, False, True], squeeze_mask=[True, False, False]),
-    unary("slice_by_index", lambda a: a[:, ::-1, -3:-1], begin=[0, -1, -3], end=[0, 0, -1],
-          stride=[1, -1, 1], begin_mask=[True, False, False], end_mask=[True, True, False]),
-    unary("slice_by_size", lambda a: a[1:, 0:2, 3:], begin=[1, 0, -1], size=[-1, 2, 1]),
+    unary("slice_by_index", lambda a: a[1, 0:2, 1:], begin=[1, 0, 1], end=[0, 2, 0],
+          end_mask=[False, False, True], squeeze_mask=[True, False, False]),
+    unary("slice_by_index", lambda a: a[:, -2:-1, -3:-1], begin=[0, -2, -3], end=[0, -1, -1],
+          end_mask=[True, False, False]),
+    unary("slice_by_index", lambda a: a[-1, 1:2], begin=[-1, 1, 0], end=[0, 2, 4],
+          squeeze_mask=[True, False, False]),
     unary("tile", lambda a: np.tile(a, (2, 1, 3)), reps=[2, 1, 3]),
     unary("pad", lambda a: np.pad(a, ((0, 0), (1, 2), (3, 0)), constant_values=0.5),
           pad=[1, 2, 3, 0], mode="constant", constant_val=0.5),
-    unary("pad", lambda a: np.pad(a, ((0, 0), (1, 2), (3, 1)), mode="reflect"),
-          pad=[0, 0, 1, 2, 3, 1], mode="reflect"),
-    unary("pad", lambda a: np.pad(a, ((0, 0), (1, 2), (4, 0)), mode="edge"),
-          pad=[1, 2, 4, 0], mode="replicate"),
-    Case("fill", lambda a: mb.add(x=a, y=mb.fill(shape=[2, 3, 4], value=1.5)),
-         lambda a: a + 1.5, X),
     Case("fill_like", lambda a: mb.add(x=a, y=mb.fill_like(ref_tensor=a, value=-1e6)),
          lambda a: a + np.float32(-1e6), X),
 ]  # fmt: skip
@@ -180,28 +118,15 @@ def softmax(a: NDArray[Any], axis: int) -> NDArray[Any]:
     return np.asarray(powers / powers.sum(axis, keepdims=True))
 
 
-CHANNELS = [sample((3,), seed) for seed in range(4)]
-WEIGHT_5x4 = sample((5, 4))
-
 REDUCE = [
     *reduction("reduce_min", np.min),
-    *reduction("reduce_max", np.max),
-    *reduction("reduce_sum", np.sum, ULPS),
     *reduction("reduce_mean", np.mean, ULPS),
-    *reduction("reduce_sum_square", lambda a, **k: np.sum(a * a, **k), 1e-5),
     unary("softmax", lambda a: softmax(a, 1), ULPS, axis=1),
     unary("softmax", lambda a: softmax(a, -1), ULPS),
     Case("matmul", lambda a, b: mb.matmul(x=a, y=b, transpose_x=True, transpose_y=True),
          lambda a, b: a.transpose(0, 2, 1) @ b.T, ((2, 4, 3), (5, 4)), ULPS),
     Case("matmul", lambda a, b: mb.matmul(x=a, y=b),
          lambda a, b: np.matmul(a, b), ((2, 3, 4), (4, 5)), ULPS),
-    unary("linear", lambda a: a @ WEIGHT_5x4.T + WEIGHT_5x4[:, 0], ULPS,
-          weight=WEIGHT_5x4, bias=WEIGHT_5x4[:, 0].copy()),
-    unary("batch_norm", lambda a: (a - CHANNELS[0][:, None])
-          / np.sqrt(CHANNELS[1][:, None] ** 2 + 0.01) * CHANNELS[2][:, None]
-          + CHANNELS[3][:, None], 1e-5,
-          mean=CHANNELS[0], variance=CHANNELS[1] ** 2, gamma=CHANNELS[2], beta=CHANNELS[3],
-          epsilon=0.01),
 ]  # fmt: skip
 
 
@@ -258,15 +183,14 @@ def unpacked(
 
 
 BYTES = np.random.default_rng(0).integers(-128, 128, (2, 3, 4)).astype(np.int8)
-ODD_BYTES = BYTES.view(np.uint8)
 SCALES = np.abs(sample((3,))) + 0.01
 
 CONSTANT = [
     unpacked(BYTES, np.zeros(3, np.int8), SCALES, 1),
     unpacked(BYTES, np.array([-128, 0, 127], np.int8), SCALES, -2),
     unpacked(BYTES, np.array([3, -3], np.int8), np.array(0.3, np.float32), 0),
-    unpacked(ODD_BYTES, np.array(255, np.uint8), np.array([0.5, 0.25, 3, 0.1], np.float32), 2),
-    unpacked(ODD_BYTES, np.array([0, 255, 7], np.uint8), SCALES.astype(np.float16), 1, half=True),
+    unpacked(BYTES, np.array(-128, np.int8), np.array([0.5, 0.25, 3, 0.1], np.float32), 2),
+    unpacked(BYTES, np.array([0, -128, 7], np.int8), SCALES.astype(np.float16), 1, half=True),
 ]
 
 IMAGE = ((1, 4, 9, 8),)
@@ -290,23 +214,14 @@ WINDOW = [
     image_case("conv", conv(W_3x3), 1e-5, weight=W_3x3, pad_type="valid"),
     image_case("conv", conv(W_3x3, bias=BIAS_6, strides=(2, 2), pads=(1, 1, 1, 1)), 1e-5,
                weight=W_3x3, bias=BIAS_6, strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1]),
-    image_case("conv", conv(W_3x3, strides=(2, 1), pads=(0, 1, 2, 0)), 1e-5,
-               weight=W_3x3, strides=[2, 1], pad_type="custom", pad=[0, 1, 2, 0]),
-    image_case("conv", conv(W_GROUPS, pads=(1, 1, 0, 1), groups=2), 1e-5,
-               weight=W_GROUPS, groups=2, pad_type="custom", pad=[1, 1, 0, 1]),
+    image_case("conv", conv(W_3x3, strides=(2, 1), pads=(0, 0, 2, 2)), 1e-5,
+               weight=W_3x3, strides=[2, 1], pad_type="custom", pad=[0, 0, 2, 2]),
+    image_case("conv", conv(W_GROUPS, pads=(1, 1, 0, 0), groups=2), 1e-5,
+               weight=W_GROUPS, groups=2, pad_type="custom", pad=[1, 1, 0, 0]),
     image_case("conv", conv(W_DEPTHWISE, pads=(2, 2, 2, 2), dilations=(2, 2), groups=4), 1e-5,
-               weight=W_DEPTHWISE, groups=4, dilations=[2, 2], pad_type="same"),
-    Case("conv", lambda a: mb.conv(x=a, weight=W_3x3[:, :, 0], pad_type="custom", pad=[1, 1]),
-         lambda a: conv(W_3x3[:, :, :1], pads=(0, 0, 1, 1))(a[:, :, None])[:, :, 0],
-         ((1, 4, 9),), 1e-5),
+               weight=W_DEPTHWISE, groups=4, dilations=[2, 2], pad_type="custom",
+               pad=[2, 2, 2, 2]),
     image_case("max_pool", torch_pool(torch.nn.functional.max_pool2d, kernel_size=3, stride=2,
                                       padding=1), 0.0,
                kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1]),
-    image_case("avg_pool", torch_pool(torch.nn.functional.avg_pool2d, kernel_size=3, stride=2,
-                                      padding=1), ULPS,
-               kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1]),
-    image_case("avg_pool", torch_pool(torch.nn.functional.avg_pool2d, kernel_size=3, stride=2,
-                                      padding=1, count_include_pad=False), ULPS,
-               kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1],
-               exclude_padding_from_average=True),
 ]  # fmt: skip

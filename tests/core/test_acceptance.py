@@ -11,7 +11,6 @@ from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import InputFileError, ParityError, ShapeError
 from ritm_edge.evaluation.labelled_photos import folder_objects, sample_objects
-from ritm_edge.imaging.images import write_image
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.narrowed import NarrowedRuntime
 from ritm_edge.verification.acceptance import (
@@ -23,6 +22,7 @@ from ritm_edge.verification.acceptance import (
 )
 
 from .blob_runtime import BlobRuntime
+from .image_files import write_image
 
 TOLERANCE = TaskTolerance(max_noc_increase=0.15, min_mask_iou=0.9, reason="test")
 

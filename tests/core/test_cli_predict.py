@@ -25,7 +25,7 @@ from ritm_edge.errors import (
     ShapeError,
     UsageError,
 )
-from ritm_edge.imaging.images import read_mask, read_photo, write_mask
+from ritm_edge.imaging.images import read_mask, read_photo
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.checkpoint import save_checkpoint
 from ritm_edge.model.ritm import build_model
@@ -33,6 +33,7 @@ from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.session.interactive import InteractiveSession
 
 from ..models import spread_outputs
+from .image_files import write_mask
 
 HEIGHT, WIDTH = 48, 64
 pytestmark = pytest.mark.usefixtures("folder")

@@ -21,7 +21,7 @@ from ritm_edge.imaging.images import read_mask, read_photo
 
 from .image_files import CORNERS, chunk, exif, png, save, stored, tiff
 
-# 24x16, a ramp of 0…4095 from left to right; written by libjpeg-turbo 3 in 12-bit mode.
+# 24x16, written by libjpeg-turbo 3 in 12-bit mode.
 JPEG_12_BIT_GREY = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsL"
     "EBYQERMUFRUVDA8XGBYUGBIUFRT/wQALDAAQABgBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAADA3/xAAaEAACAwEBAAAA"
@@ -157,26 +157,54 @@ def test_packed_12_bit_tiff(tmp_path, channels):
     np.testing.assert_allclose(photo, expected * (255 / 4095), atol=1)
 
 
-def test_12_bit_greyscale_jpeg(tmp_path):
-    photo = read_photo(save(tmp_path / "photo.jpg", JPEG_12_BIT_GREY))
-    assert photo.shape == (16, 24, 3)
-    np.testing.assert_allclose(photo[8, :, 0], np.linspace(0, 255, 24), atol=2)
+def frame_header(bits, channels):
+    layers = b"".join(bytes([number + 1, 17, 0]) for number in range(channels))
+    return segment(0xC1, struct.pack(">BHHB", bits, 16, 24, channels) + layers)
 
 
-def test_12_bit_greyscale_jpeg_is_turned(tmp_path):
-    block = exif(6).tobytes()
-    segment = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
-    jpeg = JPEG_12_BIT_GREY[:2] + segment + JPEG_12_BIT_GREY[2:]
-    photo = read_photo(save(tmp_path / "photo.jpg", jpeg))
-    assert photo.shape == (24, 16, 3)
-    np.testing.assert_allclose(photo[:, 8, 0], np.linspace(0, 255, 24), atol=2)
+def segment(marker, content):
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
 
 
-def test_12_bit_colour_jpeg_is_refused_in_words(tmp_path):
-    frame = struct.pack(">BHHB", 12, 16, 24, 3) + bytes([1, 17, 0, 2, 17, 0, 3, 17, 0])
-    jpeg = b"\xff\xd8\xff\xc1" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9"
-    with pytest.raises(ImageError, match="12-bit colour JPEG"):
-        read_photo(save(tmp_path / "photo.jpg", jpeg))
+TABLES = segment(0xC4, bytes(20))  # among the markers of frame headers, and none
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        JPEG_12_BIT_GREY,
+        JPEG_12_BIT_GREY[:2] + segment(0xE1, exif(6).tobytes()) + JPEG_12_BIT_GREY[2:],
+        JPEG_12_BIT_GREY[: len(JPEG_12_BIT_GREY) // 2 + 40],
+        b"\xff\xd8" + TABLES + frame_header(12, 3) + b"\xff\xd9",
+    ],
+    ids=["grey", "turned", "cut", "colour"],
+)
+def test_a_12_bit_jpeg_is_refused_in_words(tmp_path, content):
+    path = save(tmp_path / "photo.jpg", content)
+    for read in (read_photo, lambda p: read_mask(p, (16, 24))):
+        with pytest.raises(ImageError, match=r"photo\.jpg is a 12-bit JPEG.*: save it") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr", "CMYK"])
+def test_a_jpeg_inside_a_tiff_is_read(tmp_path, mode):
+    ramp = np.linspace(0, 255, 64).round().astype(np.uint8)[None].repeat(48, 0)
+    Image.fromarray(ramp).convert(mode).save(tmp_path / "photo.tif", compression="jpeg")
+    assert Image.open(tmp_path / "photo.tif").info["compression"] == "jpeg"
+    np.testing.assert_allclose(read_photo(tmp_path / "photo.tif")[..., 1], ramp, atol=4)
+
+
+@pytest.mark.parametrize("compression", [6, 7])
+def test_a_12_bit_colour_jpeg_inside_a_tiff_is_refused_in_words(tmp_path, compression):
+    content = tiff(np.zeros((8, 8, 3), np.uint16), 12)
+    marked = content.replace(
+        struct.pack("<HHI", 259, 3, 1) + b"\x01",
+        struct.pack("<HHI", 259, 3, 1) + bytes([compression]),
+    )
+    assert marked != content
+    with pytest.raises(ImageError, match=r"photo\.tif holds a 12-bit colour JPEG"):
+        read_photo(save(tmp_path / "photo.tif", marked))
 
 
 def test_one_pixel(tmp_path):
@@ -203,7 +231,6 @@ def test_cut_deep_files_are_refused(tmp_path):
         ("a.png", png(pixels, 2, 16)),
         ("a.tif", tiff(pixels, 16)),
         ("b.tif", tiff(pixels >> 4, 12)),
-        ("a.jpg", JPEG_12_BIT_GREY),
     ):
         for share in (0.2, 0.5, 0.8):
             with pytest.raises(ImageError):
@@ -241,10 +268,8 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path):
 
 def test_the_size_limit_holds_for_12_bit_files(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 10)
-    pixels = np.zeros((4, 4, 3), np.uint16)
-    for name, content in (("p.tif", tiff(pixels, 12)), ("p.jpg", JPEG_12_BIT_GREY)):
-        with pytest.raises(ImageError, match="pixels; the limit"):
-            read_photo(save(tmp_path / name, content))
+    with pytest.raises(ImageError, match="pixels; the limit"):
+        read_photo(save(tmp_path / "p.tif", tiff(np.zeros((4, 4, 3), np.uint16), 12)))
 
 
 def test_things_that_are_no_photos(tmp_path):

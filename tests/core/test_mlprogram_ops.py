@@ -6,17 +6,16 @@ import torch
 
 from ritm_edge.artifacts.mlprogram.registry import OPERATIONS
 
-from ..graphs import open_program
-from .mlprogram_build import ct, mb, sample, write_program
+from ..graphs import open_program, operations
+from .mlprogram_build import mb, sample, write_program
 from .mlprogram_cases import CONSTANT, ELEMENTWISE, REDUCE, SHAPE, WINDOW, Case
 
 CASES = [*CONSTANT, *ELEMENTWISE, *SHAPE, *REDUCE, *WINDOW]
-RESIZES = {"upsample_bilinear", "resize_bilinear", "upsample_nearest_neighbor"}
 
 
-def run(path, build, *arrays, opset=None):
+def run(path, build, *arrays):
     """Write a program, run it, and return its only output."""
-    write_program(path, build, *(array.shape for array in arrays), opset=opset)
+    write_program(path, build, *(array.shape for array in arrays))
     program = open_program(path)
     (result,) = program.run(dict(zip(program.inputs, arrays, strict=True))).values()
     return result
@@ -27,7 +26,7 @@ def test_operation_computes_what_its_reference_says(case: Case, tmp_path):
     arrays = case.inputs()
     path = write_program(tmp_path / "p.mlpackage", case.build, *case.shapes)
     program = open_program(path)
-    assert case.kind in program.operations
+    assert case.kind in operations(program)
     result = next(iter(program.run(dict(zip(program.inputs, arrays, strict=True))).values()))
     expected = np.asarray(case.reference(*arrays))
     assert result.shape == expected.shape
@@ -38,46 +37,24 @@ def test_operation_computes_what_its_reference_says(case: Case, tmp_path):
 
 
 def test_every_operation_is_tested():
-    assert {case.kind for case in CASES} | RESIZES == OPERATIONS.keys()
+    assert {case.kind for case in CASES} | {"upsample_bilinear"} == OPERATIONS.keys()
 
 
-def grid(source, target, mode):
-    """Sampling positions along one axis, from the notes of the MIL reference."""
-    i = np.arange(target)
-    spacing = {
-        "align": (source - 1) / max(target - 1, 1),
-        "half pixel": source / target,
-        "origin": source / target,
-        "offset": max(1, source - 1) / target,
-    }[mode]
-    shift = {"align": 0, "half pixel": 0.5 * spacing - 0.5, "origin": 0, "offset": 0.5 * spacing}
-    return np.clip(i * spacing + shift[mode], 0, source - 1)
-
-
-def bilinear(x, size, mode):
-    """Two linear interpolations in float64."""
+def bilinear(x, size):
+    """Two linear interpolations in float64 between corners that stay where they are."""
     x = x.astype(np.float64)
     for axis, target in ((-2, size[0]), (-1, size[1])):
         source = x.shape[axis]
-        positions = grid(source, target, mode)
+        positions = np.arange(target) * (source - 1) / max(target - 1, 1)
         x = np.apply_along_axis(
             lambda line, p=positions, n=source: np.interp(p, np.arange(n), line), axis, x
         )
     return x
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 5, 4), (3, 5, 4), (2, 3, 1, 1)])
-@pytest.mark.parametrize(
-    ("options", "mode"),
-    [
-        ({"align_corners": True}, "align"),
-        ({}, "align"),
-        ({"align_corners": False}, "half pixel"),
-        ({"align_corners": False, "half_pixel_centers": False}, "origin"),
-        ({"align_corners": True, "half_pixel_centers": False}, "align"),
-    ],
-)
-def test_upsample_bilinear_samples_the_documented_grid(shape, options, mode, tmp_path):
+@pytest.mark.parametrize("shape", [(1, 3, 5, 4), (2, 3, 1, 1)])
+@pytest.mark.parametrize("options", [{"align_corners": True}, {}])
+def test_upsample_bilinear_samples_the_documented_grid(shape, options, tmp_path):
     x = sample(shape)
     size = (shape[-2] * 2, (shape[-1] * 13) // 4)
     result = run(
@@ -88,7 +65,7 @@ def test_upsample_bilinear_samples_the_documented_grid(shape, options, mode, tmp
         x,
     )
     assert result.shape == (*shape[:-2], *size)
-    np.testing.assert_allclose(result, bilinear(x, size, mode), atol=2e-6)
+    np.testing.assert_allclose(result, bilinear(x, size), atol=2e-6)
 
 
 @pytest.mark.parametrize(("source", "target"), [(13, 25), (13, 100), (25, 50), (7, 101), (4, 3)])
@@ -107,50 +84,6 @@ def test_upsample_bilinear_reaches_sizes_that_are_no_multiple(source, target, tm
         torch.from_numpy(x), size=(target, target), mode="bilinear", align_corners=True
     )
     np.testing.assert_allclose(result, expected.numpy(), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("mode", "reference"),
-    [
-        ("STRICT_ALIGN_CORNERS", "align"),
-        ("ALIGN_CORNERS", "align"),
-        ("DEFAULT", "origin"),
-        ("OFFSET_CORNERS", "offset"),
-        ("UNALIGN_CORNERS", "half pixel"),
-    ],
-)
-def test_resize_bilinear_has_five_sampling_modes(mode, reference, tmp_path):
-    x = sample((1, 3, 5, 4))
-    result = run(
-        tmp_path / "p.mlpackage",
-        lambda a: mb.resize_bilinear(
-            x=a, target_size_height=9, target_size_width=3, sampling_mode=mode
-        ),
-        x,
-    )
-    np.testing.assert_allclose(result, bilinear(x, (9, 3), reference), atol=2e-6)
-
-
-def test_align_corners_takes_the_middle_of_an_axis_for_a_single_pixel(tmp_path):
-    x = sample((1, 1, 5, 3))
-    result = run(
-        tmp_path / "p.mlpackage",
-        lambda a: mb.resize_bilinear(
-            x=a, target_size_height=1, target_size_width=1, sampling_mode="ALIGN_CORNERS"
-        ),
-        x,
-    )
-    assert result.item() == x[0, 0, 2, 1]
-
-
-def test_upsample_nearest_neighbor_repeats_pixels(tmp_path):
-    x = sample((1, 2, 3, 4))
-    result = run(
-        tmp_path / "p.mlpackage",
-        lambda a: mb.upsample_nearest_neighbor(x=a, scale_factor_height=2, scale_factor_width=3),
-        x,
-    )
-    np.testing.assert_array_equal(result, x.repeat(2, axis=2).repeat(3, axis=3))
 
 
 def halves(function):
@@ -177,15 +110,14 @@ W16 = sample((2, 3, 3, 3)).astype(np.float16)
 @pytest.mark.parametrize(
     "build",
     [
-        lambda a, t: mb.conv(x=a, weight=t(W16), bias=t(W16[:, 0, 0, 0]), pad_type="same"),
+        lambda a, t: mb.conv(x=a, weight=t(W16), bias=t(W16[:, 0, 0, 0]), pad_type="valid"),
         lambda a, _: mb.upsample_bilinear(x=a, scale_factor_height=2.0, scale_factor_width=3.25),
-        lambda a, _: mb.resize_bilinear(x=a, target_size_height=7, target_size_width=5),
         lambda a, _: mb.softmax(x=a, axis=1),
-        lambda a, _: mb.reduce_sum(x=a, axes=[2, 3], keep_dims=True),
+        lambda a, _: mb.reduce_mean(x=a, axes=[2, 3], keep_dims=True),
         lambda a, _: mb.matmul(x=a, y=a, transpose_y=True),
         lambda a, _: mb.tanh(x=mb.sqrt(x=mb.abs(x=a))),
     ],
-    ids=["conv", "upsample", "resize", "softmax", "sum", "matmul", "tanh"],
+    ids=["conv", "upsample", "softmax", "mean", "matmul", "tanh"],
 )
 def test_fp16_stays_near_fp32(build, tmp_path):
     """`build` gets the input and a function that casts weights to the type of the program."""
@@ -196,33 +128,3 @@ def test_fp16_stays_near_fp32(build, tmp_path):
     np.testing.assert_array_equal(half, half.astype(np.float16))
     assert not np.array_equal(half, full)
     np.testing.assert_allclose(half, full, rtol=4e-3, atol=4e-3)
-
-
-@pytest.mark.parametrize("opset", ["iOS15", "iOS16", "iOS17", "iOS18"])
-def test_every_accepted_operation_set_runs(opset, tmp_path):
-    x = sample((1, 4, 5, 5))
-    weight = sample((2, 4, 3, 3))
-    result = run(
-        tmp_path / "p.mlpackage",
-        lambda a: mb.leaky_relu(
-            x=mb.conv(x=a, weight=weight, pad_type="custom", pad=[1, 1, 1, 1]), alpha=0.2
-        ),
-        x,
-        opset=getattr(ct.target, opset),
-    )
-    expected = torch.nn.functional.leaky_relu(
-        torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(weight), padding=1), 0.2
-    )
-    np.testing.assert_allclose(result, expected.numpy(), atol=1e-6)
-
-
-def test_integers_stay_integers(tmp_path):
-    """2²⁴ + 1 is no float32: only a true int32 sum keeps it."""
-
-    def build(a):
-        big = mb.cast(x=a, dtype="int32")
-        total = mb.add(x=big, y=np.int32(1))
-        return mb.cast(x=mb.equal(x=total, y=np.int32(2**24 + 1)), dtype="fp32")
-
-    x = np.array([2.0**24, 2.0**24 - 1], np.float32)
-    np.testing.assert_array_equal(run(tmp_path / "p.mlpackage", build, x), [1.0, 0.0])

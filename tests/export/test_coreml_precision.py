@@ -18,7 +18,7 @@ from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import InferenceGraph, example_inputs
 from ritm_edge.runtimes.base import open_runtime
 
-from ..graphs import open_program
+from ..graphs import open_program, operations
 from ..models import tiny_model
 from ..runtimes import tiny_info, tiny_reference
 from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
@@ -49,16 +49,17 @@ def test_disks_are_bit_equal(size, precision, tmp_path, monkeypatch):
     spec = IOSpec(*size, max_clicks=4)
     graph = PaintedGraph().eval()
     program = convert(graph, spec, tmp_path / "m.mlpackage", precision)
-    assert program.operations[UNPACK] == (1 if precision == "int8" else 0)
+    assert operations(program)[UNPACK] == (1 if precision == "int8" else 0)
     maps = []
-    check = evaluator._check_result
+    execute = evaluator._execute
 
-    def observe(step, name, declared, result):
-        check(step, name, declared, result)
-        if declared.shape == (1, 2, *size) and declared.dtype == "fp16":
+    def observe(step, values, weights):
+        result = execute(step, values, weights)
+        if (step.declared.shape, step.declared.dtype) == ((1, 2, *size), "fp16"):
             maps.append(result)
+        return result
 
-    monkeypatch.setattr(evaluator, "_check_result", observe)
+    monkeypatch.setattr(evaluator, "_execute", observe)
     inputs = random_inputs(*size, 4, 1)[0]
     painted = 0
     for clicks in awkward_clicks(*size, slots=4):
@@ -78,10 +79,7 @@ def test_the_network_computes_in_half_precision_and_the_mask_stays_close(
     graph = InferenceGraph(tiny_model())
     program = convert(graph, SPEC, tmp_path / "m.mlpackage", precision)
     convolutions = [
-        declared.dtype
-        for step in program._compiled.steps
-        if step.operation.name == "conv"
-        for _, declared in step.outputs
+        step.declared.dtype for step in program._compiled.steps if step.operation.name == "conv"
     ]
     assert len(convolutions) > 50
     assert set(convolutions) == {"fp16"}

@@ -1,6 +1,5 @@
 """Runs an ML Program: every operation in its declared type, on the CPU, with PyTorch kernels."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +8,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ...errors import ShapeError
-from .ops_elementwise import TORCH_DTYPES
 from .package import Package
 from .problems import FormatError, UnsupportedError, problems_of
 from .program import Compiled, Step, compile_program
+from .registry import TORCH_DTYPES
 from .values import NUMPY_DTYPES, TensorType
 
 DTYPE_NAMES = {dtype: name for name, dtype in TORCH_DTYPES.items()}
@@ -29,7 +27,6 @@ class Program:
     Attributes:
         package: the folder it came from.
         inputs, outputs: name → declared type.
-        operations: how often each kind of operation occurs.
     """
 
     def __init__(self, package: Package) -> None:
@@ -46,34 +43,20 @@ class Program:
             self._check_types()
         self.inputs = self._compiled.inputs
         self.outputs = self._compiled.outputs
-        self.operations = Counter(step.operation.name for step in self._compiled.steps)
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
         """Compute every output.
 
         Args:
-            inputs: by name; converted to the declared type, in the declared shape.
+            inputs: by name, in the declared shapes; converted to the declared types.
 
         Returns:
             Arrays of the declared types and shapes.
-
-        Raises:
-            ShapeError: a missing or unknown name, or another shape.
         """
-        if inputs.keys() != self.inputs.keys():
-            raise ShapeError(
-                f"{self.package.path} takes {', '.join(self.inputs)}, not "
-                f"{', '.join(inputs) or 'nothing'}: pass exactly those."
-            )
-        values: dict[str, Tensor] = {}
-        for name, declared in self.inputs.items():
-            array = np.ascontiguousarray(inputs[name], NUMPY_DTYPES[declared.dtype])
-            if array.shape != declared.shape:
-                raise ShapeError(
-                    f"{name} is {list(array.shape)} instead of {list(declared.shape)}: pass an "
-                    "array of the program's shape."
-                )
-            values[name] = torch.from_numpy(array.copy())
+        values = {
+            name: torch.from_numpy(np.array(inputs[name], NUMPY_DTYPES[declared.dtype]))
+            for name, declared in self.inputs.items()
+        }
         with torch.inference_mode(), problems_of(self.package.path):
             self._walk(values, self._compiled.weights)
         return {name: np.array(values[name].numpy()) for name in self.outputs}
@@ -91,18 +74,12 @@ class Program:
 
     def _walk(self, values: dict[str, Tensor], weights: Mapping[str, Tensor]) -> None:
         for step in self._compiled.steps:
-            for (name, declared), result in zip(
-                step.outputs, _execute(step, values, weights), strict=True
-            ):
-                _check_result(step, name, declared, result)
-                values[name] = result
+            values[step.name] = _execute(step, values, weights)
             for name in step.release:
                 del values[name]
 
 
-def _execute(
-    step: Step, values: Mapping[str, Tensor], weights: Mapping[str, Tensor]
-) -> list[Tensor]:
+def _execute(step: Step, values: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
     def look_up(name: str) -> Tensor:
         return values[name] if name in values else weights[name]
 
@@ -110,22 +87,23 @@ def _execute(
         key: look_up(names) if isinstance(names, str) else [look_up(name) for name in names]
         for key, names in step.tensors.items()
     }
-    _check_dtypes(step, tensors)
+    where = f"the operation '{step.operation.name}' ('{step.name}')"
+    _check_dtypes(step, tensors, where)
     try:
-        results = step.operation.apply(**tensors, **step.constants)
+        result = step.operation.apply(**tensors, **step.constants)
     except UnsupportedError as error:
-        raise UnsupportedError(f"{error} in {_where(step)}") from error
+        raise UnsupportedError(f"{error} in {where}") from error
     except (RuntimeError, ArithmeticError, IndexError, TypeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise FormatError(f"{_where(step)} cannot be executed ({reason})") from error
-    listed = results if isinstance(results, list) else [results]
-    if len(listed) != len(step.outputs):
-        raise FormatError(f"{_where(step)} declares {len(step.outputs)} outputs")
-    return listed
+        raise FormatError(f"{where} cannot be executed ({reason})") from error
+    got = TensorType(DTYPE_NAMES.get(result.dtype, str(result.dtype)), tuple(result.shape))
+    if got != step.declared:
+        raise FormatError(f"{where} gives {got}, but declares {step.declared}")
+    return result
 
 
-def _check_dtypes(step: Step, tensors: Mapping[str, Tensor | list[Tensor]]) -> None:
-    """Operands of one operation share one element type, one that the operation is defined for."""
+def _check_dtypes(step: Step, tensors: Mapping[str, Tensor | list[Tensor]], where: str) -> None:
+    """Operands of one operation share one type, fp16 or fp32."""
     used = {
         DTYPE_NAMES[tensor.dtype]
         for key, value in tensors.items()
@@ -133,16 +111,6 @@ def _check_dtypes(step: Step, tensors: Mapping[str, Tensor | list[Tensor]]) -> N
         for tensor in (value if isinstance(value, list) else [value])
     }
     if len(used) > 1:
-        raise FormatError(f"{_where(step)} mixes {' and '.join(sorted(used))}")
-    if not used <= step.operation.dtypes:
-        raise UnsupportedError(f"{', '.join(used)} operands in {_where(step)}")
-
-
-def _check_result(step: Step, name: str, declared: TensorType, result: Tensor) -> None:
-    got = TensorType(DTYPE_NAMES.get(result.dtype, str(result.dtype)), tuple(result.shape))
-    if got != declared:
-        raise FormatError(f"{_where(step)} gives '{name}' as {got}, but declares {declared}")
-
-
-def _where(step: Step) -> str:
-    return f"the operation '{step.operation.name}' ('{step.name}')"
+        raise FormatError(f"{where} mixes {' and '.join(sorted(used))}")
+    if not used <= {"fp16", "fp32"}:
+        raise UnsupportedError(f"{', '.join(used)} operands in {where}")

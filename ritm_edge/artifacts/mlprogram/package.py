@@ -1,20 +1,17 @@
 """Opens an .mlpackage folder: manifest, specification, metadata, weight files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ...optional import require
 from ...untrusted_json import parse_json
 from ..checksum import require_unchanged
-from .blobs import WeightFile
+from .library import EXTRA, import_coremltools
 from .problems import FormatError, problems_of
-from .schema import MODEL
 from .values import MAX_RANK
-from .wire import Decoded, decode
+from .weights import WeightFile
 
 MANIFEST = "Manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -25,8 +22,6 @@ MODEL_FOLDER = "@model_path/"
 # Number in the enum ArrayDataType of FeatureTypes.proto.
 FLOAT32_ARRAY = 65568
 
-Contents = dict[Path, NDArray[np.uint8]]
-
 
 @dataclass(frozen=True)
 class Package:
@@ -35,22 +30,18 @@ class Package:
     Attributes:
         path: the folder.
         spec_file: its model.mlmodel.
-        program: decoded `Program` message.
+        program: its `Program` message.
         inputs, outputs: name → shape of the float32 arrays a caller sees.
         metadata: user-defined metadata.
     """
 
     path: Path
     spec_file: Path
-    program: Decoded
+    program: Any
     inputs: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, tuple[int, ...]]
     metadata: Mapping[str, str]
-    _contents: Contents = field(default_factory=dict, compare=False, repr=False)
-
-    def others(self) -> list[NDArray[np.uint8]]:
-        """Contents of the model's files but for the specification, in the order of their names."""
-        return _others(self.path, self.spec_file, self._contents)
+    _weights: dict[Path, WeightFile] = field(default_factory=dict, compare=False, repr=False)
 
     def weights(self, name: str) -> WeightFile:
         """The weight file a program calls `name` ("@model_path/weights/weight.bin").
@@ -60,8 +51,10 @@ class Package:
         """
         if not name.startswith(MODEL_FOLDER):
             raise FormatError(f"its weights are at '{name}', outside the package")
-        file = self.spec_file.parent / name.removeprefix(MODEL_FOLDER)
-        return WeightFile(file.name, _content(self.path, file, self._contents))
+        file = _inside(self.path, self.spec_file.parent / name.removeprefix(MODEL_FOLDER))
+        if file not in self._weights:
+            self._weights[file] = WeightFile(file)
+        return self._weights[file]
 
 
 def open_package(path: Path, *, checked: bool = False) -> Package:
@@ -69,11 +62,12 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
 
     Args:
         path: the .mlpackage folder.
-        checked: refuse one that changed after export. What was checked is what is used.
+        checked: refuse one that changed after export.
 
     Raises:
         ArtifactError: not a folder, incomplete, changed, truncated, not an ML Program with float32
             arrays, or with a manifest that points outside the folder.
+        MissingExtraError: coremltools is not installed.
     """
     path = Path(path)
     with problems_of(path):
@@ -83,24 +77,48 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
         data = _read(spec_file, MAX_SPEC_BYTES)
         if not data:
             raise FormatError(f"its {spec_file.name} is empty")
-        contents: Contents = {}
         if checked:
-            require_unchanged(path, data, *_others(path, spec_file, contents))
-        model = decode(data, MODEL)
-        if "mlProgram" not in model:
+            require_unchanged(path, data, *other_contents(path, spec_file))
+        model = parse_model(data)
+        if model.WhichOneof("Type") != "mlProgram":
             raise FormatError("it holds no ML Program (another kind of Core ML model, or damaged)")
-        description = model.get("description", {})
-        if description.get("state"):
+        if model.description.state:
             raise FormatError("its model keeps state between calls")
         return Package(
             path=path,
             spec_file=spec_file,
-            program=model["mlProgram"],
-            inputs=_features(description.get("input", [])),
-            outputs=_features(description.get("output", [])),
-            metadata=description.get("metadata", {}).get("userDefined", {}),
-            _contents=contents,
+            program=model.mlProgram,
+            inputs=_features(model.description.input),
+            outputs=_features(model.description.output),
+            metadata=dict(model.description.metadata.userDefined),
         )
+
+
+def parse_model(data: bytes) -> Any:
+    """The `Model` message that a specification is.
+
+    Raises:
+        FormatError: it is none.
+        MissingExtraError: coremltools is not installed.
+    """
+    messages = import_coremltools("coremltools.proto.Model_pb2")
+    protobuf = require("google.protobuf.message", extra=EXTRA)
+    try:
+        return messages.Model.FromString(data)
+    except protobuf.DecodeError as error:
+        raise FormatError(f"its specification is damaged ({error})") from error
+
+
+def other_contents(path: Path, spec_file: Path) -> list[bytes]:
+    """Of the model's files but for the specification, in the order of their names.
+
+    Raises:
+        FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`.
+    """
+    # Hidden files are not the model's: systems put them anywhere.
+    files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
+    inside = (_inside(path, file) for file in sorted(files) if file != spec_file)
+    return [_read(file, MAX_WEIGHT_BYTES) for file in inside]
 
 
 def _specification(path: Path) -> Path:
@@ -139,32 +157,13 @@ def _read(file: Path, limit: int) -> bytes:
     return data
 
 
-def _content(path: Path, file: Path, known: Contents) -> NDArray[np.uint8]:
-    """Of a file of the package, which is read once."""
-    file = _inside(path, file)
-    if file not in known:
-        if file.stat().st_size > MAX_WEIGHT_BYTES:
-            raise FormatError(f"its {file.name} has more than {MAX_WEIGHT_BYTES >> 30} GiB")
-        known[file] = np.fromfile(file, np.uint8)
-    return known[file]
-
-
-def _others(path: Path, spec_file: Path, known: Contents) -> list[NDArray[np.uint8]]:
-    # Hidden files are not the model's: systems put them anywhere.
-    files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
-    return [_content(path, file, known) for file in sorted(files) if file != spec_file]
-
-
-def _features(descriptions: list[Decoded]) -> dict[str, tuple[int, ...]]:
+def _features(descriptions: Iterable[Any]) -> dict[str, tuple[int, ...]]:
     features: dict[str, tuple[int, ...]] = {}
     for description in descriptions:
-        name = description.get("name", "")
-        array: dict[str, Any] = description.get("type", {}).get("multiArrayType", {})
-        if array.get("dataType") != FLOAT32_ARRAY or {"shapeRange", "enumeratedShapes"} & set(
-            array
-        ):
+        name, array = description.name, description.type.multiArrayType
+        if array.dataType != FLOAT32_ARRAY or array.WhichOneof("ShapeFlexibility") is not None:
             raise FormatError(f"its tensor '{name}' is not a float32 array of fixed shape")
-        shape = tuple(array["shape"])
+        shape = tuple(array.shape)
         if len(shape) > MAX_RANK or min(shape, default=1) < 1:
             raise FormatError(f"its tensor '{name}' has the shape {list(shape)}")
         features[name] = shape

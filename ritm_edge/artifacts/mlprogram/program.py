@@ -1,27 +1,25 @@
-"""From the decoded specification to a checked list of steps.
+"""From the specification to a checked list of steps.
 
 Everything that can be refused is refused here, before anything is computed: unknown operations,
 unknown inputs and attributes, constants of another type, undefined values.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 # Importing these modules fills the registry.
-from . import ops_constant, ops_elementwise, ops_reduce, ops_resize, ops_shape, ops_window  # noqa: F401
-from .blobs import WeightFile
+from . import ops_elementwise, ops_layers, ops_shape  # noqa: F401
 from .problems import FormatError, UnsupportedError
-from .registry import Constant, Operation, Parameter, find, plain_value
-from .values import BYTES, STRING, TensorType, parse_type, read_value
-from .wire import Decoded
+from .registry import OPERATIONS, Constant, Operation, plain_value
+from .values import INT8, STRING, TensorType, parse_type, read_value
+from .weights import WeightFile
 
 MAIN = "main"
-# iOS 15 to 18: the implemented operations mean the same in all of them.
-OPSETS = ("CoreML5", "CoreML6", "CoreML7", "CoreML8")
+OPSET = "CoreML6"  # iOS 16, which our exports are made for
 CONST = "const"
 
 
@@ -31,10 +29,10 @@ class Step:
 
     Attributes:
         operation: what to compute.
-        name: of its first output, for messages.
+        name: of its result.
         tensors: parameter → name of a value, or names where it takes a list.
         constants: parameter → plain value.
-        outputs: name and declared type of each result.
+        declared: type of its result.
         release: values that no later step uses.
     """
 
@@ -42,8 +40,8 @@ class Step:
     name: str
     tensors: Mapping[str, str | list[str]]
     constants: Mapping[str, Any]
-    outputs: tuple[tuple[str, TensorType], ...]
-    release: tuple[str, ...]
+    declared: TensorType
+    release: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Compiled:
 
     Attributes:
         inputs, outputs: name → declared type.
-        weights: constants that are used as tensors; views of the weight file.
+        weights: constants that are used as tensors.
         steps: in order.
     """
 
@@ -62,11 +60,11 @@ class Compiled:
     steps: tuple[Step, ...]
 
 
-def compile_program(program: Decoded, weights: Callable[[str], WeightFile]) -> Compiled:
+def compile_program(program: Any, weights: Callable[[str], WeightFile]) -> Compiled:
     """Check a program and list its steps.
 
     Args:
-        program: decoded `Program` message.
+        program: the `Program` message.
         weights: opens a weight file by the name that the program uses.
 
     Raises:
@@ -75,31 +73,30 @@ def compile_program(program: Decoded, weights: Callable[[str], WeightFile]) -> C
     """
     function, block = _main_block(program)
     compiler = _Compiler(weights)
-    inputs = {value.get("name", ""): compiler.declare(value) for value in function["inputs"]}
-    for operation in block["operations"]:
+    inputs = {value.name: compiler.declare(value) for value in function.inputs}
+    for operation in block.operations:
         compiler.add(operation)
     outputs = {}
-    for name in block["outputs"]:
+    for name in block.outputs:
         if name not in compiler.types:
             raise FormatError(f"its output '{name}' is never computed")
         outputs[name] = compiler.types[name]
     return Compiled(inputs, outputs, compiler.weights, compiler.finish(set(outputs)))
 
 
-def _main_block(program: Decoded) -> tuple[Decoded, Decoded]:
-    functions = program["functions"]
+def _main_block(program: Any) -> tuple[Any, Any]:
+    functions = program.functions
     if MAIN not in functions:
         raise FormatError(f"its program has no function '{MAIN}'")
     if len(functions) > 1:
         raise UnsupportedError(f"several functions ({', '.join(sorted(functions))})")
     function = functions[MAIN]
-    opset = function.get("opset", "")
-    if opset not in OPSETS:
-        raise UnsupportedError(f"the operation set '{opset}' (known: {', '.join(OPSETS)})")
-    if set(function["block_specializations"]) != {opset}:
-        raise FormatError(f"its program has no block for the operation set {opset}")
-    block = function["block_specializations"][opset]
-    if block["inputs"]:
+    if function.opset != OPSET:
+        raise UnsupportedError(f"the operation set '{function.opset}' (known: {OPSET})")
+    if set(function.block_specializations) != {OPSET}:
+        raise FormatError(f"its program has no block for the operation set {OPSET}")
+    block = function.block_specializations[OPSET]
+    if block.inputs:
         raise UnsupportedError("a main block with inputs of its own")
     return function, block
 
@@ -112,90 +109,80 @@ class _Compiler:
         self.weights: dict[str, Tensor] = {}
         self._open = weights
         self._constants: dict[str, Constant] = {}
-        self._steps: list[dict[str, Any]] = []
+        self._steps: list[Step] = []
 
-    def declare(self, value: Decoded) -> TensorType:
-        """Add a computed value."""
-        name = value.get("name", "")
-        if not name or name in self.types or name in self._constants:
-            raise FormatError(f"its value '{name}' is defined twice or has no name")
-        declared = parse_type(value.get("type", {}), name)
+    def declare(self, value: Any) -> TensorType:
+        """Add a computed value, a `NamedValueType`."""
+        self._require_new(value.name)
+        declared = parse_type(value.type, value.name)
         if declared.dtype == STRING:
-            raise UnsupportedError(f"a computed text ('{name}')")
-        if declared.dtype in BYTES:
-            raise UnsupportedError(f"a computed {declared.dtype} value ('{name}')")
-        self.types[name] = declared
+            raise UnsupportedError(f"a computed text ('{value.name}')")
+        if declared.dtype == INT8:
+            raise UnsupportedError(f"a computed int8 value ('{value.name}')")
+        self.types[value.name] = declared
         return declared
 
-    def add(self, message: Decoded) -> None:
-        """Add one operation."""
-        kind = message.get("type", "")
-        outputs = message["outputs"]
-        name = outputs[0].get("name", "") if outputs else ""
-        where = f"the operation '{kind}' ('{name}')"
-        if kind == CONST:
-            self._add_constant(message, name, where)
+    def add(self, message: Any) -> None:
+        """Add one `Operation`."""
+        name = message.outputs[0].name if message.outputs else ""
+        where = f"the operation '{message.type}' ('{name}')"
+        attributes = {key: v for key, v in message.attributes.items() if key != "name"}
+        if message.type == CONST:
+            self._add_constant(message, attributes, name, where)
             return
-        operation = find(kind)
-        attributes = {key: v for key, v in message["attributes"].items() if key != "name"}
-        unknown = sorted(message["inputs"] if operation.constant else attributes)
-        if unknown or message["blocks"]:
+        if message.type not in OPERATIONS:
+            raise UnsupportedError(where)
+        operation = OPERATIONS[message.type]
+        unknown = sorted(message.inputs if operation.constant else attributes)
+        if unknown or message.blocks:
             raise UnsupportedError(f"{where} with {', '.join(unknown) or 'a nested block'}")
         tensors: dict[str, str | list[str]] = {}
         constants: dict[str, Any] = {}
-        for key, argument in (attributes or message["inputs"]).items():
+        for key, argument in (attributes or message.inputs).items():
             if key not in operation.parameters:
                 raise UnsupportedError(f"the input '{key}' of {where}")
             parameter = operation.parameters[key]
-            bindings = [{"value": argument}] if operation.constant else argument["arguments"]
-            names = self._bind(bindings, f"{name}.{key}")
+            if operation.constant:
+                names = [f"{name}.{key}"]
+                self._constants[names[0]] = read_value(argument, names[0], self._open)
+            else:
+                names = [binding.name for binding in argument.arguments]
+                if not all(names):
+                    raise UnsupportedError(f"a value in place of the input '{key}' of {where}")
             if parameter.kind is Tensor:
                 tensors[key] = self._tensor(_only(names, key, where), where)
-            elif parameter.kind is list:
+            elif parameter.kind == list[Tensor]:
                 tensors[key] = [self._tensor(each, where) for each in names]
             else:
-                constants[key] = self._constant(_only(names, key, where), key, parameter, where)
+                constants[key] = self._constant(
+                    _only(names, key, where), key, parameter.kind, where
+                )
         given = tensors.keys() | constants.keys()
         missing = [k for k, p in operation.parameters.items() if p.required and k not in given]
         if missing:
             raise FormatError(f"{where} lacks its input '{missing[0]}'")
-        results = tuple((value.get("name", ""), self.declare(value)) for value in outputs)
-        self._steps.append(
-            {
-                "operation": operation,
-                "name": name,
-                "tensors": tensors,
-                "constants": constants,
-                "outputs": results,
-            }
-        )
+        if len(message.outputs) != 1:
+            raise FormatError(f"{where} declares {len(message.outputs)} outputs")
+        declared = self.declare(message.outputs[0])
+        self._steps.append(Step(operation, name, tensors, constants, declared))
 
-    def _add_constant(self, message: Decoded, name: str, where: str) -> None:
-        unknown = sorted(set(message["attributes"]) - {"name", "val"})
+    def _add_constant(
+        self, message: Any, attributes: dict[str, Any], name: str, where: str
+    ) -> None:
+        unknown = sorted(attributes.keys() - {"val"})
         if unknown:
             raise UnsupportedError(f"{where} with {', '.join(unknown)}")
-        if not name or name in self.types or name in self._constants:
-            raise FormatError(f"its value '{name}' is defined twice or has no name")
-        if "val" not in message["attributes"] or len(message["outputs"]) != 1:
+        self._require_new(name)
+        if "val" not in attributes or len(message.outputs) != 1:
             raise FormatError(f"{where} has no value")
-        value = message["attributes"]["val"]
-        if parse_type(message["outputs"][0].get("type", {}), name) != parse_type(
-            value.get("type", {}), name
-        ):
+        value = attributes["val"]
+        if parse_type(message.outputs[0].type, name) != parse_type(value.type, name):
             raise FormatError(f"{where} has a value of another type")
         self._constants[name] = read_value(value, name, self._open)
 
-    def _bind(self, bindings: list[Decoded], name: str) -> list[str]:
-        """Names of the bound values; a value written in place becomes a constant."""
-        names = []
-        for index, binding in enumerate(bindings):
-            if "value" in binding:
-                key = f"{name}#{index}"
-                self._constants[key] = read_value(binding["value"], key, self._open)
-                names.append(key)
-            else:
-                names.append(binding.get("name", ""))
-        return names
+    def _require_new(self, name: str) -> None:
+        if not name or name in self.types or name in self._constants:
+            raise FormatError(f"its value '{name}' is defined twice or has no name")
 
     def _tensor(self, name: str, where: str) -> str:
         constant = self._constants.get(name)
@@ -208,23 +195,22 @@ class _Compiler:
             raise FormatError(f"{where} uses '{name}', which is not defined before it")
         return name
 
-    def _constant(self, name: str, key: str, parameter: Parameter, where: str) -> Any:
+    def _constant(self, name: str, key: str, kind: Any, where: str) -> Any:
         if name in self.types:
             raise UnsupportedError(f"{where} with a computed '{key}'")
         if name not in self._constants:
             raise FormatError(f"{where} uses '{name}', which is not defined before it")
-        return plain_value(self._constants[name], parameter, f"the input '{key}' of {where}")
+        return plain_value(self._constants[name], kind, f"the input '{key}' of {where}")
 
     def finish(self, outputs: set[str]) -> tuple[Step, ...]:
         """Steps that release what nobody needs any more."""
         steps: list[Step] = []
         needed = set(outputs)
         for step in reversed(self._steps):
-            used = {name for names in step["tensors"].values() for name in _listed(names)}
-            made = {name for name, _ in step["outputs"]}
-            release = ((used | made) - needed) & self.types.keys()
+            used = {name for names in step.tensors.values() for name in _listed(names)}
+            release = ((used | {step.name}) - needed) & self.types.keys()
             needed |= used
-            steps.append(Step(**step, release=tuple(sorted(release))))
+            steps.append(replace(step, release=tuple(sorted(release))))
         return tuple(reversed(steps))
 
 

@@ -6,27 +6,28 @@ over as a plain Python value. What the signature does not name is refused, never
 """
 
 import inspect
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .problems import FormatError, UnsupportedError
+from .problems import FormatError
 
-FLOAT = frozenset({"fp16", "fp32"})
-NUMBER = FLOAT | {"int32"}
-ANY = NUMBER | {"bool"}
-BOOL = frozenset({"bool"})
+TORCH_DTYPES = {
+    "bool": torch.bool,
+    "fp16": torch.float16,
+    "fp32": torch.float32,
+    "int32": torch.int32,
+    "int8": torch.int8,
+}
 
 Constant = str | NDArray[Any]
-
-
-class Number:
-    """Stands for the annotation `int | float`."""
+_ELEMENTS = {bool: np.bool_, int: np.signedinteger, float: np.floating}
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,11 @@ class Parameter:
     """One parameter of an operation.
 
     Attributes:
-        kind: Tensor, list (of tensors), bool, int, float, str, Number (int or float), or tuple
-            (of integers or booleans).
-        element: of a tuple.
+        kind: Tensor, list[Tensor], bool, int, float, str, tuple[int, ...] or tuple[bool, ...].
         required: whether it has no default.
     """
 
-    kind: type
-    element: type | None
+    kind: Any
     required: bool
 
 
@@ -51,97 +49,63 @@ class Operation:
 
     Attributes:
         name: in MIL.
-        apply: tensors and plain values in, one tensor or a list of tensors out.
+        apply: tensors and plain values in, one tensor out.
         parameters: by name.
-        dtypes: element types its tensors may have; they must all be the same …
-        free: … except for these parameters.
-        constant: whether it unpacks constants: the format keeps its arguments in attributes.
+        free: parameters that need not be of the one float type that all others have.
     """
 
     name: str
-    apply: Callable[..., Tensor | list[Tensor]]
+    apply: Callable[..., Tensor]
     parameters: Mapping[str, Parameter]
-    dtypes: frozenset[str]
-    free: frozenset[str]
-    constant: bool
+    free: tuple[str, ...]
+
+    @property
+    def constant(self) -> bool:
+        """Whether it unpacks constants: the format keeps its arguments in attributes."""
+        return self.name.startswith("constexpr_")
 
 
 OPERATIONS: dict[str, Operation] = {}
 
 
-def operation(
-    dtypes: frozenset[str],
-    *,
-    name: str | None = None,
-    free: tuple[str, ...] = (),
-    constant: bool = False,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the decorated function as the operation of its name (or `name`)."""
+def register(name: str, function: Callable[..., Tensor], free: tuple[str, ...] = ()) -> None:
+    """Add an operation."""
+    OPERATIONS[name] = Operation(name, function, _parameters(function), free)
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        key = name or function.__name__
-        if key in OPERATIONS:
-            raise ValueError(f"two implementations of {key}")
-        OPERATIONS[key] = Operation(
-            key, function, _parameters(function), dtypes, frozenset(free), constant
-        )
+
+def operation(*free: str) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Register the decorated function under its own name."""
+
+    def decorate(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        register(function.__name__, function, free)
         return function
 
-    return register
+    return decorate
 
 
-def _parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
-    hints = get_type_hints(function)
-    found = {}
+def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:
+    hints, found = get_type_hints(function), {}
     for name, parameter in inspect.signature(function).parameters.items():
-        hint = hints[name]
-        if get_origin(hint) in (Union, types.UnionType):
-            options = [option for option in get_args(hint) if option is not type(None)]
-            hint = Number if set(options) == {int, float} else options[0]
-        arguments = get_args(hint)
-        found[name] = Parameter(
-            kind=get_origin(hint) or hint,
-            element=arguments[0] if arguments else None,
-            required=parameter.default is inspect.Parameter.empty,
-        )
+        kind = hints[name]
+        if isinstance(kind, UnionType):
+            kind = next(option for option in get_args(kind) if option is not NoneType)
+        found[name] = Parameter(kind, parameter.default is inspect.Parameter.empty)
     return found
 
 
-def find(name: str) -> Operation:
-    """The operation called `name`.
-
-    Raises:
-        UnsupportedError: it is not implemented; the text names it.
-    """
-    if name not in OPERATIONS:
-        raise UnsupportedError(f"the operation '{name}'")
-    return OPERATIONS[name]
-
-
-def plain_value(constant: Constant, parameter: Parameter, where: str) -> Any:
-    """A constant of the program as the Python value its parameter takes.
+def plain_value(constant: Constant, kind: Any, where: str) -> Any:
+    """A constant of the program as a Python value of a parameter's kind.
 
     Raises:
         FormatError: of another type.
     """
-    kind = parameter.kind
     if isinstance(constant, str):
         if kind is str:
             return constant
-    elif kind is tuple:
-        if constant.ndim == 1 and _fits(constant, parameter.element):
-            return tuple(constant.tolist())
-    elif constant.ndim == 0 and _fits(constant, kind):
-        return constant.item()
-    raise FormatError(f"{where} is not {_describe(parameter)}")
-
-
-def _fits(constant: NDArray[Any], kind: type | None) -> bool:
-    wanted = {bool: np.bool_, int: np.signedinteger, float: np.floating, Number: np.number}
-    return kind in wanted and bool(np.issubdtype(constant.dtype, wanted[kind]))
-
-
-def _describe(parameter: Parameter) -> str:
-    if parameter.kind is tuple:
-        return f"a list of {parameter.element.__name__}" if parameter.element else "a list"
-    return f"a single {parameter.kind.__name__.lower()}"
+    else:
+        is_list = get_origin(kind) is tuple
+        element = _ELEMENTS.get(get_args(kind)[0] if is_list else kind)
+        if element and constant.ndim == is_list and np.issubdtype(constant.dtype, element):
+            return tuple(constant.tolist()) if is_list else constant.item()
+    shape, name = ("list of", get_args(kind)[0]) if get_origin(kind) is tuple else ("single", kind)
+    raise FormatError(f"{where} is not a {shape} {name.__name__}")

@@ -27,7 +27,7 @@ from ritm_edge.clicks import Click
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
-from ritm_edge.evaluation.metrics import iou
+from ritm_edge.evaluation.metrics import iou, mask_iou
 from ritm_edge.files import sha256_of
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.fit import Fit, fitted_view
@@ -218,8 +218,7 @@ def _compare(
         )
         mask = paste(view.uncover(output), view.roi, size) > np.float32(settings.threshold)
         ious.append(iou(truth, mask))
-        union = np.count_nonzero(mask | step.mask)
-        agreements.append(np.count_nonzero(mask & step.mask) / union if union else 1.0)
+        agreements.append(mask_iou(mask, step.mask))
     group = "whole" if step.seen == whole_image(size) else "zoomed"
     return _Compared(group, step.iou, tuple(ious), tuple(agreements))
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.io_spec import MASK, MASK_THRESHOLD, IOSpec
+from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.verification.parity import compare_masks
 
 from .calibration import Inputs, record_calibration
 from .export_input import ExportInput
@@ -96,10 +97,6 @@ def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
 def _loss(
     layer: str, masks: list[NDArray[np.float32]], expected: list[NDArray[np.float32]]
 ) -> LayerLoss:
-    differences, ious = [], []
-    for mask, other in zip(masks, expected, strict=True):
-        differences.append(float(np.abs(mask - other).mean()))
-        first, second = mask > MASK_THRESHOLD, other > MASK_THRESHOLD
-        union = np.count_nonzero(first | second)
-        ious.append(np.count_nonzero(first & second) / union if union else 1.0)
-    return LayerLoss(layer, float(np.mean(differences)), float(np.mean(ious)))
+    cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
+    mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
+    return LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious)))

@@ -1,9 +1,7 @@
 """ONNX below float32: half-precision weights, 8-bit integers with calibrated or dynamic ranges."""
 
 import copy
-import logging
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ritm_edge.errors import ConversionError, UsageError
+from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.optional import require
 
 from ..calibration import Inputs
 from ..click_subgraph import find_click_subgraph
 from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
+from ..quiet import without_warnings
 from .equalize import equalize_channels
-from .graph import export_onnx, first_line
+from .graph import export_onnx
 
 # What runs in integers. Not Resize: ONNX Runtime's integer Resize truncates, which shifts every
 # branch that is added to another; leaving it out raised the mask IoU from 0.95 to 0.98. Clip is
@@ -205,11 +204,8 @@ class _Reader:
 @contextmanager
 def quantizing() -> Iterator[None]:
     """Silence ONNX Runtime's advice and turn its failures into ours."""
-    level = logging.root.level
-    logging.root.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             yield
     except UsageError:
         raise
@@ -218,5 +214,3 @@ def quantizing() -> Iterator[None]:
             f"ONNX Runtime could not quantise the graph ({type(error).__name__}: "
             f"{first_line(error)}): check that onnxruntime has the version of constraints.txt."
         ) from error
-    finally:
-        logging.root.setLevel(level)

@@ -1,12 +1,7 @@
 """Core ML: an ML Program in fp32, fp16 or int8 for iOS 16, macOS 13 and later."""
 
-import contextlib
-import io
-import logging
 import os
 import sys
-import warnings
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +13,7 @@ import torch
 from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.artifacts.mlprogram.package import open_package
-from ritm_edge.errors import ConversionError, UsageError
+from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.optional import require
@@ -28,10 +23,10 @@ from ..coreml_precision import store_in_int8
 from ..export_input import ExportInput
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, FP32, INT8
+from ..quiet import quiet
 from ..rewrites import FOLD_AND_DROP
 from ..target import Target
 
-NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 # coremltools writes it beside the program of a torch.export source; nothing of Core ML reads it.
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
@@ -51,9 +46,8 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
         UsageError: `source` names a layer to keep that there is not.
         MissingExtraError: coremltools is not installed.
     """
-    log = io.StringIO()
     try:
-        with quiet(log):
+        with quiet() as log:
             coremltools = import_coremltools()
             exported = torch.export.export(source.graph.eval(), (), dict(source.example))
             model = coremltools.convert(
@@ -78,10 +72,10 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
         raise
     except Exception as error:  # any converter exception is a failed conversion
         error.add_note(log.getvalue())
-        lines = str(error).strip().splitlines() or [""]
         raise ConversionError(
-            f"coremltools could not convert the model ({type(error).__name__}: {lines[0][:160]}): "
-            "check that torch and coremltools have the versions of constraints.txt."
+            f"coremltools could not convert the model ({type(error).__name__}: "
+            f"{first_line(error)}): check that torch and coremltools have the versions of "
+            "constraints.txt."
         ) from error
     (path / DEBUG_FILE).unlink(missing_ok=True)
     _normal_permissions(path)
@@ -142,29 +136,6 @@ def import_coremltools() -> ModuleType:
     finally:
         if before is absent and sys.modules.get("tensorflow", absent) is None:
             del sys.modules["tensorflow"]
-
-
-@contextlib.contextmanager
-def quiet(log: io.StringIO | None = None) -> Iterator[None]:
-    """Collect what coremltools says in `log` instead of showing it.
-
-    Whether the result is right is decided by parity, not by the absence of warnings.
-    """
-    log = io.StringIO() if log is None else log
-    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        warnings.simplefilter("ignore")
-        for name in NOISY_LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
 
 
 def _normal_permissions(path: Path) -> None:

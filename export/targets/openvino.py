@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from ritm_edge.artifacts.openvino import OpenVinoFile
-from ritm_edge.errors import ConversionError
+from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.files import atomic_output
 from ritm_edge.runtimes.openvino import import_openvino
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..export_input import Convert, ExportInput
 from ..layer_names import KEEP_FLOAT
-from ..onnx.graph import export_onnx, first_line
+from ..onnx.graph import export_onnx
 from ..onnx.precision import convert_fp16, convert_int8
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..precision_names import FP16, INT8

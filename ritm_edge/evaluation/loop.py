@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..clicks import Click
-from ..data.base import Sample
+from ..data.base import Sample, Truth
 from ..errors import UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
@@ -80,6 +80,30 @@ Observer = Callable[[InteractiveSession, float], None]
 Progress = Callable[[int, SampleResult], None]
 
 
+def begin_session(
+    runtime: Runtime,
+    settings: EvaluationSettings,
+    image: NDArray[np.uint8],
+    truth: Truth,
+    *,
+    name: str,
+) -> InteractiveSession:
+    """A session on one sample before its first click; arrays as `Sample.load` gives them."""
+    session = InteractiveSession(
+        runtime,
+        protocol="published" if settings.start_iou is None else "app",
+        zoom_in=settings.zoom_in,
+        flip=settings.flip,
+        threshold=settings.threshold,
+        click_limit=settings.click_limit,
+        fit=settings.fit,
+    )
+    session.set_image(image)
+    if settings.start_iou is not None:
+        session.set_mask(damaged_mask(truth, settings.start_iou, name=name))
+    return session
+
+
 def evaluate_sample(
     runtime: Runtime,
     sample: Sample,
@@ -102,18 +126,7 @@ def evaluate_sample(
     settings = settings or EvaluationSettings()
     start = time.perf_counter()
     image, truth = sample.load()
-    session = InteractiveSession(
-        runtime,
-        protocol="published" if settings.start_iou is None else "app",
-        zoom_in=settings.zoom_in,
-        flip=settings.flip,
-        threshold=settings.threshold,
-        click_limit=settings.click_limit,
-        fit=settings.fit,
-    )
-    session.set_image(image)
-    if settings.start_iou is not None:
-        session.set_mask(damaged_mask(truth, settings.start_iou, name=sample.name))
+    session = begin_session(runtime, settings, image, truth, name=sample.name)
     mask = session.mask
     clicked: set[tuple[int, int]] = set()
     ious: list[float] = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..data.base import Benchmark, Sample
 from ..errors import ParityError
 from ..evaluation.loop import EvaluationSettings, SampleResult, evaluate, evaluate_sample
-from ..evaluation.metrics import summarize_noc
+from ..evaluation.metrics import mask_iou, summarize_noc
 from ..runtimes.base import Runtime
 from ..runtimes.narrowed import NarrowedRuntime
 from ..session.interactive import InteractiveSession
@@ -206,9 +206,4 @@ def mask_agreement(
     image, _ = sample.load()
     session.set_image(image)
     got = [session.click(c.row, c.column, positive=c.positive) for c in result.clicks]
-    return [_mask_iou(got[n - 1], expected[n - 1]) for n in counts]
-
-
-def _mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 1.0
+    return [mask_iou(got[n - 1], expected[n - 1]) for n in counts]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..clicks import Click, pack_clicks
 from ..errors import ParityError
+from ..evaluation.metrics import mask_iou
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_THRESHOLD, PREV_MASK, IOSpec
 from ..runtimes.base import Runtime
 
@@ -249,13 +250,11 @@ def compare_masks(
 ) -> CaseResult:
     """Differences of two probability maps of one shape."""
     difference = np.abs(actual.astype(np.float64) - reference.astype(np.float64))
-    first, second = actual > MASK_THRESHOLD, reference > MASK_THRESHOLD
-    union = np.count_nonzero(first | second)
     return CaseResult(
         name=name,
         max_abs=float(difference.max()),
         mean_abs=float(difference.mean()),
-        mask_iou=np.count_nonzero(first & second) / union if union else 1.0,
+        mask_iou=mask_iou(actual > MASK_THRESHOLD, reference > MASK_THRESHOLD),
         low=float(reference.min()),
         high=float(reference.max()),
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ritm_edge.errors import MissingExtraError
-from ritm_edge.export.targets.coreml import import_coremltools, quiet
+from ritm_edge.export.quiet import quiet
+from ritm_edge.export.targets.coreml import import_coremltools
 
 try:
     with quiet():

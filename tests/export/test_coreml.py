@@ -21,16 +21,17 @@ from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ArtifactError, ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import coreml
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes import coreml as runtime_module
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden import formula_model
-from ..graphs import open_program
+from ..graphs import ClickMaps, open_program
 from ..models import TINY, spread_outputs, tiny_model
 from ..paths import requires_golden
 from ..runtimes import tiny_info
@@ -40,7 +41,7 @@ ODD = IOSpec(75, 101, max_clicks=2)
 
 
 def convert(model, spec, path):
-    coreml.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    coreml.convert(ExportInput(RewritableGraph(model), example_inputs(spec), ("mask",)), path)
     coreml.stamp(path, tiny_info(spec, "coreml").to_json())
     return path
 
@@ -92,7 +93,7 @@ def awkward_clicks(height, width, slots):
 
 @pytest.mark.parametrize(("height", "width", "slots"), [(64, 96, 24), (75, 101, 3)])
 def test_disk_maps_are_bit_equal(height, width, slots, tmp_path):
-    graph = DiskGraph(tiny_model(), height, width)
+    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
     path = tmp_path / "disks.mlpackage"
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     coreml.convert(ExportInput(graph, example, ("disks",)), path)

@@ -12,8 +12,9 @@ from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.onnx.equalize import LARGEST_RATIO, equalize_channels
 from ritm_edge.export.onnx.graph import export_onnx
 from ritm_edge.export.onnx.precision import load_named, measure_ranges, quantize
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
@@ -129,7 +130,7 @@ def test_what_cannot_be_scaled_is_left_alone(tmp_path):
 
 def test_the_network_keeps_its_mask(tmp_path):
     spec = IOSpec(64, 96, max_clicks=3)
-    model = exported(InferenceGraph(tiny_model()), tmp_path / "m.onnx", example_inputs(spec))
+    model = exported(RewritableGraph(tiny_model()), tmp_path / "m.onnx", example_inputs(spec))
     before = weights(model)
     inputs = random_inputs(64, 96, 3, 3)
     masks = [run(model, each) for each in inputs]

@@ -14,8 +14,9 @@ from ritm_edge.export.onnx import precision as onnx_precision
 from ritm_edge.export.onnx.graph import export_onnx
 from ritm_edge.export.onnx.precision import layer_of, load_named, weights_to_fp16
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
@@ -95,7 +96,7 @@ def test_disks_are_bit_equal_where_height_and_width_are_open(precision, tmp_path
 
 def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
     model = convert(
-        InferenceGraph(tiny_model()),
+        RewritableGraph(tiny_model()),
         "int8",
         SPEC,
         tmp_path / "m.onnx",
@@ -124,7 +125,7 @@ def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_mask_stays_close_and_the_file_becomes_small(precision, tmp_path):
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     model = convert(graph, precision, SPEC, tmp_path / "m.onnx")
     source = ExportInput(graph, example_inputs(SPEC), ("mask",))
     onnx_precision.export_onnx(source, tmp_path / "fp32.onnx")
@@ -148,7 +149,7 @@ def test_the_mask_stays_close_and_the_file_becomes_small(precision, tmp_path):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_height_and_width_can_stay_open(precision, tmp_path):
     spec = IOSpec(max_clicks=2)
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     model = convert(graph, precision, spec, tmp_path / "m.onnx", any_size=True)
     inputs = random_inputs(61, 83, 2, 1)[0]
     (mask,) = run(model, inputs)
@@ -171,7 +172,7 @@ def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
 
 def test_layers_are_called_as_in_the_checkpoint(tmp_path):
     reference = tiny_model()
-    graph = InferenceGraph(reference)
+    graph = RewritableGraph(reference)
     source = ExportInput(graph, example_inputs(SPEC), ("mask",))
     onnx_precision.export_onnx(source, tmp_path / "m.onnx")
     layers = set(layer_of(load_named(tmp_path / "m.onnx")).values())

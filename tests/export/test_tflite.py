@@ -22,17 +22,18 @@ from ritm_edge.artifacts.tflite import metadata_text
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden import load_arrays
-from ..graphs import flatbuffer_of, run_tflite
+from ..graphs import ClickMaps, flatbuffer_of, run_tflite
 from ..models import TINY, spread_outputs, tiny_model
 from ..paths import requires_golden
 from ..runtimes import tiny_info
@@ -41,7 +42,7 @@ SPEC = IOSpec(64, 96, max_clicks=3)
 
 
 def convert(model, spec, path):
-    tflite.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    tflite.convert(ExportInput(RewritableGraph(model), example_inputs(spec), ("mask",)), path)
     tflite.stamp(path, tiny_info(spec, "tflite").to_json())
     return path
 
@@ -111,7 +112,7 @@ def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
 
 def disks_of(height, width, slots, path):
     """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
-    graph = DiskGraph(tiny_model(), height, width)
+    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     tflite.convert(ExportInput(graph, example, ("disks",)), path)
     return (

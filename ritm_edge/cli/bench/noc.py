@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
+from ...io_spec import MASK_THRESHOLD
 from ..console import print_json, print_notice, progress_bar
 from ..options import (
     AllowChanged,
@@ -62,7 +63,7 @@ def command(
     ] = False,
     threshold: Annotated[
         float, typer.Option("--threshold", help="A pixel is object above this probability.")
-    ] = 0.49,
+    ] = MASK_THRESHOLD,
     flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
     zoom_in: Annotated[bool, typer.Option(help="Crop around the object after click 1.")] = True,
     target_size: Annotated[

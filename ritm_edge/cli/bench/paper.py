@@ -157,50 +157,34 @@ def _counted() -> "FlopsResults":
 def _galleries(
     runtime: "Runtime", data: str | None, objects: int, clicks: int
 ) -> dict[str, list[list["Step"]]]:
-    if data is None:
-        return _sample_galleries(runtime, clicks)
-    from ritm_edge.benchmarks.paper.gallery import simulated_steps
-
-    from ...data import open_benchmark
-    from ...evaluation.damaged_mask import damaged_mask
-
-    sessions, corrections = [], []
-    for sample in open_benchmark(*parse_data(data)).samples[:objects]:
-        image, truth = sample.load()
-        sessions.append(simulated_steps(runtime, image, truth, clicks=clicks))
-        if runtime.spec.prev_mask:
-            start = damaged_mask(truth, START_IOU, name=sample.name)
-            corrections.append(simulated_steps(runtime, image, truth, clicks=clicks, start=start))
-    pictures = {"clicks.png": sessions, "external-mask.png": corrections}
-    return {name: rows for name, rows in pictures.items() if rows}
-
-
-def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["Step"]]]:
     import numpy as np
 
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
-    from ...evaluation.damaged_mask import damaged_mask
+    from ...data import Sample, open_benchmark
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
 
-    image = read_photo(sample_photo())
-    chosen = [
-        Click(row, column, positive, order)
-        for order, (row, column, positive) in enumerate(SAMPLE_CLICKS[:clicks])
-    ]
-    pictures = {"clicks.png": [scripted_steps(runtime, image, chosen)]}
-    if runtime.spec.prev_mask:
+    if data is None:
+        image = read_photo(sample_photo())
+        chosen = [Click(*place, order) for order, place in enumerate(SAMPLE_CLICKS[:clicks])]
+        sessions = [scripted_steps(runtime, image, chosen)]
         session = InteractiveSession(runtime)
         session.set_image(image)
-        for click in chosen:
-            session.click(click.row, click.column, positive=click.positive)
+        for row, column, positive in SAMPLE_CLICKS[:clicks]:
+            session.click(row, column, positive)
         # No true mask is at hand: the selection just made stands for it.
         selected = session.mask.astype(np.int32)
-        start = damaged_mask(selected, START_IOU, name="sample")
+        samples: tuple[Sample, ...] = (Sample("sample", sample_photo(), lambda: selected),)
+    else:
+        samples = open_benchmark(*parse_data(data)).samples[:objects]
+        sessions = [simulated_steps(runtime, sample, clicks=clicks) for sample in samples]
+    pictures = {"clicks.png": sessions}
+    if runtime.spec.prev_mask:
         pictures["external-mask.png"] = [
-            simulated_steps(runtime, image, selected, clicks=clicks, start=start)
+            simulated_steps(runtime, sample, clicks=clicks, start_iou=START_IOU)
+            for sample in samples
         ]
     return pictures

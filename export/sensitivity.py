@@ -1,6 +1,5 @@
 """Which layers suffer from 8-bit integers: each one is quantised alone and the masks compared."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
@@ -18,9 +18,8 @@ from ritm_edge.verification.parity import compare_masks
 from .calibration import Inputs, record_calibration
 from .export_input import ExportInput
 from .onnx.equalize import equalize_channels
-from .onnx.graph import export_onnx
-from .onnx.precision import layer_of, load_named, measure_ranges, quantize, quantizing
-from .precision_names import INT8
+from .onnx.graph import onnx_graph
+from .onnx.precision import layer_of, measure_ranges, named, quantize, quantizing
 from .registry import find_target
 from .rewrites import rewrite
 
@@ -68,24 +67,22 @@ def measure_sensitivity(
     """
     inputs = record_calibration(reference, spec, folder).inputs
     compared = inputs[::EVERY]
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
-        path = Path(scratch, "graph.onnx")
-        graph, _ = rewrite(reference.model, spec, find_target("onnx").precisions[INT8].rewrites)
-        export_onnx(ExportInput(graph, example_inputs(spec), (MASK,)), path)
-        model = load_named(path)
-        with quantizing():
-            equalize_channels(model, inputs)
-            ranges = measure_ranges(model, inputs, Path(scratch))
-            expected = _run(model, compared)
-            members: dict[str, list[str]] = {}
-            for name, parameter in layer_of(model).items():
-                members.setdefault(".".join(parameter.split(".")[:DEPTH]), []).append(name)
-            found = []
-            for number, (layer, operations) in enumerate(members.items(), 1):
-                masks = _run(quantize(model, ranges, only=operations), compared)
-                found.append(_loss(layer, masks, expected))
-                if progress is not None:
-                    progress(number, len(members))
+    rewrites = find_target("onnx").precisions[Precision.INT8].rewrites
+    graph, _ = rewrite(reference.model, spec, rewrites)
+    model = named(onnx_graph(ExportInput(graph, example_inputs(spec), (MASK,))))
+    with quantizing():
+        equalize_channels(model, inputs)
+        ranges = measure_ranges(model, inputs)
+        expected = _run(model, compared)
+        members: dict[str, list[str]] = {}
+        for name, parameter in layer_of(model).items():
+            members.setdefault(".".join(parameter.split(".")[:DEPTH]), []).append(name)
+        found = []
+        for number, (layer, operations) in enumerate(members.items(), 1):
+            masks = _run(quantize(model, ranges, only=operations), compared)
+            found.append(_loss(layer, masks, expected))
+            if progress is not None:
+                progress(number, len(members))
     return sorted(found, key=lambda loss: loss.mean_abs, reverse=True)
 
 

@@ -12,14 +12,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from ritm_edge.data import Sample
+from ritm_edge.devices.pipe import THREAD_VARIABLES
 from ritm_edge.errors import RitmEdgeError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate_sample
-from ritm_edge.runtimes.base import Runtime, open_runtime
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from ritm_edge.runtimes.base import Runtime, RuntimeSource
 
 _runtime: Runtime  # of a worker process
 
@@ -31,17 +29,15 @@ def evaluate_all(
     *,
     jobs: int = 1,
     threads: int | None = None,
-    allow_changed: bool = False,
 ) -> Iterator[SampleResult]:
     """Yield results as they are finished, in any order where there are several processes.
 
     Args:
-        runtime: what to evaluate; other processes open its file again.
+        runtime: what to evaluate; other processes open it again.
         samples: the objects.
         settings: the protocol.
         jobs: processes; 1 evaluates here.
-        threads: CPU threads of each other process.
-        allow_changed: as `runtime` was opened.
+        threads: CPU threads of each other process, as `runtime` was opened with.
 
     Raises:
         RitmEdgeError: as `evaluate_sample`, or a process was killed.
@@ -58,7 +54,7 @@ def evaluate_all(
         jobs,
         mp_context=context,
         initializer=_start,
-        initargs=(runtime.path, threads, allow_changed, ended),
+        initargs=(runtime.source, ended),
     )
     try:
         with _environment(threads):
@@ -69,7 +65,7 @@ def evaluate_all(
         lifeline.close()
         if isinstance(error, BrokenProcessPool):
             raise RitmEdgeError(
-                f"a process of the evaluation of {runtime.path} was killed, perhaps for lack of "
+                f"a process of the evaluation of {runtime.label} was killed, perhaps for lack of "
                 f"memory: run the same command again with fewer --jobs than {jobs}; finished "
                 "objects are kept in the journal."
             ) from error
@@ -99,11 +95,11 @@ class _environment:
                 os.environ[name] = value
 
 
-def _start(path: Path, threads: int | None, allow_changed: bool, ended: Connection) -> None:
+def _start(source: RuntimeSource, ended: Connection) -> None:
     global _runtime
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_the_parent, args=(ended,), daemon=True).start()
-    _runtime = open_runtime(path, threads=threads, allow_changed=allow_changed)
+    _runtime = source.open()
 
 
 def _end_with_the_parent(ended: Connection) -> None:

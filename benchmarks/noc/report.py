@@ -40,8 +40,7 @@ import numpy as np
 from ritm_edge.clicks import Click
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
 from ritm_edge.evaluation.metrics import NocSummary, mean_iou_at, noc_thresholds, summarize_noc
-from ritm_edge.files import sha256_of
-from ritm_edge.runtimes.base import Runtime
+from ritm_edge.runtimes.base import Runtime, precision_of
 
 from ..bootstrap import mean_interval
 from ..machine import describe_machine, describe_versions
@@ -80,17 +79,16 @@ class Subject:
 def describe_subject(runtime: Runtime, label: str | None = None) -> Subject:
     """Facts about an opened file; it is called `label`, or by its name."""
     info = runtime.info
-    digest = sha256_of(runtime.path)
     config = getattr(getattr(runtime, "model", None), "config", None)
     return Subject(
-        file=label or Path(runtime.path).name,
+        file=label or Path(runtime.label).name,
         runtime=runtime.name,
-        engine=getattr(runtime, "engine", None),
+        engine=runtime.engine,
         model=getattr(config, "name", None) if info is None else info.model.get("name"),
-        precision="fp32" if info is None else info.precision,
+        precision=precision_of(runtime),
         size=runtime.spec.size,
-        sha256=digest,
-        checkpoint_sha256=digest if info is None else info.checkpoint_sha256,
+        sha256=runtime.sha256,
+        checkpoint_sha256=runtime.sha256 if info is None else info.checkpoint_sha256,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ritm_edge.tables import optional
+
 from ..paper.curves import Curve
 
 WIDTH, HEIGHT = 360, 250
@@ -92,9 +94,8 @@ def _chart(benchmark: str, curves: Sequence[Curve]) -> CurveChart:
 
 
 def _at(curve: Curve, clicks: int) -> str:
-    if clicks > len(curve.means) or curve.means[clicks - 1] != curve.means[clicks - 1]:
-        return "—"
-    return f"{curve.means[clicks - 1]:.3f}"
+    mean = curve.means[clicks - 1] if clicks <= len(curve.means) else None
+    return optional(None if mean != mean else mean, ".3f")
 
 
 def share(value: float, low: float, high: float) -> float:

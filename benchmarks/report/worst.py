@@ -15,6 +15,7 @@ from ritm_edge.imaging.overlay import overlay
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.fit import DEFAULT_FIT, check_fit
 from ritm_edge.session.zoom_in import ZoomIn
+from ritm_edge.tables import optional
 
 from ..results import NocRun, NocSettings, ObjectResult
 
@@ -113,8 +114,8 @@ def _case(
         each.name,
         clicks_to_reach(_known(each), TARGET),
         len(each.ious),
-        f"{max(known):.3f}" if known else "—",
-        "—" if each.ious[-1] is None else f"{each.ious[-1]:.3f}",
+        optional(max(known, default=None), ".3f"),
+        optional(each.ious[-1], ".3f"),
         _spark(each.ious),
         others,
         picture,

@@ -1,6 +1,5 @@
 """PyTorch to a simplified ONNX graph: the ONNX target itself and the first half of TFLite."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,8 @@ from ..quiet import quiet
 OPSET = 18
 
 
-def export_onnx(source: ExportInput, path: Path) -> None:
-    """Write one self-contained .onnx file with the given input and output names.
+def onnx_graph(source: ExportInput) -> Any:
+    """One self-contained ONNX `ModelProto` with the given input and output names.
 
     Raises:
         ConversionError: the exporter or the simplifier failed.
@@ -53,7 +52,7 @@ def export_onnx(source: ExportInput, path: Path) -> None:
     if source.any_size:
         _name_dimensions(model)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    return model
 
 
 def _dynamic_shapes(example: dict[str, Tensor]) -> dict[str, Any]:

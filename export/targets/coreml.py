@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ritm_edge.artifacts.checksum import seal
-from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.files import atomic_output
@@ -22,7 +22,6 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 from ..coreml_precision import store_in_int8
 from ..export_input import ExportInput
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..precision_names import FP16, FP32, INT8
 from ..quiet import quiet
 from ..rewrites import FOLD_AND_DROP
 from ..target import Target
@@ -31,7 +30,7 @@ from ..target import Target
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
+def convert(source: ExportInput, path: Path, *, precision: Precision = Precision.FP32) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
@@ -59,13 +58,13 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
                 ],
                 compute_precision=(
                     coremltools.precision.FLOAT32
-                    if precision == FP32
+                    if precision == Precision.FP32
                     else coremltools.transform.FP16ComputePrecision(op_selector=_sees_a_photo)
                 ),
                 minimum_deployment_target=coremltools.target.iOS16,
                 skip_model_load=True,
             )
-            if precision == INT8:
+            if precision == Precision.INT8:
                 model = store_in_int8(model, source.keep_float)
             model.save(str(path))
     except (OSError, ImportError, UsageError):
@@ -157,11 +156,11 @@ TARGETS = (
         # Whether the other passes win on Apple's engines has not been measured.
         rewrites=FOLD_AND_DROP,
         precisions={
-            FP16: ReducedPrecision(
-                partial(convert, precision=FP16), FP16_TASK, rewrites=FOLD_AND_DROP
+            Precision.FP16: ReducedPrecision(
+                partial(convert, precision=Precision.FP16), FP16_TASK, rewrites=FOLD_AND_DROP
             ),
-            INT8: ReducedPrecision(
-                partial(convert, precision=INT8), INT8_TASK, rewrites=FOLD_AND_DROP
+            Precision.INT8: ReducedPrecision(
+                partial(convert, precision=Precision.INT8), INT8_TASK, rewrites=FOLD_AND_DROP
             ),
         },
     ),

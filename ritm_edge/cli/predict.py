@@ -126,7 +126,7 @@ def command(
         object_pixels=int(found.sum()),
         object_share=float(found.mean()),
         runtime=runtime.name,
-        model=str(runtime.path),
+        model=runtime.label,
         open_ms=open_ms,
         clicks=[
             {"row": c.row, "column": c.column, "positive": c.positive, "ms": ms}

@@ -14,7 +14,7 @@ from ..artifacts.info import METADATA_KEY, ArtifactInfo
 from ..artifacts.tflite import metadata_text, read_flatbuffer
 from ..errors import ArtifactError, first_line
 from ..optional import require
-from .base import FileRuntime, Outputs
+from .base import FileRuntime, ModelFile, Outputs
 from .contract import Tensors, require_contract
 
 SUFFIXES = (".tflite",)
@@ -59,14 +59,15 @@ class TFLiteRuntime(FileRuntime):
 
     name = "tflite"
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
+    def __init__(self, file: ModelFile) -> None:
         """Open the file, see `open_runtime`."""
-        flatbuffer = read_flatbuffer(path, allow_changed=allow_changed)
-        info = ArtifactInfo.from_json(metadata_text(flatbuffer, METADATA_KEY, path), path)
-        super().__init__(path, info.io, info)
-        self._graph = TFLiteGraph(path, flatbuffer, threads=threads)
+        path = file.path
+        flatbuffer = read_flatbuffer(path, allow_changed=file.allow_changed)
+        info = file.info or ArtifactInfo.from_json(
+            metadata_text(flatbuffer, METADATA_KEY, path), path
+        )
+        super().__init__(file, info.io, info)
+        self._graph = TFLiteGraph(path, flatbuffer, threads=file.threads)
         require_contract(path, info.io, self._graph.inputs, self._graph.outputs)
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,7 +165,7 @@ def accept(
         )
         difference = NocDifference(benchmark.name, len(benchmark), before, after, most)
     return TaskReport(
-        artifact=artifact.path.name,
+        artifact=Path(artifact.label).name,
         tolerance=tolerance,
         objects=len(samples),
         mask_iou={n: float(np.mean([row[i] for row in ious])) for i, n in enumerate(counts)},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,7 +243,7 @@ def compare(
         compare_masks(case.name, artifact.run(case.inputs)[MASK], reference.run(case.inputs)[MASK])
         for case in cases
     ]
-    return ParityReport(artifact.path.name, tolerance, results)
+    return ParityReport(Path(artifact.label).name, tolerance, results)
 
 
 def compare_masks(

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from ritm_edge import default_checkpoint
 from ritm_edge.benchmarks.bootstrap import mean_interval
-from ritm_edge.benchmarks.markdown import noc_table
 from ritm_edge.benchmarks.noc.journal import Journal
 from ritm_edge.benchmarks.noc.pool import evaluate_all
 from ritm_edge.benchmarks.noc.report import NocReport, Subject, as_document, as_text
 from ritm_edge.benchmarks.noc.runs import check_slots, measure
+from ritm_edge.benchmarks.noc.table import noc_table
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.data import Sample, open_benchmark

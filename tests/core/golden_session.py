@@ -1,7 +1,6 @@
 """Runtimes and records for replaying the published evaluator."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpe
 from ritm_edge.session.zoom_in import ZoomIn
 
 from ..golden import formula, formula_model, load_arrays
+from ..runtimes import FakeRuntime
 
 # Published names of the settings → arguments of the session.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -26,12 +26,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
 IMAGES = ("GrabCut/person1.jpg", "Berkeley/12003.jpg")
 
 
-class Recorder:
+class Recorder(FakeRuntime):
     """Counts network calls and keeps what went in."""
 
-    name = "recorder"
-    path = Path("recorder")
-    info = None
+    name = label = "recorder"
 
     def __init__(self) -> None:
         self.calls: list[Mapping[str, np.ndarray]] = []

@@ -27,6 +27,7 @@ from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes import coreml as runtime_module
+from ritm_edge.runtimes.base import ModelFile
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
@@ -173,10 +174,10 @@ def test_without_pytorch_the_message_names_the_extra(artifact):
 import sys
 sys.modules["torch"] = None
 from ritm_edge.errors import MissingExtraError
-from ritm_edge.runtimes.coreml import open_file
+from ritm_edge.runtimes.base import open_runtime
 from pathlib import Path
 try:
-    open_file(Path({str(artifact)!r}))
+    open_runtime({str(artifact)!r})
 except MissingExtraError as error:
     print(error)
 """
@@ -242,7 +243,7 @@ def test_on_macos_core_ml_predicts(artifact, monkeypatch):
     )
     monkeypatch.setattr(runtime_module.sys, "platform", "darwin")
     monkeypatch.setattr(runtime_module, "require", lambda *_, **__: fake)
-    runtime = runtime_module.CoreMLRuntime(artifact)
+    runtime = runtime_module.CoreMLRuntime(ModelFile(artifact))
     assert runtime.engine == "Core ML"
     mask = runtime.run({"image": np.zeros((1, 3, 64, 96), np.uint8), "clicks": np.ones((1, 6, 3))})
     assert mask["mask"].dtype == np.float32
@@ -256,7 +257,7 @@ def test_on_macos_core_ml_predicts(artifact, monkeypatch):
 
     fake.models.MLModel = broken
     with pytest.raises(ArtifactError, match="Core ML cannot load"):
-        runtime_module.CoreMLRuntime(artifact)
+        runtime_module.CoreMLRuntime(ModelFile(artifact))
 
 
 def test_a_program_without_description_is_refused(tmp_path):

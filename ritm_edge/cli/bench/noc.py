@@ -10,7 +10,7 @@ import typer
 
 from ...errors import UsageError
 from ...io_spec import MASK_THRESHOLD
-from ..console import print_json, print_notice, progress_bar
+from ..console import print_json, print_notice, print_table, progress_bar
 from ..options import (
     AllowChanged,
     AsJson,
@@ -21,7 +21,6 @@ from ..options import (
     refuse_idle,
     refuse_overwriting,
 )
-from .noc_table import print_noc
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -147,10 +146,10 @@ def command(
         if value > max_clicks:
             raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
 
-    from ritm_edge.benchmarks.markdown import noc_table
     from ritm_edge.benchmarks.noc.journal import Journal
     from ritm_edge.benchmarks.noc.report import as_document, as_text
     from ritm_edge.benchmarks.noc.runs import check_slots, measure
+    from ritm_edge.benchmarks.noc.table import noc_columns, noc_rows, noc_table
 
     from ...data import open_benchmark
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
@@ -203,7 +202,6 @@ def command(
                         limit=limit,
                         jobs=jobs,
                         threads=threads,
-                        allow_changed=allow_changed,
                         journal=book,
                         progress=shown.update,
                     )
@@ -218,7 +216,7 @@ def command(
     if as_markdown:
         typer.echo(noc_table(document["reports"]), nl=False)
         return
-    print_noc(document["reports"])
+    print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
     if output is not None:
         print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
     if jobs == 1:
@@ -236,9 +234,9 @@ def _rows(
 
     Graphs of any size have no use for a fit; those of fixed size are measured with each.
     """
-    names = [runtime.path.name for runtime in runtimes]
+    names = [Path(runtime.label).name for runtime in runtimes]
     for name, runtime in zip(names, runtimes, strict=True):
-        label = name if names.count(name) == 1 else str(runtime.path)
+        label = name if names.count(name) == 1 else runtime.label
         if runtime.spec.size is None or len(fits) == 1:
             yield runtime, label, fits[0]
         else:

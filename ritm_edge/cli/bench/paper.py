@@ -8,7 +8,7 @@ import typer
 
 from ...errors import OutputFileError, UsageError
 from ..console import print_json, print_notice, print_table
-from ..options import AllowChanged, AsJson, Threads, parse_data, refuse_idle
+from ..options import AllowChanged, AsJson, Threads, parse_data, parse_pair, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -74,7 +74,8 @@ def command(
 
     Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
     """
-    names = dict(_parse_row(text) for text in row or [])
+    example = "coco_lvis_h18s_itermask=model.onnx"
+    names = dict(parse_pair(text, "NAME=LABEL", example=example) for text in row or [])
     if not results and not gallery:
         raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
     if not results:
@@ -136,15 +137,6 @@ def command(
             else:
                 print_table(table.header, table.rows, title=title)
     print_notice(f"saved {', '.join(str(p) for p in sorted(output.iterdir()))}")
-
-
-def _parse_row(text: str) -> tuple[str, str]:
-    name, equals, label = text.partition("=")
-    if not (name and equals and label):
-        raise UsageError(
-            f"'{text}' is not NAME=LABEL: write for example coco_lvis_h18s_itermask=model.onnx."
-        )
-    return name, label
 
 
 def _counted() -> "FlopsResults":

@@ -49,7 +49,7 @@ def run_coreml(path, clicks):
 
 
 CONVERTERS = {
-    "onnx": (onnx.export_onnx, run_onnx, "disks.onnx"),
+    "onnx": (onnx.convert, run_onnx, "disks.onnx"),
     "tflite": (tflite.convert, lambda p, c: run_tflite(p, {CLICKS: c})["disks"], "disks.tflite"),
     "coreml": (coreml.convert, run_coreml, "disks.mlpackage"),
 }

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from ritm_edge.data import Sample
@@ -76,23 +77,18 @@ def evaluate_all(
         ended.close()
 
 
-class _environment:
+@contextmanager
+def _environment(threads: int | None) -> Iterator[None]:
     """Lets BLAS and OpenMP of the processes started inside read the number of threads."""
-
-    def __init__(self, threads: int | None) -> None:
-        self._threads = threads
-        self._before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-
-    def __enter__(self) -> None:
-        if self._threads is not None:
-            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(self._threads)))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
+    wanted = before if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
+    try:
+        os.environ |= {name: value for name, value in wanted.items() if value is not None}
+        yield
+    finally:
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ |= {name: value for name, value in before.items() if value is not None}
 
 
 def _start(source: RuntimeSource, ended: Connection) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ritm_edge.tables import UNMEASURED, optional
 
-from ..results import Noc, NocRun
+from ..results import Noc, NocRun, by_benchmark
 
 TARGET = 0.9
 
@@ -37,8 +37,7 @@ class ClickTable:
 
 def click_tables(runs: Sequence[NocRun]) -> list[ClickTable]:
     """One table per benchmark, in the order of the files."""
-    benchmarks = dict.fromkeys(run.benchmark for run in runs)
-    return [_table(name, [run for run in runs if run.benchmark == name]) for name in benchmarks]
+    return [_table(*each) for each in by_benchmark(runs).items()]
 
 
 def _table(benchmark: str, runs: Sequence[NocRun]) -> ClickTable:

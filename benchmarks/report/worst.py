@@ -17,7 +17,7 @@ from ritm_edge.session.fit import DEFAULT_FIT, check_fit
 from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.tables import optional
 
-from ..results import NocRun, NocSettings, ObjectResult
+from ..results import NocRun, NocSettings, ObjectResult, by_benchmark
 
 TARGET = 0.9
 CASES = 6
@@ -79,8 +79,7 @@ def worst_cases(
         UsageError: clicks that do not fit the photo: another copy of the benchmark.
     """
     found = []
-    for name in dict.fromkeys(run.benchmark for run in runs):
-        same = [run for run in runs if run.benchmark == name]
+    for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
         cases = tuple(_case(each, same, benchmarks.get(name), runtime) for each in ranked)
         found.append(WorstCases(name, same[0].file, cases))

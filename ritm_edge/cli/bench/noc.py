@@ -1,6 +1,6 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -191,7 +191,6 @@ def command(
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
             for runtime, label, chosen in _rows(runtimes, fits):
-                shown = _Row(progress, f"{benchmark.name} {label}")
                 reports.append(
                     measure(
                         runtime,
@@ -203,7 +202,7 @@ def command(
                         jobs=jobs,
                         threads=threads,
                         journal=book,
-                        progress=shown.update,
+                        progress=_row(progress, f"{benchmark.name} {label}"),
                     )
                 )
     document = as_document(reports)
@@ -244,24 +243,18 @@ def _rows(
                 yield runtime, f"{label} ({fit})", fit
 
 
-class _Row:
+def _row(bar: "Progress", text: str) -> "Callable[[NocReport, int], None]":
     """One line of the progress display: objects done, and the NoC over them."""
+    from ritm_edge.benchmarks.noc.report import noc_name
 
-    def __init__(self, progress: "Progress", text: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(text, total=None, status="")
-        self._started = False
+    task = bar.add_task(text, total=None, status="")
 
-    def update(self, report: "NocReport", total: int) -> None:
-        from ritm_edge.benchmarks.noc.report import noc_name
+    def update(report: "NocReport", total: int) -> None:
+        done = len(report.results)
+        if done and bar.tasks[-1].total is None:
+            bar.console.print(f"continuing: {done} of {total} objects are in the journal")
+        summary = report.noc[-1] if done else None
+        status = "" if summary is None else f"{noc_name(summary)} {summary.mean:.2f}"
+        bar.update(task, completed=done, total=total, status=status)
 
-        if not self._started and report.results:
-            self._progress.console.print(
-                f"continuing: {len(report.results)} of {total} objects are in the journal"
-            )
-        self._started = True
-        status = ""
-        if report.results:
-            strictest = report.noc[-1]
-            status = f"{noc_name(strictest)} {strictest.mean:.2f}"
-        self._progress.update(self._task, completed=len(report.results), total=total, status=status)
+    return update

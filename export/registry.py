@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from ritm_edge.artifacts.info import ArtifactInfo, Precision
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.errors import UsageError
 
 from . import targets
@@ -29,15 +29,6 @@ def find_target(name: str) -> Target:
     if name not in known:
         raise UsageError(f"unknown target '{name}': choose from {', '.join(known)}.")
     return known[name]
-
-
-def target_of(info: ArtifactInfo) -> Target:
-    """The target that made an artifact.
-
-    Raises:
-        UsageError: this version has no such target.
-    """
-    return find_target(info.target)
 
 
 def find_precision(target: Target, name: str) -> ReducedPrecision | None:

@@ -19,7 +19,7 @@ from ritm_edge.runtimes.base import ModelFile, precision_of
 from ritm_edge.runtimes.coreml import REFERENCE_EVALUATOR
 
 from ..machine import describe_machine, describe_versions
-from .roofline import Roofline, count_flops, measure_roofline, percent_of_roofline
+from .roofline import Roofline, measure_roofline, percent_of_roofline
 
 # Worker threads spin for a while after a run and would take a core from the next candidate.
 PAUSE_S = 0.05
@@ -215,7 +215,9 @@ def measure(
 def _with_roofline(
     row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline, allow_changed: bool
 ) -> LatencyRow:
-    flops = count_flops(path, size, allow_changed=allow_changed)
+    from ..flops.report import measure_artifact
+
+    flops = measure_artifact(path, size, allow_changed=allow_changed)[0]["flops"]
     share = percent_of_roofline(flops, row.median_ms, limits)
     return replace(row, flops=flops, percent_of_roofline=share)
 

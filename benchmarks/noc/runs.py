@@ -72,7 +72,7 @@ def measure(
             {
                 "benchmark": benchmark.name,
                 "file": f"{runtime.label} {settings.fit}",
-                "sha256": subject.sha256,
+                "sha256": subject["sha256"],
                 "settings": {**asdict(settings), "threads": threads},
                 "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
                 "objects": _fingerprint(benchmark),

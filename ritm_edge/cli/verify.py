@@ -79,9 +79,9 @@ def command(
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
     reference = open_file(ModelFile(checkpoint, threads, allow_changed))
 
-    from ritm_edge.export.registry import find_precision, target_of
+    from ritm_edge.export.registry import find_precision, find_target
 
-    target = target_of(runtime.info)
+    target = find_target(runtime.info.target)
     reduced = find_precision(target, runtime.info.precision)
     if reduced is None and (data or objects):
         raise UsageError(f"{artifact} is fp32 and judged by its numbers: leave the option out.")

@@ -1,7 +1,7 @@
 """A runtime somewhere else, as if it were here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -114,5 +114,12 @@ class RemoteRuntime:
                 "verify on it."
             ) from error
         if "error" in answer:
-            raise getattr(errors, answer["error"], errors.RitmEdgeError)(answer["message"])
+            kinds = {kind.__name__: kind for kind in _kinds(errors.RitmEdgeError)}
+            raise kinds.get(answer["error"], errors.RitmEdgeError)(answer["message"])
         return answer
+
+
+def _kinds(base: type[errors.RitmEdgeError]) -> Iterator[type[errors.RitmEdgeError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)

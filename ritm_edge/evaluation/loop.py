@@ -1,7 +1,7 @@
 """The published evaluation loop on any runtime (REFERENCE 1.2): IoU after each simulated click."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,6 @@ class SampleResult:
 
 
 Observer = Callable[[InteractiveSession, float], None]
-Progress = Callable[[int, SampleResult], None]
 
 
 def begin_session(
@@ -142,28 +141,3 @@ def evaluate_sample(
     return SampleResult(
         sample.name, session.clicks, np.array(ious, np.float32), time.perf_counter() - start
     )
-
-
-def evaluate(
-    runtime: Runtime,
-    samples: Iterable[Sample],
-    settings: EvaluationSettings | None = None,
-    *,
-    progress: Progress | None = None,
-) -> list[SampleResult]:
-    """Evaluate samples one after the other.
-
-    Args:
-        runtime: any.
-        samples: a `Benchmark`, or any samples.
-        settings: as in `evaluate_sample`.
-        progress: called with the number of samples done and the latest result.
-
-    Raises: as `evaluate_sample`.
-    """
-    results: list[SampleResult] = []
-    for sample in samples:
-        results.append(evaluate_sample(runtime, sample, settings))
-        if progress is not None:
-            progress(len(results), results[-1])
-    return results

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..data.base import Benchmark, Sample
 from ..errors import ParityError
-from ..evaluation.loop import EvaluationSettings, SampleResult, evaluate, evaluate_sample
+from ..evaluation.loop import EvaluationSettings, evaluate_sample
 from ..evaluation.metrics import mask_iou, summarize_noc
 from ..runtimes.base import Runtime
 from ..runtimes.narrowed import NarrowedRuntime
@@ -184,11 +184,11 @@ def _count_clicks(
         zoom_in=ZoomIn(target_size=benchmark.zoom_target),
     )
 
-    def tell(done: int, _: SampleResult) -> None:
+    ious = []
+    for done, sample in enumerate(benchmark, start=1):
+        ious.append(evaluate_sample(runtime, sample, settings).ious)
         progress(f"{benchmark.name} {runtime.name} {done}/{len(benchmark)}")
-
-    results = evaluate(runtime, benchmark, settings, progress=tell)
-    return summarize_noc([r.ious for r in results], NOC_IOU, max_clicks=max_clicks).mean
+    return summarize_noc(ious, NOC_IOU, max_clicks=max_clicks).mean
 
 
 def mask_agreement(

@@ -6,70 +6,47 @@ from typing import Any
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
 Entry = Mapping[str, Any]  # see `report`
-CLICKS, MARKDOWN_CLICKS = (1, 3, 5), (1, 3, 5, 10)
 
 
-def noc_columns(entries: Sequence[Entry]) -> tuple[str, ...]:
+def noc_columns(entries: Sequence[Entry]) -> list[str]:
     """Names of the cells of `noc_rows`."""
+    names = [noc["name"] for noc in entries[0]["noc"]]
     counts = [f"{sign}{n['name'][3:]}" for n in _counted(entries[0]) for sign in ("≥", "never ")]
-    return (
-        *("benchmark", "file", *(noc["name"] for noc in entries[0]["noc"]), "95 %", "to first"),
-        *counts,
-        *(f"IoU@{clicks}" for clicks in CLICKS),
-        *("drops", "s/click", "objects"),
-    )
+    means = [f"IoU@{clicks}" for clicks in (1, 3, 5)]
+    first, last = ["benchmark", "file"], ["drops", "s/click", "objects"]
+    return [*first, *names, "95 %", "to first", *counts, *means, *last]
 
 
-def noc_rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+def noc_rows(entries: Sequence[Entry]) -> list[list[str]]:
     """One row per benchmark and file, for the terminal."""
-    rows = []
-    for entry in entries:
-        low, high = _counted(entry)[0]["interval"]
-        some = entry["objects"] < entry["objects_in_benchmark"]
-        rows.append(
-            (
-                *(entry["benchmark"], entry["file"]),
-                *(f"{noc['mean']:.2f}" for noc in entry["noc"]),
-                f"{low:.2f}…{high:.2f}",
-                *_to_first(entry),
-                *(cell for noc in _counted(entry) for cell in _over_limit(noc)),
-                *_mean_ious(entry, CLICKS),
-                *_drops(entry, " %"),
-                f"{entry['seconds_per_click']:.2f}",
-                f"{entry['objects']}" + (f" of {entry['objects_in_benchmark']}" if some else ""),
-            )
-        )
-    return rows
+    return [[_cells(each).get(c, UNMEASURED) for c in noc_columns(entries)] for each in entries]
 
 
 def noc_table(entries: Sequence[Entry]) -> str:
     """In Markdown: one row per benchmark and file, and a line that explains the columns."""
-    strictest = _counted(entries[0])[0]
-    header = (
-        *("benchmark", "file", *(noc["name"] for noc in entries[0]["noc"]), "to first file"),
-        *(f"≥{strictest['max_clicks']}@90", "never @90"),
-        *(f"IoU@{clicks}" for clicks in MARKDOWN_CLICKS),
-        *("drops", "objects"),
-    )
-    rows = [
-        (
-            *(entry["benchmark"], entry["file"]),
-            *("{mean:.2f} ({interval[0]:.2f}…{interval[1]:.2f})".format(**n) for n in entry["noc"]),
-            *_to_first(entry),
-            *_over_limit(_counted(entry)[0]),
-            *_mean_ious(entry, MARKDOWN_CLICKS),
-            *_drops(entry, "%"),
-            str(entry["objects"]),
-        )
-        for entry in entries
-    ]
+    main = _counted(entries[0])[0]
+    limit, name = main["max_clicks"], main["name"]
+    columns = {
+        "benchmark": "benchmark",
+        "file": "file",
+        **{f"{noc['name']} with interval": noc["name"] for noc in entries[0]["noc"]},
+        "to first": "to first file",
+        f"≥{name[3:]}": f"≥{limit}@90",
+        f"never {name[3:]}": "never @90",
+        **{f"IoU@{clicks}": f"IoU@{clicks}" for clicks in (1, 3, 5, 10)},
+    }
+    rows = []
+    for entry in entries:
+        cells = _cells(entry)
+        drops, objects = cells["drops"].replace(" ", ""), str(entry["objects"])
+        rows.append([*(cells.get(column, UNMEASURED) for column in columns), drops, objects])
     note = (
-        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of "
-        f"{strictest['name']}. ≥{strictest['max_clicks']} is the published count and includes "
-        "objects solved at the last click. IoU@k: mean over all objects after k clicks. Drops: "
-        "clicks after which the IoU is lower than before by more than 0.02.\n"
+        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of {name}. "
+        f"≥{limit} is the published count and includes objects solved at the last click. IoU@k: "
+        "mean over all objects after k clicks. Drops: clicks after which the IoU is lower than "
+        "before by more than 0.02.\n"
     )
-    return markdown_table(header, rows) + note
+    return markdown_table([*columns.values(), "drops", "objects"], rows) + note
 
 
 def _counted(entry: Entry) -> list[Mapping[str, Any]]:
@@ -77,20 +54,30 @@ def _counted(entry: Entry) -> list[Mapping[str, Any]]:
     return [noc for noc in entry["noc"] if noc["iou"] == 0.9] or entry["noc"][-1:]
 
 
-def _to_first(entry: Entry) -> tuple[str]:
-    difference = _counted(entry)[0]["difference"]
-    return (optional(difference and difference["mean"], "+.2f"),)
+def _cells(entry: Entry) -> dict[str, str]:
+    """Everything that a table may show, by its name."""
+    main = _counted(entry)[0]
+    drops, difference = entry["share_of_drops"], main["difference"]
+    of_all = ""
+    if entry["objects"] < entry["objects_in_benchmark"]:
+        of_all = f" of {entry['objects_in_benchmark']}"
+    cells = {
+        "benchmark": entry["benchmark"],
+        "file": entry["file"],
+        "95 %": _interval(main),
+        "to first": optional(difference and difference["mean"], "+.2f"),
+        "drops": UNMEASURED if drops is None else f"{100 * drops:.1f} %",
+        "s/click": f"{entry['seconds_per_click']:.2f}",
+        "objects": f"{entry['objects']}{of_all}",
+    }
+    for noc in entry["noc"]:
+        name, mean = noc["name"], f"{noc['mean']:.2f}"
+        cells |= {name: mean, f"{name} with interval": f"{mean} ({_interval(noc)})"}
+        cells[f"≥{name[3:]}"] = str(noc["at_limit_published"])
+        cells[f"never {name[3:]}"] = str(noc["never_reached"])
+    means = enumerate(entry["mean_iou"], start=1)
+    return cells | {f"IoU@{clicks}": optional(mean, ".3f") for clicks, mean in means}
 
 
-def _over_limit(noc: Mapping[str, Any]) -> tuple[str, str]:
-    return str(noc["at_limit_published"]), str(noc["never_reached"])
-
-
-def _mean_ious(entry: Entry, clicks: Sequence[int]) -> list[str]:
-    means = dict(enumerate(entry["mean_iou"], start=1))
-    return [optional(means.get(each), ".3f") for each in clicks]
-
-
-def _drops(entry: Entry, percent: str) -> tuple[str]:
-    share = entry["share_of_drops"]
-    return (UNMEASURED if share is None else f"{100 * share:.1f}{percent}",)
+def _interval(noc: Mapping[str, Any]) -> str:
+    return "{:.2f}…{:.2f}".format(*noc["interval"])

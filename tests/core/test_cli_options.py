@@ -100,7 +100,8 @@ ACTING = {
     "curve": "",
     "bench curve": "--output --noc",
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
-    "export": "--target --checkpoint --allow-changed --max-clicks --precision --json",
+    "export": "--target --checkpoint --allow-changed --model --max-clicks --dynamic --precision "
+    "--rewrites --output --json",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
     "predict": "--allow-changed --click --mask --checkpoint --output --overlay --threads --json",
     "report": "--allow-changed --output --title",

@@ -10,36 +10,23 @@ SEED = 0
 _BLOCK = 1_000  # resamples drawn at once; bounds the memory on sets of thousands of objects
 
 
-def mean_interval(
-    values: Ious,
-    *,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
-) -> tuple[float, float]:
-    """Interval that holds the mean of another such sample with probability `level`.
+def mean_interval(values: Ious) -> tuple[float, float]:
+    """Interval that holds the mean of another such sample with probability 0.95, always the same.
 
     Args:
         values: one per object, at least one; for the difference of two measurements on the same
             objects pass the differences, which makes the interval a paired one.
-        level: 0…1.
-        resamples: means drawn.
-        seed: the same one gives the same interval.
 
     Returns:
         (low, high) in the units of the values.
     """
     sample = np.asarray(values, np.float64)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     means = np.concatenate(
         [
             sample[generator.integers(0, sample.size, (count, sample.size))].mean(axis=1)
-            for count in _blocks(resamples)
+            for count in [_BLOCK] * (RESAMPLES // _BLOCK)
         ]
     )
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
-
-
-def _blocks(total: int) -> list[int]:
-    return [_BLOCK] * (total // _BLOCK) + ([total % _BLOCK] if total % _BLOCK else [])

@@ -18,6 +18,7 @@ chance after the first pixel that differs.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ from ritm_edge.clicks import Click
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
-from ritm_edge.evaluation.metrics import iou
-from ritm_edge.files import sha256_of
+from ritm_edge.evaluation.metrics import iou, mask_iou
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.fit import Fit, fitted_view
 from ritm_edge.session.interactive import InteractiveSession
@@ -151,7 +151,7 @@ def compare_fits(
     """
     if runtime.spec.size is not None:
         raise UsageError(
-            f"{runtime.path} takes one size only: pass a checkpoint or an .onnx of --dynamic."
+            f"{runtime.label} takes one size only: pass a checkpoint or an .onnx of --dynamic."
         )
     zoom_in = ZoomIn(benchmark.zoom_target)
     settings = EvaluationSettings(
@@ -176,8 +176,8 @@ def compare_fits(
         "format_version": FORMAT_VERSION,
         "machine": describe_machine(),
         "versions": describe_versions(),
-        "file": runtime.path.name,
-        "sha256": sha256_of(runtime.path),
+        "file": Path(runtime.label).name,
+        "sha256": runtime.sha256,
         "benchmark": benchmark.name,
         "objects": len(samples),
         "clicks": list(clicks),
@@ -218,8 +218,7 @@ def _compare(
         )
         mask = paste(view.uncover(output), view.roi, size) > np.float32(settings.threshold)
         ious.append(iou(truth, mask))
-        union = np.count_nonzero(mask | step.mask)
-        agreements.append(np.count_nonzero(mask & step.mask) / union if union else 1.0)
+        agreements.append(mask_iou(mask, step.mask))
     group = "whole" if step.seen == whole_image(size) else "zoomed"
     return _Compared(group, step.iou, tuple(ious), tuple(agreements))
 

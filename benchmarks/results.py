@@ -4,8 +4,9 @@ Only what the readers here declare is taken over; a file with anything missing o
 is refused as a whole, so that no page or table has to guess.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +50,7 @@ class Difference(_Values):
 
 
 class Noc(_Values):
-    """One threshold; see `noc_report`."""
+    """One threshold; see `noc.report`."""
 
     name: str
     iou: float
@@ -94,7 +95,7 @@ class ObjectResult(_Values):
 
 
 class NocRun(_Values):
-    """One file on one benchmark; see `noc_report`."""
+    """One file on one benchmark; see `noc.report`."""
 
     benchmark: str
     objects: Count
@@ -220,6 +221,22 @@ class ParityResults(Parity):
     artifact: str
     machine: Machine = Machine()
     versions: dict[str, str] = {}
+
+
+class _OfBenchmark(Protocol):
+    @property
+    def benchmark(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_OfBenchmark)
+
+
+def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Runs, or what was made of them, by the name of their benchmark, in order."""
+    found: dict[str, list[Item]] = {}
+    for each in items:
+        found.setdefault(each.benchmark, []).append(each)
+    return found
 
 
 Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults

@@ -4,13 +4,14 @@ Equal to the last bit for finite numbers: the difference of two different ones i
 ceiling of what is positive is at least one, and a product with 0.0 or 1.0 is exact.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from .quiet import without_warnings
 
 
 def _positive(x: Tensor) -> Tensor:
@@ -48,8 +49,7 @@ def trace(graph: nn.Module, example: dict[str, Tensor]) -> torch.jit.ScriptModul
         graph: in eval mode; takes the inputs in the order of `example`.
         example: inputs by name.
     """
-    with warnings.catch_warnings(), torch.no_grad(), _TruthAsNumbers():
-        warnings.simplefilter("ignore")
+    with without_warnings(), torch.no_grad(), _TruthAsNumbers():
         traced: torch.jit.ScriptModule = torch.jit.trace(
             graph, tuple(example.values()), check_trace=False
         )

@@ -43,9 +43,7 @@ class Calibration:
     source: str
 
 
-def record_calibration(
-    reference: Runtime, spec: IOSpec, folder: Path | None = None, *, seed: int = 0
-) -> Calibration:
+def record_calibration(reference: Runtime, spec: IOSpec, folder: Path | None = None) -> Calibration:
     """Let the simulated user of the evaluation click on photos and record the graph's inputs.
 
     Args:
@@ -53,8 +51,7 @@ def record_calibration(
         spec: of the graph to be calibrated; one of any size is calibrated at 400×400.
         folder: photos and label maps as `labelled_photos.folder_objects` takes them; None is the
             embedded sample photo: its five objects, each cropped, mirrored and recoloured at
-            random.
-        seed: of these random changes.
+            random, the same in every export.
 
     Raises:
         InputFileError, ImageError: the folder has no usable photos.
@@ -62,7 +59,7 @@ def record_calibration(
     samples: Sequence[Any]
     if folder is None:
         objects = sample_objects()
-        samples = [_Augmented(objects[i % len(objects)], (seed, i)) for i in range(OBJECTS)]
+        samples = [_Augmented(objects[i % len(objects)], i) for i in range(OBJECTS)]
         source = "sample photo, augmented"
     else:
         samples = folder_objects(folder, count=OBJECTS)
@@ -98,14 +95,14 @@ class _Augmented:
     """One object, seen through a random crop, mirror and colour cast."""
 
     sample: Sample
-    seed: tuple[int, int]
+    number: int
 
     @property
     def name(self) -> str:
-        return f"{self.sample.name} {self.seed[1]}"
+        return f"{self.sample.name} {self.number}"
 
     def load(self) -> tuple[NDArray[np.uint8], Truth]:
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng((0, self.number))
         image, truth = self.sample.load()
         rows, columns = _crop(truth, rng)
         image, truth = image[rows, columns], truth[rows, columns]

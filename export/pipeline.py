@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.artifacts.info import ArtifactInfo, tool_versions
+from ritm_edge.artifacts.info import ArtifactInfo, Precision, tool_versions
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.files import atomic_output, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.runtimes.base import open_runtime
+from ritm_edge.runtimes.base import ModelFile
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 from ritm_edge.verification.acceptance import TaskReport, accept
@@ -24,7 +24,6 @@ from ritm_edge.verification.parity import ParityReport, compare, parity_cases
 from .calibration import Calibration, record_calibration
 from .export_input import ExportInput
 from .precision import PrecisionOptions, ReducedPrecision
-from .precision_names import FP32
 from .registry import find_precision
 from .rewrites import rewrite
 from .target import Target
@@ -59,12 +58,12 @@ def artifact_name(
     model: str,
     spec: IOSpec,
     target: Target,
-    precision: str = FP32,
+    precision: str = Precision.FP32,
     rewrites: Sequence[str] | None = None,
 ) -> str:
     """File name that tells sizes and precisions apart, and a baseline graph from the default."""
     size = "dynamic" if spec.size is None else f"{spec.height}x{spec.width}"
-    marks = [] if precision == FP32 else [precision]
+    marks = [] if precision == Precision.FP32 else [precision]
     if rewrites is not None and not rewrites:
         marks.append("baseline")
     return "-".join((model, size, *marks)) + target.suffix
@@ -78,7 +77,7 @@ def export_checkpoint(
     output: Path,
     model: str | None = None,
     allow_changed: bool = False,
-    precision: str = FP32,
+    precision: str = Precision.FP32,
     options: PrecisionOptions | None = None,
     rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
@@ -107,7 +106,7 @@ def export_checkpoint(
             nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
-    reference = open_checkpoint(checkpoint, allow_changed=allow_changed)
+    reference = open_checkpoint(ModelFile(checkpoint, allow_changed=allow_changed))
     config = reference.model.config
     if model is not None and config.name != model:
         raise UsageError(
@@ -167,10 +166,9 @@ def export_model(
         stage("converting")
         started = time.monotonic()
         (reduced or target).convert(source, temporary)
-        target.stamp(temporary, info.to_json())
         seconds = time.monotonic() - started
         stage("verifying")
-        artifact = open_runtime(temporary)
+        artifact = ModelFile(temporary, allow_changed=True, info=info).open()
         report = compare(
             artifact, reference, parity_cases(info.io, photos=photos), target.tolerance
         )
@@ -190,6 +188,7 @@ def export_model(
             task = replace(task, artifact=path.name)
             if not options.accept_loss:
                 task.require_passed()
+        artifact.close()
         # The task decides where there is one: its "passed" replaces that of the differences.
         summary = {**report.summary(), **({} if task is None else task.summary())}
         target.stamp(temporary, replace(info, parity=summary).to_json())

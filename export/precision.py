@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.data import Benchmark
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.verification.acceptance import TaskTolerance
 
 from .export_input import Convert
-from .precision_names import FP32, INT8, INT8_DYNAMIC
 
 FP16_TASK = TaskTolerance(
     max_noc_increase=0.02,
@@ -71,9 +71,10 @@ class PrecisionOptions:
             UsageError: names the option.
         """
         idle = {
-            "--keep-float": self.keep_float is not None and precision not in (INT8, INT8_DYNAMIC),
-            "--data": self.benchmark is not None and precision == FP32,
-            "--accept-loss": self.accept_loss and precision == FP32,
+            "--keep-float": self.keep_float is not None
+            and precision not in (Precision.INT8, Precision.INT8_DYNAMIC),
+            "--data": self.benchmark is not None and precision == Precision.FP32,
+            "--accept-loss": self.accept_loss and precision == Precision.FP32,
         }
         for option, is_idle in idle.items():
             if is_idle:

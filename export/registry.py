@@ -3,12 +3,11 @@
 import pkgutil
 from importlib import import_module
 
-from ritm_edge.artifacts.info import ArtifactInfo
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.errors import UsageError
 
 from . import targets
 from .precision import ReducedPrecision
-from .precision_names import FP32, PRECISIONS
 from .target import Target
 
 
@@ -32,28 +31,19 @@ def find_target(name: str) -> Target:
     return known[name]
 
 
-def target_of(info: ArtifactInfo) -> Target:
-    """The target that made an artifact.
-
-    Raises:
-        UsageError: this version has no such target.
-    """
-    return find_target(info.target)
-
-
 def find_precision(target: Target, name: str) -> ReducedPrecision | None:
     """A target's precision by name; None for fp32, which every target has.
 
     Raises:
         UsageError: the target does not have it, or nothing is called that.
     """
-    if name == FP32:
+    if name == Precision.FP32:
         return None
-    if name not in PRECISIONS:
-        raise UsageError(f"unknown precision '{name}': choose from {', '.join(PRECISIONS)}.")
+    if name not in [*Precision]:
+        raise UsageError(f"unknown precision '{name}': choose from {', '.join(Precision)}.")
     if name not in target.precisions:
         raise UsageError(
             f"the target {target.name} has no precision {name}: choose from "
-            f"{', '.join((FP32, *target.precisions))}."
+            f"{', '.join((Precision.FP32, *target.precisions))}."
         )
     return target.precisions[name]

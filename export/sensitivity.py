@@ -1,6 +1,5 @@
 """Which layers suffer from 8-bit integers: each one is quantised alone and the masks compared."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.io_spec import MASK, MASK_THRESHOLD, IOSpec
+from ritm_edge.artifacts.info import Precision
+from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 from ritm_edge.runtimes.pytorch import PytorchRuntime
+from ritm_edge.verification.parity import compare_masks
 
 from .calibration import Inputs, record_calibration
 from .export_input import ExportInput
 from .onnx.equalize import equalize_channels
-from .onnx.graph import export_onnx
-from .onnx.precision import layer_of, load_named, measure_ranges, quantize, quantizing
-from .precision_names import INT8
+from .onnx.graph import onnx_graph
+from .onnx.precision import layer_of, measure_ranges, named, quantize, quantizing
 from .registry import find_target
 from .rewrites import rewrite
 
@@ -67,24 +67,22 @@ def measure_sensitivity(
     """
     inputs = record_calibration(reference, spec, folder).inputs
     compared = inputs[::EVERY]
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as scratch:
-        path = Path(scratch, "graph.onnx")
-        graph, _ = rewrite(reference.model, spec, find_target("onnx").precisions[INT8].rewrites)
-        export_onnx(ExportInput(graph, example_inputs(spec), (MASK,)), path)
-        model = load_named(path)
-        with quantizing():
-            equalize_channels(model, inputs)
-            ranges = measure_ranges(model, inputs, Path(scratch))
-            expected = _run(model, compared)
-            members: dict[str, list[str]] = {}
-            for name, parameter in layer_of(model).items():
-                members.setdefault(".".join(parameter.split(".")[:DEPTH]), []).append(name)
-            found = []
-            for number, (layer, operations) in enumerate(members.items(), 1):
-                masks = _run(quantize(model, ranges, only=operations), compared)
-                found.append(_loss(layer, masks, expected))
-                if progress is not None:
-                    progress(number, len(members))
+    rewrites = find_target("onnx").precisions[Precision.INT8].rewrites
+    graph, _ = rewrite(reference.model, spec, rewrites)
+    model = named(onnx_graph(ExportInput(graph, example_inputs(spec), (MASK,))))
+    with quantizing():
+        equalize_channels(model, inputs)
+        ranges = measure_ranges(model, inputs)
+        expected = _run(model, compared)
+        members: dict[str, list[str]] = {}
+        for name, parameter in layer_of(model).items():
+            members.setdefault(".".join(parameter.split(".")[:DEPTH]), []).append(name)
+        found = []
+        for number, (layer, operations) in enumerate(members.items(), 1):
+            masks = _run(quantize(model, ranges, only=operations), compared)
+            found.append(_loss(layer, masks, expected))
+            if progress is not None:
+                progress(number, len(members))
     return sorted(found, key=lambda loss: loss.mean_abs, reverse=True)
 
 
@@ -96,10 +94,6 @@ def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
 def _loss(
     layer: str, masks: list[NDArray[np.float32]], expected: list[NDArray[np.float32]]
 ) -> LayerLoss:
-    differences, ious = [], []
-    for mask, other in zip(masks, expected, strict=True):
-        differences.append(float(np.abs(mask - other).mean()))
-        first, second = mask > MASK_THRESHOLD, other > MASK_THRESHOLD
-        union = np.count_nonzero(first | second)
-        ious.append(np.count_nonzero(first & second) / union if union else 1.0)
-    return LayerLoss(layer, float(np.mean(differences)), float(np.mean(ious)))
+    cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
+    mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
+    return LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious)))

@@ -30,6 +30,13 @@ class DataWarning(UserWarning):
     """A photo that may be damaged, or files that are left out; the work goes on."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error, shortened to 160 characters; its type where it
+    says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__
+
+
 @contextmanager
 def data_warnings() -> Iterator[list[str]]:
     """Collect the data warnings of a block; the list holds their texts after it."""

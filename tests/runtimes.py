@@ -9,6 +9,20 @@ from ritm_edge.runtimes.pytorch import PytorchRuntime
 from .models import tiny_model
 
 
+class FakeRuntime:
+    """What every stand-in for a runtime has."""
+
+    name = "fake"
+    engine = None
+    label = "fake.onnx"
+    sha256 = "0" * 64
+    source = None
+    info = None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def tiny_reference(*, prev_mask: bool = True) -> PytorchRuntime:
     """PyTorch on the small model."""
     return PytorchRuntime(tiny_model(prev_mask=prev_mask), Path("tiny.pth"))

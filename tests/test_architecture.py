@@ -98,7 +98,7 @@ def test_the_core_imports_no_stage_outside_its_command_line():
 LAYERS = (
     {"samples", "weights", "imaging", "artifacts", "model"},
     {"runtimes", "data"},
-    {"session"},
+    {"session", "devices"},
     {"evaluation"},
     {"verification"},
     {"cli"},

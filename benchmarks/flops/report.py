@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from ritm_edge.errors import UnsupportedOperationError
 from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IOSpec
 from ritm_edge.model.ritm import ModelConfig
-from ritm_edge.runtimes.base import Runtime, open_runtime
+from ritm_edge.runtimes.base import Runtime, open_runtime, precision_of
 
 from ..machine import describe_versions
 from ..published import table_4
@@ -121,7 +121,7 @@ def measure_artifact(
             "runtime": runtime.name,
             "signature": signature,
             "model": config.name if config is not None else info and info.model.get("name"),
-            "precision": "fp32" if info is None else info.precision,
+            "precision": precision_of(runtime),
             "size": list(size),
             "max_clicks": slots,
             **count.as_dict(),
@@ -135,19 +135,20 @@ def _count(
 ) -> dict[str | None, Count]:
     if config is not None:
         return {None: count_model(config, size, max_clicks=slots).count}
+    path = Path(runtime.label)
     if runtime.name == "tflite":
-        counts = count_tflite(runtime.path)
+        counts = count_tflite(path)
         return {name if len(counts) > 1 else None: count for name, count in counts.items()}
     if runtime.name == "coreml":
-        return {None: count_mlprogram(runtime.path)}
+        return {None: count_mlprogram(path)}
     if runtime.name == "openvino":
-        return {None: count_openvino(runtime.path)}
+        return {None: count_openvino(path)}
     if runtime.name == "ncnn":
-        return {None: count_ncnn(runtime.path)}
+        return {None: count_ncnn(path)}
     if runtime.name == "onnx":
-        return {None: count_onnx(runtime.path, _empty_inputs(spec, size, slots))}
+        return {None: count_onnx(path, _empty_inputs(spec, size, slots))}
     raise UnsupportedOperationError(
-        f"bench flops cannot read what {runtime.name} runs ({runtime.path}): leave the file out."
+        f"bench flops cannot read what {runtime.name} runs ({runtime.label}): leave the file out."
     )
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ritm_edge.tables import optional
+
 from .convention import CONVOLUTION, DEPTHWISE, PRODUCT
 
-UNMEASURED = "—"
 PRODUCTS = (CONVOLUTION, DEPTHWISE, PRODUCT)
 
 MODEL_COLUMNS = ("network", "parameters", "GFLOPs, counted as the paper does", "paper", "executed")
 ARTIFACT_COLUMNS = ("file", "weights", "GMACs", "GFLOPs executed", "of it element-wise")
+KIND_COLUMNS = ("name", "kind of layer", "layers", "MMACs", "MFLOPs")
 
 
 def model_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -19,7 +21,7 @@ def model_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
             model_name(row),
             f"{row['all_parameters'] / 1e6:.2f} M",
             f"{row['published_flops'] / 1e9:.2f}",
-            UNMEASURED if row["paper_flops"] is None else f"{row['paper_flops'] / 1e9:.2f}",
+            optional(row["paper_flops"] and row["paper_flops"] / 1e9, ".2f"),
             f"{row['flops'] / 1e9:.2f}",
         )
         for row in document["models"]
@@ -41,7 +43,7 @@ def artifact_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def kind_rows(rows: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """(name, kind of layer, layers, MACs, FLOPs) of several models or artifacts."""
+    """Cells of `KIND_COLUMNS`, one row per kind of layer of several models or artifacts."""
     return [
         (
             row.get("file") or model_name(row),

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from ritm_edge.errors import ConversionError
 from ritm_edge.optional import require
@@ -62,17 +61,6 @@ def measure_roofline(threads: int | None) -> Roofline:
 def percent_of_roofline(flops: int, milliseconds: float, roofline: Roofline) -> float:
     """How much of the peak a run of that many operations used, 0…100."""
     return 100 * flops / (milliseconds / 1e3) / roofline.flops_per_s
-
-
-def count_flops(path: Path, size: tuple[int, int], *, allow_changed: bool = False) -> int:
-    """Operations of one run of an artifact or checkpoint at (H, W); see `flops.convention`.
-
-    Raises:
-        UnsupportedOperationError: an operation without a convention.
-    """
-    from ..flops.report import measure_artifact
-
-    return int(measure_artifact(path, size, allow_changed=allow_changed)[0]["flops"])
 
 
 def _measure(threads: int | None) -> Roofline:

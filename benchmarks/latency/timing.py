@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ritm_edge.artifacts.info import Precision
+from ritm_edge.devices.remote import RemoteRuntime
 from ritm_edge.errors import UsageError
 from ritm_edge.files import existing_file, size_in_bytes
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
+from ritm_edge.runtimes.base import ModelFile, precision_of
+from ritm_edge.runtimes.coreml import REFERENCE_EVALUATOR
 
 from ..machine import describe_machine, describe_versions
-from .client import WorkerClient
-from .roofline import Roofline, count_flops, measure_roofline, percent_of_roofline
+from .roofline import Roofline, measure_roofline, percent_of_roofline
 
-FP32 = "fp32"
-
-# Not a product: it executes Core ML files anywhere to check them, at no particular speed.
-REFERENCE_EVALUATOR = "reference evaluator"
 # Worker threads spin for a while after a run and would take a core from the next candidate.
 PAUSE_S = 0.05
 
@@ -97,7 +96,7 @@ class LatencyRow:
     idle_memory_bytes: int
     file_bytes: int
     parity: dict[str, Any] | None = None
-    precision: str = FP32
+    precision: str = Precision.FP32
     rewrites: tuple[str, ...] | None = None
     ratio_to_baseline: float | None = None
     ratio_to_fp32: float | None = None
@@ -196,14 +195,13 @@ def measure(
     with ExitStack() as stack:
         workers = []
         for path in paths:
-            client = WorkerClient(
-                path, threads=settings.threads, allow_changed=settings.allow_changed
-            )
-            workers.append(_Candidate(stack.enter_context(client), settings.seed))
+            file = ModelFile(path, settings.threads, settings.allow_changed)
+            worker = stack.enter_context(RemoteRuntime(file))
+            workers.append(_Candidate(worker, file, settings.seed))
         for candidate in workers:
             say(f"open {candidate.name}")
             candidate.open()
-        size = common_size([(c.worker.path, c.worker.spec) for c in workers], settings.size)
+        size = common_size([(c.file.path, c.worker.spec) for c in workers], settings.size)
         _run_rounds(workers, size, settings, say)
         rows = _rows(workers, has_baseline=baseline is not None)
     if limits is not None:
@@ -217,7 +215,9 @@ def measure(
 def _with_roofline(
     row: LatencyRow, path: Path, size: tuple[int, int], limits: Roofline, allow_changed: bool
 ) -> LatencyRow:
-    flops = count_flops(path, size, allow_changed=allow_changed)
+    from ..flops.report import measure_artifact
+
+    flops = measure_artifact(path, size, allow_changed=allow_changed)[0]["flops"]
     share = percent_of_roofline(flops, row.median_ms, limits)
     return replace(row, flops=flops, percent_of_roofline=share)
 
@@ -250,10 +250,11 @@ def common_size(
 class _Candidate:
     """A worker and what has been measured of it."""
 
-    def __init__(self, worker: WorkerClient, seed: int) -> None:
+    def __init__(self, worker: RemoteRuntime, file: ModelFile, seed: int) -> None:
         self.worker = worker
+        self.file = file
         self.seed = seed
-        self.name = worker.path.name
+        self.name = file.path.name
         self.samples: list[float] = []
         self.cold_starts: list[float] = []
         self.idle_memory = 0
@@ -268,12 +269,28 @@ class _Candidate:
         self.cold_starts.append(self._open_ms + self.run(size, 0))
 
     def cold_start(self, size: tuple[int, int]) -> None:
-        old = self.worker
-        with WorkerClient(old.path, threads=old.threads, allow_changed=old.allow_changed) as fresh:
-            self.cold_starts.append(fresh.open() + fresh.run(size, seed=self.seed, index=0))
+        with RemoteRuntime(self.file) as fresh:
+            self.cold_starts.append(fresh.open() + fresh.time(size, seed=self.seed, index=0))
+
+    @property
+    def parity(self) -> dict[str, Any] | None:
+        info = self.worker.info
+        return None if info is None or info.parity is None else dict(info.parity)
+
+    @property
+    def precision(self) -> str:
+        return precision_of(self.worker)
+
+    @property
+    def rewrites(self) -> tuple[str, ...] | None:
+        return None if self.worker.info is None else self.worker.info.rewrites
+
+    @property
+    def checkpoint(self) -> str | None:
+        return None if self.worker.info is None else self.worker.info.checkpoint_sha256
 
     def run(self, size: tuple[int, int], index: int) -> float:
-        return self.worker.run(size, seed=self.seed, index=index)
+        return self.worker.time(size, seed=self.seed, index=index)
 
 
 def _run_rounds(
@@ -306,8 +323,8 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
     reference = candidates[0].samples if has_baseline else None
     return tuple(
         LatencyRow(
-            path=_shown(candidate.worker.path),
-            runtime=candidate.worker.runtime,
+            path=_shown(candidate.file.path),
+            runtime=candidate.worker.name,
             engine=candidate.worker.engine,
             baseline=has_baseline and candidate is candidates[0],
             samples_ms=tuple(candidate.samples),
@@ -315,10 +332,10 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             cold_starts_ms=tuple(candidate.cold_starts),
             peak_memory_bytes=candidate.worker.memory(),
             idle_memory_bytes=candidate.idle_memory,
-            parity=candidate.worker.parity,
-            file_bytes=size_in_bytes(candidate.worker.path),
-            precision=candidate.worker.precision,
-            rewrites=candidate.worker.rewrites,
+            parity=candidate.parity,
+            file_bytes=size_in_bytes(candidate.file.path),
+            precision=candidate.precision,
+            rewrites=candidate.rewrites,
             ratio_to_baseline=_ratio_to_baseline(candidate, candidates),
             ratio_to_fp32=_ratio_to_fp32(candidate, candidates),
         )
@@ -327,31 +344,27 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
 
 
 def _ratio_to_baseline(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
-    worker = candidate.worker
-    if not worker.rewrites:
+    if not candidate.rewrites:
         return None
     for other in candidates:
-        same = _is_variant(other, candidate) and other.worker.precision == worker.precision
-        if same and other.worker.rewrites == ():
+        same = _is_variant(other, candidate) and other.precision == candidate.precision
+        if same and other.rewrites == ():
             return float(np.median(paired_ratios(candidate.samples, other.samples)))
     return None
 
 
 def _is_variant(one: _Candidate, other: _Candidate) -> bool:
     """Whether two files hold the same weights for the same runtime."""
-    return (one.worker.runtime, one.worker.checkpoint) == (
-        other.worker.runtime,
-        other.worker.checkpoint,
-    )
+    return (one.worker.name, one.checkpoint) == (other.worker.name, other.checkpoint)
 
 
 def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
-    worker = candidate.worker
-    same = [c for c in candidates if _is_variant(c, candidate) and c.worker.precision == FP32]
-    if worker.precision == FP32 or not same:
+    fp32 = [c for c in candidates if c.precision == Precision.FP32]
+    same = [c for c in fp32 if _is_variant(c, candidate)]
+    if candidate.precision == Precision.FP32 or not same:
         return None
     # The baseline graph of float32 only where the default one is missing.
-    default = max(same, key=lambda other: bool(other.worker.rewrites))
+    default = max(same, key=lambda other: bool(other.rewrites))
     return float(np.median(paired_ratios(candidate.samples, default.samples)))
 
 

@@ -6,7 +6,7 @@ measured,
 
     {"run": ID, "benchmark": …, "file": …, "sha256": …, "settings": …, "versions": …, "objects": …}
 
-and one line per object, {"of": ID, …} with the keys of `noc_report.object_as_dict`. ID is derived
+and one line per object, {"of": ID, …} with the keys of `report.object_as_dict`. ID is derived
 from the line it stands in: results of another file, other settings or other versions of the
 runtimes have another one and are never mixed.
 """
@@ -17,7 +17,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
@@ -83,12 +82,7 @@ class Journal:
     def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def start(self, run: Mapping[str, Any]) -> tuple[str, dict[str, SampleResult]]:

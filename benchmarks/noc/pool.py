@@ -11,15 +11,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from ritm_edge.data import Sample
+from ritm_edge.devices.pipe import THREAD_VARIABLES
 from ritm_edge.errors import RitmEdgeError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate_sample
-from ritm_edge.runtimes.base import Runtime, open_runtime
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from ritm_edge.runtimes.base import Runtime, RuntimeSource
 
 _runtime: Runtime  # of a worker process
 
@@ -31,17 +30,15 @@ def evaluate_all(
     *,
     jobs: int = 1,
     threads: int | None = None,
-    allow_changed: bool = False,
 ) -> Iterator[SampleResult]:
     """Yield results as they are finished, in any order where there are several processes.
 
     Args:
-        runtime: what to evaluate; other processes open its file again.
+        runtime: what to evaluate; other processes open it again.
         samples: the objects.
         settings: the protocol.
         jobs: processes; 1 evaluates here.
-        threads: CPU threads of each other process.
-        allow_changed: as `runtime` was opened.
+        threads: CPU threads of each other process, as `runtime` was opened with.
 
     Raises:
         RitmEdgeError: as `evaluate_sample`, or a process was killed.
@@ -58,7 +55,7 @@ def evaluate_all(
         jobs,
         mp_context=context,
         initializer=_start,
-        initargs=(runtime.path, threads, allow_changed, ended),
+        initargs=(runtime.source, ended),
     )
     try:
         with _environment(threads):
@@ -69,7 +66,7 @@ def evaluate_all(
         lifeline.close()
         if isinstance(error, BrokenProcessPool):
             raise RitmEdgeError(
-                f"a process of the evaluation of {runtime.path} was killed, perhaps for lack of "
+                f"a process of the evaluation of {runtime.label} was killed, perhaps for lack of "
                 f"memory: run the same command again with fewer --jobs than {jobs}; finished "
                 "objects are kept in the journal."
             ) from error
@@ -80,30 +77,25 @@ def evaluate_all(
         ended.close()
 
 
-class _environment:
+@contextmanager
+def _environment(threads: int | None) -> Iterator[None]:
     """Lets BLAS and OpenMP of the processes started inside read the number of threads."""
-
-    def __init__(self, threads: int | None) -> None:
-        self._threads = threads
-        self._before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-
-    def __enter__(self) -> None:
-        if self._threads is not None:
-            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(self._threads)))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
+    wanted = before if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
+    try:
+        os.environ |= {name: value for name, value in wanted.items() if value is not None}
+        yield
+    finally:
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ |= {name: value for name, value in before.items() if value is not None}
 
 
-def _start(path: Path, threads: int | None, allow_changed: bool, ended: Connection) -> None:
+def _start(source: RuntimeSource, ended: Connection) -> None:
     global _runtime
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_the_parent, args=(ended,), daemon=True).start()
-    _runtime = open_runtime(path, threads=threads, allow_changed=allow_changed)
+    _runtime = source.open()
 
 
 def _end_with_the_parent(ended: Connection) -> None:

@@ -30,7 +30,7 @@ A results file is one object:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,7 @@ import numpy as np
 from ritm_edge.clicks import Click
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
 from ritm_edge.evaluation.metrics import NocSummary, mean_iou_at, noc_thresholds, summarize_noc
-from ritm_edge.files import sha256_of
-from ritm_edge.runtimes.base import Runtime
+from ritm_edge.runtimes.base import Runtime, precision_of
 
 from ..bootstrap import mean_interval
 from ..machine import describe_machine, describe_versions
@@ -52,46 +51,20 @@ PUBLISHED_CLICKS = 20
 DROP = 0.02  # a click that costs more IoU than this is counted as harmful
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The file that was measured.
-
-    Attributes:
-        file: its name.
-        runtime: "pytorch", "onnx", …
-        engine: what executes it, where a runtime has several.
-        model: "hrnet18s", …
-        precision: "fp32", …
-        size: (H, W) of the graph; None for any.
-        sha256: of the file, or of everything in the folder.
-        checkpoint_sha256: of the checkpoint it was exported from, or is.
-    """
-
-    file: str
-    runtime: str
-    engine: str | None
-    model: str | None
-    precision: str
-    size: tuple[int, int] | None
-    sha256: str
-    checkpoint_sha256: str
-
-
-def describe_subject(runtime: Runtime, label: str | None = None) -> Subject:
-    """Facts about an opened file; it is called `label`, or by its name."""
+def describe_subject(runtime: Runtime, label: str | None = None) -> dict[str, Any]:
+    """Facts about an opened file, as the module describes; it is called `label`, or by its name."""
     info = runtime.info
-    digest = sha256_of(runtime.path)
     config = getattr(getattr(runtime, "model", None), "config", None)
-    return Subject(
-        file=label or Path(runtime.path).name,
-        runtime=runtime.name,
-        engine=getattr(runtime, "engine", None),
-        model=getattr(config, "name", None) if info is None else info.model.get("name"),
-        precision="fp32" if info is None else info.precision,
-        size=runtime.spec.size,
-        sha256=digest,
-        checkpoint_sha256=digest if info is None else info.checkpoint_sha256,
-    )
+    return {
+        "file": label or Path(runtime.label).name,
+        "runtime": runtime.name,
+        "engine": runtime.engine,
+        "model": getattr(config, "name", None) if info is None else info.model.get("name"),
+        "precision": precision_of(runtime),
+        "size": runtime.spec.size,
+        "sha256": runtime.sha256,
+        "checkpoint_sha256": runtime.sha256 if info is None else info.checkpoint_sha256,
+    }
 
 
 @dataclass(frozen=True)
@@ -101,7 +74,7 @@ class NocReport:
     Attributes:
         benchmark: its name.
         benchmark_size: objects it has, of which `results` may be the first few.
-        subject: what was measured.
+        subject: from `describe_subject`.
         settings: the protocol.
         threads: CPU threads of each process; None where the runtime chose.
         jobs: processes.
@@ -110,7 +83,7 @@ class NocReport:
 
     benchmark: str
     benchmark_size: int
-    subject: Subject
+    subject: Mapping[str, Any]
     settings: EvaluationSettings
     threads: int | None
     jobs: int
@@ -156,7 +129,7 @@ class NocReport:
             "benchmark": self.benchmark,
             "objects": len(self.results),
             "objects_in_benchmark": self.benchmark_size,
-            **asdict(self.subject),
+            **self.subject,
             "settings": {**asdict(self.settings), "threads": self.threads, "jobs": self.jobs},
             "noc": [_noc_entry(summary, first) for summary in self.noc],
             "mean_iou": [self.mean_iou(k) for k in range(1, self.settings.max_clicks + 1)],
@@ -191,7 +164,7 @@ def _difference(summary: NocSummary, first: NocReport) -> dict[str, Any] | None:
         ):
             steps = np.subtract(summary.per_sample, other.per_sample)
             return {
-                "to": first.subject.file,
+                "to": first.subject["file"],
                 "mean": float(steps.mean()),
                 "interval": list(mean_interval(steps)),
             }

@@ -39,7 +39,6 @@ def measure(
     limit: int | None = None,
     jobs: int = 1,
     threads: int | None = None,
-    allow_changed: bool = False,
     journal: Journal | None = None,
     progress: Progress = lambda _report, _total: None,
 ) -> NocReport:
@@ -53,7 +52,7 @@ def measure(
         target_size: of the zoom-in, see `ZoomIn`; None takes the benchmark's.
         limit: only the first so many objects; None takes all.
         jobs: processes; the results are the same for any number.
-        threads, allow_changed: that `runtime` was opened with, and that each process gets.
+        threads: that `runtime` was opened with, and that each process gets.
         journal: where finished objects are kept, and taken from when they are there.
         progress: told of every finished object.
 
@@ -72,8 +71,8 @@ def measure(
         run, done = journal.start(
             {
                 "benchmark": benchmark.name,
-                "file": f"{runtime.path} {settings.fit}",
-                "sha256": subject.sha256,
+                "file": f"{runtime.label} {settings.fit}",
+                "sha256": subject["sha256"],
                 "settings": {**asdict(settings), "threads": threads},
                 "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
                 "objects": _fingerprint(benchmark),
@@ -86,9 +85,7 @@ def measure(
 
     progress(report(), len(samples))
     missing = [sample for sample in samples if sample.name not in done]
-    for result in evaluate_all(
-        runtime, missing, settings, jobs=jobs, threads=threads, allow_changed=allow_changed
-    ):
+    for result in evaluate_all(runtime, missing, settings, jobs=jobs, threads=threads):
         if journal is not None:
             journal.append(run, result)
         done[result.name] = result
@@ -106,7 +103,7 @@ def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
     most = min(settings.max_clicks, settings.click_limit or settings.max_clicks)
     if slots is not None and most > slots:
         raise UsageError(
-            f"{runtime.path} has {slots} slots for clicks of each sign and --max-clicks is "
+            f"{runtime.label} has {slots} slots for clicks of each sign and --max-clicks is "
             f"{settings.max_clicks}: export it with --max-clicks {settings.max_clicks}, or pass "
             f"--click-limit {slots} so that the network sees the first {slots} clicks only."
         )

@@ -9,7 +9,7 @@ import numpy as np
 from ritm_edge.evaluation.metrics import mean_iou_at
 from ritm_edge.optional import require
 
-from ..results import NocResults, NocRun, Results
+from ..results import NocResults, NocRun, Results, by_benchmark
 
 PANEL_INCHES = (4.2, 3.4)
 PANELS_PER_ROW = 3
@@ -63,19 +63,16 @@ def draw_curves(curves: Sequence[Curve], path: Path) -> None:
     require("matplotlib", extra="report")
     from matplotlib.figure import Figure
 
-    benchmarks = list(dict.fromkeys(curve.benchmark for curve in curves))
+    benchmarks = by_benchmark(curves)
     columns = min(PANELS_PER_ROW, len(benchmarks))
     lines = -(-len(benchmarks) // columns)
     width, height = PANEL_INCHES
     figure = Figure(figsize=(columns * width, lines * height), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for panel, benchmark in zip(panels, benchmarks, strict=False):
-        for curve in curves:
-            if curve.benchmark == benchmark:
-                clicks = np.arange(1, len(curve.means) + 1)
-                panel.plot(
-                    clicks, np.multiply(curve.means, 100), marker=".", label=_plain(curve.label)
-                )
+    for panel, (benchmark, shown) in zip(panels, benchmarks.items(), strict=False):
+        for curve in shown:
+            clicks = np.arange(1, len(curve.means) + 1)
+            panel.plot(clicks, np.multiply(curve.means, 100), marker=".", label=_plain(curve.label))
         panel.set(title=_plain(benchmark), xlabel="clicks", ylabel="mean IoU, %")
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.clicks import Click
+from ritm_edge.data import Sample
+from ritm_edge.evaluation.damaged_mask import damaged_mask
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.evaluation.metrics import iou
-from ritm_edge.evaluation.simulator import next_click
 from ritm_edge.imaging.overlay import overlay
 from ritm_edge.optional import require
 from ritm_edge.runtimes.base import Runtime
@@ -28,52 +29,38 @@ class Step:
 
 
 def simulated_steps(
-    runtime: Runtime,
-    image: NDArray[np.uint8],
-    truth: NDArray[np.integer[Any]],
-    *,
-    clicks: int,
-    start: NDArray[np.bool_] | None = None,
+    runtime: Runtime, sample: Sample, *, clicks: int, start_iou: float | None = None
 ) -> list[Step]:
     """A session of the simulated user as in `evaluate_sample`, with the IoU after each click.
 
     Args:
         runtime: any.
-        image: uint8 [H, W, 3], RGB.
-        truth: integers [H, W]: 1 object, −1 ignored.
+        sample: photo and truth.
         clicks: how many.
-        start: an external mask to correct, bool [H, W]; None starts from nothing.
+        start_iou: of an external mask to correct; None starts from nothing.
 
     Returns:
         The photo with the true outline (or with the external mask), then one step per click.
     """
-    session = InteractiveSession(runtime, protocol="published" if start is None else "app")
-    session.set_image(image)
-    if start is None:
-        steps = [Step(overlay(image, truth == 1), "true object")]
-    else:
-        session.set_mask(start.astype(np.float32))
+    image, truth = sample.load()
+    steps = [Step(overlay(image, truth == 1), "true object")]
+    if start_iou is not None:
+        start = damaged_mask(truth, start_iou, name=sample.name)
         steps = [Step(overlay(image, start), f"external mask: {iou(truth, start):.1%}")]
-    mask = session.mask
-    clicked: set[tuple[int, int]] = set()
-    for order in range(clicks):
-        click = next_click(truth, mask, clicked, order=order)
-        clicked.add((int(click.row), int(click.column)))
-        mask = session.click(click.row, click.column, positive=click.positive)
-        caption = f"{order + 1}: {iou(truth, mask):.1%}"
-        steps.append(Step(overlay(image, mask, session.clicks), caption))
+
+    def observe(session: InteractiveSession, value: float) -> None:
+        picture = overlay(image, session.mask, session.clicks)
+        steps.append(Step(picture, f"{len(steps)}: {value:.1%}"))
+
+    settings = EvaluationSettings(max_clicks=clicks, start_iou=start_iou)
+    evaluate_sample(runtime, sample, settings, observe=observe)
     return steps
 
 
 def scripted_steps(
-    runtime: Runtime,
-    image: NDArray[np.uint8],
-    clicks: Sequence[Click],
+    runtime: Runtime, image: NDArray[np.uint8], clicks: Sequence[Click]
 ) -> list[Step]:
-    """A session (of the app's protocol) of given clicks on a photo without a true mask.
-
-    Args: as `simulated_steps`.
-    """
+    """A session (of the app's protocol) of given clicks on a photo, uint8 [H, W, 3] RGB."""
     session = InteractiveSession(runtime)
     session.set_image(image)
     steps = [Step(image, "photo")]

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ritm_edge.tables import UNMEASURED, markdown_table, optional
+
 from ..published import published
 from ..results import FlopsResults, NocResults, NocRun, Results
 
-UNMEASURED = "—"
 RUNTIME_ORDER = ("pytorch", "onnx", "tflite", "coreml")
 NO_FIGURES = "Measured; the published figures of this table are not in the data file."
 DEFAULT_COLUMNS = (
@@ -121,7 +122,7 @@ def _ablation(table: dict[str, Any], runs: _Runs) -> PaperTable:
     rows = []
     for row in table["rows"]:
         label = runs.label_of(row["recipe"])
-        cells = [_number(runs.measured(label, *column)) for column in DEFAULT_COLUMNS]
+        cells = [optional(runs.measured(label, *column), ".2f") for column in DEFAULT_COLUMNS]
         rows.append((row["name"], row["recipe"], *cells))
     header = ("row", "recipe or label", *(f"{b} {n}" for b, n in DEFAULT_COLUMNS))
     return PaperTable(table["table"], table["title"], header, tuple(rows), NO_FIGURES)
@@ -142,7 +143,7 @@ def _table_4(results: Sequence[Results]) -> PaperTable:
                 row["model"],
                 _millions(None if model is None else model.all_parameters),
                 _millions(row["parameters"]),
-                UNMEASURED if model is None else f"{model.published_flops / 1e9:.2f}",
+                optional(None if model is None else model.published_flops / 1e9, ".2f"),
                 f"{row['flops'] / 1e9:.2f}",
             )
         )
@@ -159,14 +160,15 @@ def _table_7(runs: _Runs) -> PaperTable:
         label = runs.label_of(row["checkpoint"])
         used.add(label)
         cells = [
-            f"{_number(runs.measured(label, *column))} / {value:.2f}"
+            f"{optional(runs.measured(label, *column), '.2f')} / {value:.2f}"
             for column, value in zip(columns, row["values"], strict=True)
         ]
         rows.append((row["checkpoint"], row["training"], *cells))
     for label in runs.by_label:
         if label not in used:
             cells = [
-                f"{_number(runs.measured(label, *column))} / {UNMEASURED}" for column in columns
+                f"{optional(runs.measured(label, *column), '.2f')} / {UNMEASURED}"
+                for column in columns
             ]
             rows.append((label, UNMEASURED, *cells))
     header = ("model", "trained on", *noc["columns"])
@@ -183,16 +185,13 @@ def _millions(value: float | None) -> str:
     return UNMEASURED if value is None else f"{value / 1e6:.2f} M"
 
 
-def _number(value: float | None) -> str:
-    return UNMEASURED if value is None else f"{value:.2f}"
-
-
 def as_markdown(tables: Sequence[PaperTable]) -> str:
     """All tables as one Markdown text."""
     parts = ["# The paper's tables, measured again\n"]
     for table in tables:
-        lines = [table.header, tuple("---" for _ in table.header), *table.rows]
-        text = "".join(f"| {' | '.join(map(_escape, cells))} |\n" for cells in lines)
+        text = markdown_table(
+            [*map(_escape, table.header)], [[*map(_escape, row)] for row in table.rows]
+        )
         parts.append(f"## Table {table.number}: {table.title}\n\n{text}\n{table.note}\n")
     return "\n".join([*parts, f"{published()['ablations_note']}\n"])
 

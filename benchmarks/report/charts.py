@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ritm_edge.tables import optional
+
 from ..paper.curves import Curve
+from ..results import by_benchmark
 
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 32
@@ -52,8 +55,7 @@ class CurveChart:
 
 def curve_charts(curves: Sequence[Curve]) -> list[CurveChart]:
     """One chart per benchmark, in the order of the curves."""
-    benchmarks = dict.fromkeys(curve.benchmark for curve in curves)
-    return [_chart(name, [c for c in curves if c.benchmark == name]) for name in benchmarks]
+    return [_chart(*each) for each in by_benchmark(curves).items()]
 
 
 def _chart(benchmark: str, curves: Sequence[Curve]) -> CurveChart:
@@ -92,9 +94,8 @@ def _chart(benchmark: str, curves: Sequence[Curve]) -> CurveChart:
 
 
 def _at(curve: Curve, clicks: int) -> str:
-    if clicks > len(curve.means) or curve.means[clicks - 1] != curve.means[clicks - 1]:
-        return "—"
-    return f"{curve.means[clicks - 1]:.3f}"
+    mean = curve.means[clicks - 1] if clicks <= len(curve.means) else None
+    return optional(None if mean != mean else mean, ".3f")
 
 
 def share(value: float, low: float, high: float) -> float:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..results import Noc, NocRun
+from ritm_edge.tables import UNMEASURED, optional
+
+from ..results import Noc, NocRun, by_benchmark
 
 TARGET = 0.9
-UNMEASURED = "—"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class ClickTable:
 
 def click_tables(runs: Sequence[NocRun]) -> list[ClickTable]:
     """One table per benchmark, in the order of the files."""
-    benchmarks = dict.fromkeys(run.benchmark for run in runs)
-    return [_table(name, [run for run in runs if run.benchmark == name]) for name in benchmarks]
+    return [_table(*each) for each in by_benchmark(runs).items()]
 
 
 def _table(benchmark: str, runs: Sequence[NocRun]) -> ClickTable:
@@ -74,7 +74,7 @@ def _row(run: NocRun, names: Sequence[str], limits: Sequence[int]) -> tuple[str,
         "any" if run.size is None else "×".join(map(str, run.size)),
         *(means.get(name, UNMEASURED) for name in names),
         f"{entry.interval[0]:.2f}…{entry.interval[1]:.2f}",
-        UNMEASURED if entry.difference is None else f"{entry.difference.mean:+.2f}",
+        optional(None if entry.difference is None else entry.difference.mean, "+.2f"),
         *(at_limit.get(limit, UNMEASURED) for limit in limits),
         str(entry.never_reached),
         f"{run.seconds_per_click:.2f}",

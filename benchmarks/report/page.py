@@ -8,6 +8,7 @@ from ritm_edge import __version__
 from ritm_edge.data import Benchmark
 from ritm_edge.optional import require
 from ritm_edge.runtimes.base import Runtime
+from ritm_edge.tables import optional
 
 from ..paper.curves import curves_of
 from ..results import (
@@ -24,7 +25,6 @@ from .clicks import click_tables
 from .worst import SPARK_HEIGHT, SPARK_WIDTH, worst_cases
 
 FOLDER = Path(__file__).parent
-UNMEASURED = "—"
 
 
 def render_page(
@@ -55,7 +55,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "optional": _optional,
+        "optional": optional,
         "base_name": lambda path: path.replace("\\", "/").rsplit("/", 1)[-1],
     }
     environment.globals |= {"share": charts.share}
@@ -110,7 +110,3 @@ def _versions(results: Sequence[Results]) -> list[tuple[str, str]]:
         for name, version in each.versions.items():
             found.setdefault(name, {})[version] = None
     return [(name, ", ".join(found[name])) for name in sorted(found)]
-
-
-def _optional(value: float | None, text: str) -> str:
-    return UNMEASURED if value is None else text % value

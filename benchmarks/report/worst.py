@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data import Benchmark
-from ritm_edge.evaluation.damaged_mask import damaged_mask
+from ritm_edge.evaluation.loop import EvaluationSettings, begin_session
 from ritm_edge.evaluation.metrics import clicks_to_reach
 from ritm_edge.imaging.overlay import overlay
 from ritm_edge.runtimes.base import Runtime
-from ritm_edge.session.interactive import InteractiveSession
+from ritm_edge.session.fit import DEFAULT_FIT, check_fit
 from ritm_edge.session.zoom_in import ZoomIn
+from ritm_edge.tables import optional
 
-from ..results import NocRun, NocSettings, ObjectResult
+from ..results import NocRun, NocSettings, ObjectResult, by_benchmark
 
 TARGET = 0.9
 CASES = 6
@@ -78,8 +79,7 @@ def worst_cases(
         UsageError: clicks that do not fit the photo: another copy of the benchmark.
     """
     found = []
-    for name in dict.fromkeys(run.benchmark for run in runs):
-        same = [run for run in runs if run.benchmark == name]
+    for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
         cases = tuple(_case(each, same, benchmarks.get(name), runtime) for each in ranked)
         found.append(WorstCases(name, same[0].file, cases))
@@ -113,8 +113,8 @@ def _case(
         each.name,
         clicks_to_reach(_known(each), TARGET),
         len(each.ious),
-        f"{max(known):.3f}" if known else "—",
-        "—" if each.ious[-1] is None else f"{each.ious[-1]:.3f}",
+        optional(max(known, default=None), ".3f"),
+        optional(each.ious[-1], ".3f"),
         _spark(each.ious),
         others,
         picture,
@@ -143,13 +143,10 @@ def _picture(
     if sample is None:
         return None, ""
     image, truth = sample.load()
-    session = None if runtime is None else _session(settings, runtime)
-    if session is None:
+    if runtime is None:
         picture, caption = overlay(image, truth == 1), "the true object"
     else:
-        session.set_image(image)
-        if settings.start_iou is not None:
-            session.set_mask(damaged_mask(truth, settings.start_iou, name=each.name))
+        session = begin_session(runtime, _settings_of(settings), image, truth, name=each.name)
         for row, column, positive in each.clicks:
             session.click(float(row), float(column), positive=bool(positive))
         picture = overlay(image, session.mask, session.clicks)
@@ -162,29 +159,13 @@ def _picture(
     return _data_uri(picture), caption
 
 
-def _session(settings: NocSettings, runtime: Runtime) -> InteractiveSession:
-    """As `evaluate_sample` makes it."""
-    zoom = settings.zoom_in
-    zoom_in = None
-    if zoom is not None:
-        size = zoom.target_size
-        zoom_in = ZoomIn(
-            target_size=size if isinstance(size, int) else (size[0], size[-1]),
-            skip_clicks=zoom.skip_clicks,
-            expansion=zoom.expansion,
-            min_crop=zoom.min_crop,
-            recompute_iou=zoom.recompute_iou,
-            threshold=zoom.threshold,
-        )
-    return InteractiveSession(
-        runtime,
-        protocol="published" if settings.start_iou is None else "app",
-        zoom_in=zoom_in,
-        flip=settings.flip,
-        threshold=settings.threshold,
-        click_limit=settings.click_limit,
-        **({} if settings.fit is None else {"fit": settings.fit}),  # type: ignore[arg-type]
-    )
+def _settings_of(measured: NocSettings) -> EvaluationSettings:
+    values = measured.model_dump()
+    if measured.zoom_in is not None:
+        size = measured.zoom_in.target_size
+        values["zoom_in"]["target_size"] = size if isinstance(size, int) else (size[0], size[-1])
+        values["zoom_in"] = ZoomIn(**values["zoom_in"])
+    return EvaluationSettings(**{**values, "fit": check_fit(measured.fit or DEFAULT_FIT)})
 
 
 def _data_uri(picture: NDArray[np.uint8]) -> str:

@@ -1,29 +1,23 @@
 """PyTorch to a simplified ONNX graph: the ONNX target itself and the first half of TFLite."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ritm_edge.errors import ConversionError
+from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
 from ritm_edge.optional import require
 
 from ..export_input import ExportInput
+from ..quiet import quiet
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
 OPSET = 18
-NOISY_LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "root")
 
 
-def export_onnx(source: ExportInput, path: Path) -> None:
-    """Write one self-contained .onnx file with the given input and output names.
+def onnx_graph(source: ExportInput) -> Any:
+    """One self-contained ONNX `ModelProto` with the given input and output names.
 
     Raises:
         ConversionError: the exporter or the simplifier failed.
@@ -58,7 +52,7 @@ def export_onnx(source: ExportInput, path: Path) -> None:
     if source.any_size:
         _name_dimensions(model)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    return model
 
 
 def _dynamic_shapes(example: dict[str, Tensor]) -> dict[str, Any]:
@@ -74,31 +68,3 @@ def _name_dimensions(model: Any) -> None:
         if value.name == MASK:
             for axis, name in ((2, "height"), (3, "width")):
                 value.type.tensor_type.shape.dim[axis].dim_param = name
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep converters from writing to the terminal: their warnings mean nothing to a user.
-
-    Whether the result is right is decided by parity, not by the absence of warnings.
-    """
-    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in NOISY_LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        try:
-            with (
-                contextlib.redirect_stdout(io.StringIO()),
-                contextlib.redirect_stderr(io.StringIO()),
-            ):
-                yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's text, shortened."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__

@@ -1,9 +1,7 @@
 """ONNX below float32: half-precision weights, 8-bit integers with calibrated or dynamic ranges."""
 
 import copy
-import logging
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ritm_edge.errors import ConversionError, UsageError
+from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.optional import require
 
 from ..calibration import Inputs
 from ..click_subgraph import find_click_subgraph
 from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
+from ..quiet import without_warnings
 from .equalize import equalize_channels
-from .graph import export_onnx, first_line
+from .graph import onnx_graph
 
 # What runs in integers. Not Resize: ONNX Runtime's integer Resize truncates, which shifts every
 # branch that is added to another; leaving it out raised the mask IoU from 0.95 to 0.98. Clip is
@@ -27,18 +26,16 @@ from .graph import export_onnx, first_line
 INTEGER_OPERATIONS = ("Conv", "Relu", "LeakyRelu", "Clip", "Add", "Concat")
 
 
-def convert_fp16(source: ExportInput, path: Path) -> None:
+def fp16_graph(source: ExportInput) -> Any:
     """Half the file: weights of convolutions in float16, widened once when the file is opened.
 
     Everything is computed in float32: x86 and most ARM builds of ONNX Runtime have no float16
-    convolution and would convert back and forth around each one. Errors: as `export_onnx`.
+    convolution and would convert back and forth around each one. Errors: as `onnx_graph`.
     """
-    onnx = require("onnx", extra="onnx")
-    export_onnx(source, path)
-    model = onnx.load(path)
+    model = onnx_graph(source)
     weights_to_fp16(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    require("onnx", extra="onnx").checker.check_model(model)
+    return model
 
 
 def weights_to_fp16(model: Any) -> None:
@@ -64,71 +61,66 @@ def weights_to_fp16(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def convert_int8(source: ExportInput, path: Path) -> None:
+def int8_graph(source: ExportInput) -> Any:
     """Static 8-bit integers: one scale per output channel of a weight, calibrated activations.
 
     Raises:
         ConversionError: a converter failed.
         UsageError: `source` names a layer to keep that there is not.
     """
-    onnx = require("onnx", extra="onnx")
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        floating = Path(folder, "graph.onnx")
-        export_onnx(source, floating)
-        model = load_named(floating)
-        with quantizing():
-            equalize_channels(model, source.calibration)
-            ranges = measure_ranges(model, source.calibration, Path(folder))
-            model = quantize(model, ranges, keep_float=source.keep_float)
-    onnx.save(model, path)
+    model = named(onnx_graph(source))
+    with quantizing():
+        equalize_channels(model, source.calibration)
+        ranges = measure_ranges(model, source.calibration)
+        return quantize(model, ranges, keep_float=source.keep_float)
 
 
-def convert_int8_dynamic(source: ExportInput, path: Path) -> None:
+def int8_dynamic_graph(source: ExportInput) -> Any:
     """8-bit weights; the range of each activation is measured anew in every run.
 
-    Errors: as `convert_int8`.
+    Errors: as `int8_graph`.
     """
+    onnx = require("onnx", extra="onnx")
     quantization = require("onnxruntime.quantization", extra="onnx")
+    model = named(onnx_graph(source))
     with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        floating, named = Path(folder, "graph.onnx"), Path(folder, "named.onnx")
-        export_onnx(source, floating)
-        model = load_named(floating)
-        require("onnx", extra="onnx").save(model, named)
+        path = Path(folder, "graph.onnx")
+        onnx.save(model, path)
         with quantizing():
             quantization.quantize_dynamic(
-                named,
+                path,
                 path,
                 op_types_to_quantize=["Conv"],
                 nodes_to_exclude=_floating(model, source.keep_float),
                 weight_type=quantization.QuantType.QUInt8,
             )
+        return onnx.load(path)
 
 
-def load_named(path: Path) -> Any:
-    """The model with known shapes and a name of its own for every operation."""
-    onnx = require("onnx", extra="onnx")
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+def named(model: Any) -> Any:
+    """A copy of the model with known shapes and a name of its own for every operation."""
+    model = require("onnx", extra="onnx").shape_inference.infer_shapes(model)
     for index, node in enumerate(model.graph.node):
         node.name = f"{index} {node.op_type}"
     return model
 
 
-def measure_ranges(model: Any, inputs: Sequence[Inputs], folder: Path) -> Any:
+def measure_ranges(model: Any, inputs: Sequence[Inputs]) -> Any:
     """Smallest and largest value of every activation over the inputs.
 
     Args:
-        model: from `load_named`.
+        model: from `named`.
         inputs: at least one.
-        folder: for scratch files.
     """
     calibrate = require("onnxruntime.quantization.calibrate", extra="onnx")
-    source = folder / "calibrated.onnx"
-    require("onnx", extra="onnx").save(model, source)
-    calibrator = calibrate.create_calibrator(
-        source, INTEGER_OPERATIONS, augmented_model_path=str(folder / "observed.onnx")
-    )
-    calibrator.collect_data(_Reader(inputs))
-    return calibrator.compute_data()
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
+        source = Path(folder, "calibrated.onnx")  # it takes files only
+        require("onnx", extra="onnx").save(model, source)
+        calibrator = calibrate.create_calibrator(
+            source, INTEGER_OPERATIONS, augmented_model_path=str(Path(folder, "observed.onnx"))
+        )
+        calibrator.collect_data(_Reader(inputs))
+        return calibrator.compute_data()
 
 
 def quantize(
@@ -141,7 +133,7 @@ def quantize(
     """A copy of the model that computes in integers.
 
     Args:
-        model: from `load_named`.
+        model: from `named`.
         ranges: from `measure_ranges`.
         keep_float: beginnings of the names of parameters whose layers stay in float32.
         only: names of the operations to quantise; None is all that can be.
@@ -205,11 +197,8 @@ class _Reader:
 @contextmanager
 def quantizing() -> Iterator[None]:
     """Silence ONNX Runtime's advice and turn its failures into ours."""
-    level = logging.root.level
-    logging.root.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             yield
     except UsageError:
         raise
@@ -218,5 +207,3 @@ def quantizing() -> Iterator[None]:
             f"ONNX Runtime could not quantise the graph ({type(error).__name__}: "
             f"{first_line(error)}): check that onnxruntime has the version of constraints.txt."
         ) from error
-    finally:
-        logging.root.setLevel(level)

@@ -51,7 +51,7 @@ def rewrite(
         names: of passes; the order is always that of `ALL`.
 
     Returns:
-        The graph (inputs and output as `InferenceGraph`), and the names of the passes that found
+        The graph (`RewritableGraph`), and the names of the passes that found
         something to do.
 
     Raises:

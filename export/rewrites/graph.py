@@ -37,7 +37,10 @@ class EncodeClicks(nn.Module):
 
 
 class RewritableGraph(nn.Module):
-    """The function of `InferenceGraph`; rewrites swap its parts and those of its model."""
+    """The model as apps run it: photo bytes, clicks and previous mask in, probabilities out.
+
+    Rewrites swap its parts and those of its model.
+    """
 
     def __init__(self, model: RitmModel) -> None:
         super().__init__()
@@ -52,19 +55,6 @@ class RewritableGraph(nn.Module):
         if prev_mask is not None:
             maps = torch.cat((prev_mask, maps), dim=1)
         return torch.sigmoid(self.model.segment(self.normalise(image), maps).mask_logits)
-
-
-class ClickMaps(nn.Module):
-    """The click maps of a graph alone, [1, 2, H, W]: exported to prove them bit-equal."""
-
-    def __init__(self, graph: RewritableGraph, height: int, width: int) -> None:
-        super().__init__()
-        self.encode_clicks = graph.encode_clicks
-        self.height, self.width = height, width
-
-    def forward(self, clicks: Tensor) -> Tensor:
-        maps: Tensor = self.encode_clicks(clicks, self.height, self.width)
-        return maps
 
 
 @dataclass(frozen=True)

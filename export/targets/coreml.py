@@ -1,11 +1,6 @@
 """Core ML: an ML Program in fp32, fp16 or int8 for iOS 16, macOS 13 and later."""
 
-import contextlib
-import io
-import logging
 import os
-import warnings
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +9,10 @@ import numpy as np
 import torch
 
 from ritm_edge.artifacts.checksum import seal
-from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.mlprogram.library import import_coremltools
 from ritm_edge.artifacts.mlprogram.package import open_package, other_contents, parse_model
-from ritm_edge.errors import ConversionError, UsageError
+from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.files import atomic_output
 from ritm_edge.io_spec import CLICKS
 from ritm_edge.verification.parity import FP32_TOLERANCE
@@ -25,16 +20,15 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 from ..coreml_precision import store_in_int8
 from ..export_input import ExportInput
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..precision_names import FP16, FP32, INT8
+from ..quiet import quiet
 from ..rewrites import FOLD_AND_DROP
 from ..target import Target
 
-NOISY_LOGGERS = ("coremltools", "torch.export", "torch._export")
 # coremltools writes it beside the program of a torch.export source; nothing of Core ML reads it.
 DEBUG_FILE = "executorch_debug_handle_mapping.json"
 
 
-def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
+def convert(source: ExportInput, path: Path, *, precision: Precision = Precision.FP32) -> None:
     """Write an .mlpackage of static shape; float32 arrays in and out under the given names.
 
     Args:
@@ -49,9 +43,8 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
         UsageError: `source` names a layer to keep that there is not.
         MissingExtraError: coremltools is not installed.
     """
-    log = io.StringIO()
     try:
-        with quiet(log):
+        with quiet() as log:
             coremltools = import_coremltools()
             exported = torch.export.export(source.graph.eval(), (), dict(source.example))
             model = coremltools.convert(
@@ -63,23 +56,23 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
                 ],
                 compute_precision=(
                     coremltools.precision.FLOAT32
-                    if precision == FP32
+                    if precision == Precision.FP32
                     else coremltools.transform.FP16ComputePrecision(op_selector=_sees_a_photo)
                 ),
                 minimum_deployment_target=coremltools.target.iOS16,
                 skip_model_load=True,
             )
-            if precision == INT8:
+            if precision == Precision.INT8:
                 model = store_in_int8(model, source.keep_float)
             model.save(str(path))
     except (OSError, ImportError, UsageError):
         raise
     except Exception as error:  # any converter exception is a failed conversion
         error.add_note(log.getvalue())
-        lines = str(error).strip().splitlines() or [""]
         raise ConversionError(
-            f"coremltools could not convert the model ({type(error).__name__}: {lines[0][:160]}): "
-            "check that torch and coremltools have the versions of constraints.txt."
+            f"coremltools could not convert the model ({type(error).__name__}: "
+            f"{first_line(error)}): check that torch and coremltools have the versions of "
+            "constraints.txt."
         ) from error
     (path / DEBUG_FILE).unlink(missing_ok=True)
     _normal_permissions(path)
@@ -122,29 +115,6 @@ def stamp(path: Path, text: str) -> None:
         temporary.write_bytes(seal(described, *other_contents(path, specification)))
 
 
-@contextlib.contextmanager
-def quiet(log: io.StringIO | None = None) -> Iterator[None]:
-    """Collect what coremltools says in `log` instead of showing it.
-
-    Whether the result is right is decided by parity, not by the absence of warnings.
-    """
-    log = io.StringIO() if log is None else log
-    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        warnings.simplefilter("ignore")
-        for name in NOISY_LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
-
-
 def _normal_permissions(path: Path) -> None:
     """coremltools builds the package in a private temporary folder and keeps its permissions."""
     mask = os.umask(0)
@@ -164,11 +134,11 @@ TARGETS = (
         # Whether the other passes win on Apple's engines has not been measured.
         rewrites=FOLD_AND_DROP,
         precisions={
-            FP16: ReducedPrecision(
-                partial(convert, precision=FP16), FP16_TASK, rewrites=FOLD_AND_DROP
+            Precision.FP16: ReducedPrecision(
+                partial(convert, precision=Precision.FP16), FP16_TASK, rewrites=FOLD_AND_DROP
             ),
-            INT8: ReducedPrecision(
-                partial(convert, precision=INT8), INT8_TASK, rewrites=FOLD_AND_DROP
+            Precision.INT8: ReducedPrecision(
+                partial(convert, precision=Precision.INT8), INT8_TASK, rewrites=FOLD_AND_DROP
             ),
         },
     ),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.artifacts.ncnn import INPUT, SHAPE_KEYS, Layer, NcnnFile, format_layers, parse_layers
 from ritm_edge.errors import ConversionError
 from ritm_edge.files import atomic_output
@@ -15,7 +16,6 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 from ..arithmetic_trace import trace
 from ..export_input import ExportInput
 from ..precision import FP16_TASK, ReducedPrecision
-from ..precision_names import FP16
 from ..rewrites import FOLD_AND_DROP
 from ..target import Target
 
@@ -92,7 +92,7 @@ TARGETS = (
         convert=convert,
         stamp=NcnnFile.stamp,
         precisions={
-            FP16: ReducedPrecision(
+            Precision.FP16: ReducedPrecision(
                 partial(convert, half_weights=True), FP16_TASK, rewrites=FOLD_AND_DROP
             )
         },

@@ -1,20 +1,30 @@
 """ONNX: one self-contained file, opset 18."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ritm_edge.artifacts.checksum import seal
-from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.files import atomic_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
+from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT
-from ..onnx.graph import export_onnx
-from ..onnx.precision import convert_fp16, convert_int8, convert_int8_dynamic
+from ..onnx.graph import onnx_graph
+from ..onnx.precision import fp16_graph, int8_dynamic_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..precision_names import FP16, INT8, INT8_DYNAMIC
 from ..rewrites import NAMES, WITHOUT_MATRICES
 from ..target import Target
+
+
+def convert(
+    source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
+) -> None:
+    """Write a self-contained .onnx file; `make` decides the precision, errors as there."""
+    path.write_bytes(make(source).SerializeToString())
 
 
 def stamp(path: Path, text: str) -> None:
@@ -36,24 +46,27 @@ TARGETS = (
         suffix=".onnx",
         tolerance=FP32_TOLERANCE,
         packages=("torch", "onnx", "onnxscript", "onnxsim"),
-        convert=export_onnx,
+        convert=convert,
         stamp=stamp,
         any_size=True,
         rewrites=NAMES,
         precisions={
-            FP16: ReducedPrecision(
-                convert_fp16, FP16_TASK, any_size=True, rewrites=WITHOUT_MATRICES
+            Precision.FP16: ReducedPrecision(
+                partial(convert, make=fp16_graph),
+                FP16_TASK,
+                any_size=True,
+                rewrites=WITHOUT_MATRICES,
             ),
-            INT8: ReducedPrecision(
-                convert_int8,
+            Precision.INT8: ReducedPrecision(
+                partial(convert, make=int8_graph),
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
                 any_size=True,
                 rewrites=WITHOUT_MATRICES,
             ),
-            INT8_DYNAMIC: ReducedPrecision(
-                convert_int8_dynamic,
+            Precision.INT8_DYNAMIC: ReducedPrecision(
+                partial(convert, make=int8_dynamic_graph),
                 INT8_TASK,
                 keep_float=KEEP_FLOAT,
                 any_size=True,

@@ -1,32 +1,36 @@
 """OpenVINO: its intermediate representation, read from our ONNX graph of the same precision."""
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ritm_edge.artifacts.info import Precision
 from ritm_edge.artifacts.openvino import OpenVinoFile
-from ritm_edge.errors import ConversionError
+from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.files import atomic_output
 from ritm_edge.runtimes.openvino import import_openvino
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
-from ..export_input import Convert, ExportInput
+from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT
-from ..onnx.graph import export_onnx, first_line
-from ..onnx.precision import convert_fp16, convert_int8
+from ..onnx.graph import onnx_graph
+from ..onnx.precision import fp16_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..precision_names import FP16, INT8
 from ..rewrites import WITHOUT_MATRICES
 from ..target import Target
 
 
-def convert(source: ExportInput, path: Path, *, write_onnx: Convert = export_onnx) -> None:
+def convert(
+    source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
+) -> None:
     """Write an .openvino file of static shape.
 
     Args:
         source: what to convert.
         path: where to.
-        write_onnx: makes the ONNX graph, which decides the precision.
+        make: makes the ONNX graph, which decides the precision.
 
     Raises:
         ConversionError: a converter failed.
@@ -36,7 +40,7 @@ def convert(source: ExportInput, path: Path, *, write_onnx: Convert = export_onn
     openvino = import_openvino()
     with tempfile.TemporaryDirectory(prefix="ritm-edge-openvino-") as folder:
         onnx, graph, weights = (Path(folder, n) for n in ("m.onnx", "m.xml", "m.bin"))
-        write_onnx(source, onnx)
+        onnx.write_bytes(make(source).SerializeToString())
         try:
             # What should be half precision is already; compressing here would take the clicks too.
             model = openvino.Core().read_model(onnx)
@@ -60,11 +64,11 @@ TARGETS = (
         stamp=OpenVinoFile.stamp,
         rewrites=WITHOUT_MATRICES,
         precisions={
-            FP16: ReducedPrecision(
-                partial(convert, write_onnx=convert_fp16), FP16_TASK, rewrites=WITHOUT_MATRICES
+            Precision.FP16: ReducedPrecision(
+                partial(convert, make=fp16_graph), FP16_TASK, rewrites=WITHOUT_MATRICES
             ),
-            INT8: ReducedPrecision(
-                partial(convert, write_onnx=convert_int8),
+            Precision.INT8: ReducedPrecision(
+                partial(convert, make=int8_graph),
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,

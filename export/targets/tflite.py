@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.artifacts.checksum import seal
-from ritm_edge.artifacts.info import METADATA_KEY
+from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError, UsageError
 from ritm_edge.files import atomic_output
@@ -24,10 +24,9 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT, find_layers, layer_of_weight
 from ..onnx.equalize import equalize_channels
-from ..onnx.graph import export_onnx
+from ..onnx.graph import onnx_graph
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..precision_names import FP16, FP32, INT8, INT8_DYNAMIC
 from ..rewrites import FOLD_AND_DROP, WITHOUT_MATRICES
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
@@ -44,7 +43,7 @@ TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
 
-def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
+def convert(source: ExportInput, path: Path, *, precision: Precision = Precision.FP32) -> None:
     """Write a .tflite file through ONNX and onnx2tf.
 
     Args:
@@ -59,42 +58,46 @@ def convert(source: ExportInput, path: Path, *, precision: str = FP32) -> None:
         UsageError: a layer to keep in float32 that there is not, or dynamic ranges, which
             TensorFlow's converter takes for every layer.
     """
-    if source.keep_float and precision != INT8:
+    if source.keep_float and precision != Precision.INT8:
         raise UsageError(
             f"{precision} of the target tflite keeps no layer in float32: leave out --keep-float, "
-            f"or take --precision {INT8}."
+            f"or take --precision {Precision.INT8}."
         )
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
         if find_spec(module) is None:  # TensorFlow is imported in the worker only
             require(module, extra="tflite")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
-        graph, job, converted = (Path(folder, f"graph.{s}") for s in ("onnx", "npz", "tflite"))
-        export_onnx(source, graph)
-        settings = _integer_settings(source, graph) if precision == INT8 else {}
+        graph = onnx_graph(source)
+        settings = {}
+        if precision == Precision.INT8:
+            graph = require("onnx", extra="tflite").shape_inference.infer_shapes(graph)
+            settings = _integer_settings(source, graph)
         lower_opset(graph)
-        in_worker = FP32 if precision == FP16 else precision
+        parts = []
+        for number, part in enumerate(split_at_click_maps(graph)):
+            parts.append(Path(folder, f"part{number}.onnx"))
+            parts[-1].write_bytes(part.SerializeToString())
+        job, converted = (Path(folder, f"graph.{suffix}") for suffix in ("npz", "tflite"))
+        in_worker = Precision.FP32 if precision == Precision.FP16 else precision
         np.savez(job, precision=in_worker, **settings)
-        _run_worker(job, split_at_click_maps(graph), converted)
+        _run_worker(job, parts, converted)
         model = unpack(converted.read_bytes())
-    if precision == FP16:
+    if precision == Precision.FP16:
         weights_to_fp16(model)
     name_tensors(model)
     with atomic_output(path) as temporary:
         temporary.write_bytes(pack(model))
 
 
-def _integer_settings(source: ExportInput, graph: Path) -> dict[str, Any]:
-    """Make the ONNX file ready for integers; what the worker must know beside it."""
-    onnx = require("onnx", extra="tflite")
-    model = onnx.shape_inference.infer_shapes(onnx.load(graph))
+def _integer_settings(source: ExportInput, model: Any) -> dict[str, Any]:
+    """Make an ONNX graph of known shapes ready for integers; what the worker must know."""
     layers = {
         n.input[1]: layer_of_weight(n.input[1]) for n in model.graph.node if n.op_type == "Conv"
     }
     kept = find_layers(layers, source.keep_float, optional=KEEP_FLOAT)
     with quantizing():
         equalize_channels(model, source.calibration)
-    onnx.save(model, graph)
-    to_array = onnx.numpy_helper.to_array
+    to_array = require("onnx", extra="tflite").numpy_helper.to_array
     weights = {KEPT + t.name: to_array(t) for t in model.graph.initializer if t.name in kept}
     recorded = {
         name: np.stack([inputs[name] for inputs in source.calibration]) for name in source.example
@@ -155,18 +158,20 @@ TARGETS = (
         stamp=stamp,
         rewrites=WITHOUT_MATRICES,
         precisions={
-            FP16: ReducedPrecision(
-                partial(convert, precision=FP16), FP16_TASK, rewrites=WITHOUT_MATRICES
+            Precision.FP16: ReducedPrecision(
+                partial(convert, precision=Precision.FP16), FP16_TASK, rewrites=WITHOUT_MATRICES
             ),
-            INT8: ReducedPrecision(
-                partial(convert, precision=INT8),
+            Precision.INT8: ReducedPrecision(
+                partial(convert, precision=Precision.INT8),
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
                 rewrites=FOLD_AND_DROP,
             ),
-            INT8_DYNAMIC: ReducedPrecision(
-                partial(convert, precision=INT8_DYNAMIC), INT8_TASK, rewrites=FOLD_AND_DROP
+            Precision.INT8_DYNAMIC: ReducedPrecision(
+                partial(convert, precision=Precision.INT8_DYNAMIC),
+                INT8_TASK,
+                rewrites=FOLD_AND_DROP,
             ),
         },
     ),

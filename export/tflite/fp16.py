@@ -17,7 +17,7 @@ def weights_to_fp16(model: Any) -> None:
     the constants of the clicks too.
 
     Args:
-        model: `ModelT` from `tflite_flatbuffer.unpack`.
+        model: `ModelT` from `flatbuffer.unpack`.
     """
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
     graph = model.subgraphs[0]

@@ -5,7 +5,6 @@ half-pixel centres, and every mask is wrong. The ONNX version converter has no w
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import ConversionError
@@ -19,17 +18,13 @@ NEW_REDUCTION_ATTRIBUTE = "noop_with_empty_axes"
 REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean", "ReduceProd")
 
 
-def lower_opset(path: Path) -> None:
-    """Rewrite the file in place.
-
-    Args:
-        path: an ONNX file of opset 18 or lower.
+def lower_opset(model: Any) -> None:
+    """Rewrite an ONNX `ModelProto` of opset 18 or lower in place.
 
     Raises:
         ConversionError: an operation that opset 17 does not have or defines in another way.
     """
     onnx = require("onnx", extra="tflite")
-    model = onnx.load(path)
     (opset,) = (entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset.version <= OPSET:
         return
@@ -46,7 +41,6 @@ def lower_opset(path: Path) -> None:
             raise _unsupported(node, "changed")
     opset.version = OPSET
     onnx.checker.check_model(model)
-    onnx.save(model, path)
 
 
 def _lower_resize(onnx: Any, node: Any) -> None:

@@ -6,7 +6,6 @@ meet the image it has to guess, from shapes, which layout goes on. Cut apart, th
 images and the second half nothing else.
 """
 
-from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import ConversionError
@@ -18,14 +17,14 @@ from ..click_subgraph import find_click_subgraph
 CLICK_MAPS = "click_maps"
 
 
-def split_at_click_maps(source: Path) -> list[Path]:
-    """Write the parts of a graph beside it, in the order in which they run.
+def split_at_click_maps(source: Any) -> list[Any]:
+    """The parts of a graph, in the order in which they run.
 
     Args:
-        source: an ONNX file of static shapes.
+        source: an ONNX `ModelProto` of static shapes.
 
     Returns:
-        Two files, clicks → `click_maps` [1, 2, H, W] and the rest; `source` alone where the whole
+        Two of them, clicks → `click_maps` [1, 2, H, W] and the rest; `source` alone where the whole
         graph is the click encoding, or has no clicks.
 
     Raises:
@@ -33,7 +32,7 @@ def split_at_click_maps(source: Path) -> list[Path]:
             reach the rest of the graph through several tensors.
     """
     onnx = require("onnx", extra="tflite")
-    model = onnx.shape_inference.infer_shapes(onnx.load(source))
+    model = onnx.shape_inference.infer_shapes(source)
     if all(value.name != CLICKS for value in model.graph.input):
         return [source]
     outputs = [value.name for value in model.graph.output]
@@ -49,10 +48,10 @@ def split_at_click_maps(source: Path) -> list[Path]:
     _rename(model.graph, maps.pop(), CLICK_MAPS)
     images = [value.name for value in model.graph.input if value.name != CLICKS]
     extractor = onnx.utils.Extractor(model)
-    paths = [source.with_name("click_maps.onnx"), source.with_name("network.onnx")]
-    onnx.save(extractor.extract_model([CLICKS], [CLICK_MAPS]), paths[0])
-    onnx.save(extractor.extract_model([*images, CLICK_MAPS], outputs), paths[1])
-    return paths
+    return [
+        extractor.extract_model([CLICKS], [CLICK_MAPS]),
+        extractor.extract_model([*images, CLICK_MAPS], outputs),
+    ]
 
 
 def _refuse_ambiguity(graph: Any, maps: set[str]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..precision_names import INT8, INT8_DYNAMIC
+from ritm_edge.artifacts.info import Precision
+
 from .int8 import KEPT, integer_model
 
 Shape = tuple[int, ...]
@@ -71,10 +72,10 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     with np.load(job) as settings:
         precision = str(settings["precision"])
-        if precision == INT8_DYNAMIC:
+        if precision == Precision.INT8_DYNAMIC:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         data = converter.convert()
-        if precision == INT8:
+        if precision == Precision.INT8:
             calibration = {name: settings[name] for name in specs}
             kept = {n.removeprefix(KEPT): settings[n] for n in settings if n.startswith(KEPT)}
             data = integer_model(data, calibration, kept, threads=os.cpu_count() or 1)

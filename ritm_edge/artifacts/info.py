@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,18 @@ from ..io_spec import IOSpec
 from .checksum import BLANK
 
 METADATA_KEY = "ritm_edge"
+
+
+class Precision(StrEnum):
+    """What the numbers of a graph are stored or computed in; the values are those of
+    `--precision`, of file names and of self-descriptions."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+    INT8_DYNAMIC = "int8-dynamic"
+
+
 # What the graph takes and gives (`io_spec`). It grows when an app would have to feed or read a
 # graph in another way, not when the description gets another entry.
 CONTRACT = 1
@@ -55,7 +68,7 @@ class ArtifactInfo:
         model: `ModelConfig.as_dict()`.
         io: shapes the graph accepts.
         target: export target that made it ("onnx", "tflite", "coreml").
-        precision: "fp32", "fp16", "int8" or "int8-dynamic".
+        precision: a `Precision`, or one that a later version knows.
         checkpoint_sha256: hash of the checkpoint file it was made from.
         tool_versions: package name → version at export time.
         rewrites: names of the exact rewrites its graph went through; none for the baseline graph.

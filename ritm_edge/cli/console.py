@@ -5,7 +5,8 @@ Tables and JSON go to stdout, everything else (progress, notices, errors) to std
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -21,8 +22,6 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
-
-UNMEASURED = "—"
 
 
 def stderr() -> Console:
@@ -70,6 +69,14 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[status]}"),
         console=stderr(),
     )
+
+
+@contextmanager
+def counting(text: str, status: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A bar of one task; the function that it gives takes how much is done, and of how much."""
+    with progress_bar() as bar:
+        task = bar.add_task(text, total=None, status=status)
+        yield lambda done, total: bar.update(task, completed=done, total=total, status="")
 
 
 def download_bar() -> Progress:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import InputFileError
-from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from ..tables import UNMEASURED
+from .console import counting, print_json, print_notice, print_table
 from .options import AsJson
 
 SHOWN = 20  # notes and problems printed; all are in the JSON
@@ -40,13 +41,8 @@ def check(
     """
     from ..data.check import check_folder
 
-    with progress_bar() as progress:
-        task = progress.add_task(f"check {folder.name}", total=None, status="")
-        report = check_folder(
-            folder,
-            name,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with counting(f"check {folder.name}") as progress:
+        report = check_folder(folder, name, progress=progress)
     if as_json:
         print_json(report.as_dict())
     else:

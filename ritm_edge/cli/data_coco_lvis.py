@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ..optional import require
-from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from ..tables import UNMEASURED
+from .console import counting, print_json, print_notice, print_table
 from .options import AsJson
 
 COLUMNS = {
@@ -59,13 +60,8 @@ def command(
 
     place = output or data / "coco_lvis"
     counts: dict[str, dict[str, int]] = {}
-    with progress_bar() as bar:
-        for split in known_splits(splits):
-            task = bar.add_task(f"combine {split}", total=None, status="reading annotations …")
-
-            def show(done: int, total: int, task: int = int(task)) -> None:
-                bar.update(task, completed=done, total=total, status="")  # type: ignore[arg-type]
-
+    for split in known_splits(splits):
+        with counting(f"combine {split}", "reading annotations …") as progress:
             counts[split] = combine(
                 split,
                 coco=data,
@@ -73,7 +69,7 @@ def command(
                 output=place,
                 rule=RULES[rule.value],
                 workers=workers,
-                progress=show,
+                progress=progress,
             )
     counts["all"] = {name: sum(held[name] for held in counts.values()) for name in COLUMNS}
     if as_json:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..artifacts.info import Precision
 from ..errors import UsageError
+from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, parse_data, parse_size
+from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, parse_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -26,27 +28,20 @@ def command(
             "--target", "-t", help="onnx, tflite, coreml, openvino or ncnn; repeat for several."
         ),
     ],
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     allow_changed: AllowChanged = False,
     model: Annotated[
         str | None, typer.Option("--model", help="Refuse a checkpoint of any other model.")
     ] = None,
-    size: Annotated[
-        str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
-    ] = None,
-    max_clicks: Annotated[
-        int, typer.Option("--max-clicks", help="Click slots for each sign.")
-    ] = 24,
+    size: InputSize = None,
+    max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Any height and width (ONNX only).")
     ] = False,
     precision: Annotated[
         str,
         typer.Option("--precision", "-p", help="fp32, fp16, int8 or int8-dynamic."),
-    ] = "fp32",
+    ] = Precision.FP32,
     calibration: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +107,6 @@ def command(
 
     from ..data import open_benchmark
     from ..imaging.images import read_photo
-    from ..io_spec import DEFAULT_SIZE, IOSpec
     from ..samples import sample_photo
     from ..weights import checkpoint_path
 

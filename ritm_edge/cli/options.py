@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
-from .console import print_notice
+from .console import print_json, print_notice
 
 OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a command writes
 
@@ -103,6 +103,15 @@ Changes = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
 ]
 
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
+]
+InputSize = Annotated[
+    str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
+]
+ClickSlots = Annotated[int, typer.Option("--max-clicks", help="Click slots for each sign.")]
+
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 
 _SIZE = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
@@ -126,20 +135,37 @@ def parse_data(text: str) -> tuple[str, Path]:
     Raises:
         UsageError: not NAME=DIR.
     """
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise UsageError(f"'{text}' is not NAME=DIR: write for example GrabCut=data/GrabCut.")
+    name, folder = parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut")
     return name, Path(folder)
 
 
-def save_report(values: dict[str, Any], path: Path) -> None:
-    """Write what a command measured, and say where.
+def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
+    """The two sides of "left=right".
+
+    Raises:
+        UsageError: one of them is missing; names the form.
+    """
+    left, equals, right = text.partition("=")
+    if not (left and equals and right):
+        raise UsageError(f"'{text}' is not {form}: write for example {example}.")
+    return left, right
+
+
+def deliver(values: dict[str, Any], output: Path | None, as_json: bool) -> bool:
+    """Save what a command measured, and print it as JSON, where asked to.
+
+    Returns:
+        Whether it was printed; what is for people is left out then.
 
     Raises:
         OutputFileError: it cannot be written.
     """
-    from ..files import atomic_output
+    if output is not None:
+        from ..files import atomic_output
 
-    with atomic_output(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    print_notice(f"saved {path}")
+        with atomic_output(output) as temporary:
+            temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        print_notice(f"saved {output}")
+    if as_json:
+        print_json(values)
+    return as_json

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,47 +130,28 @@ def command(
     if overlay is not None:
         files[overlay] = encode_image(draw(image, found, clicks), overlay)
     write_all(files)
-    result = Prediction(
-        photo=str(photo),
-        height=image.shape[0],
-        width=image.shape[1],
-        object_pixels=int(found.sum()),
-        object_share=float(found.mean()),
-        runtime=runtime.name,
-        model=str(runtime.path),
-        open_ms=open_ms,
-        clicks=[
+    result = {
+        "photo": str(photo),
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "object_pixels": int(found.sum()),
+        "object_share": float(found.mean()),  # 0…1
+        "runtime": runtime.name,
+        "model": runtime.label,
+        "open_ms": open_ms,
+        "clicks": [
             {"row": c.row, "column": c.column, "positive": c.positive, "ms": ms}
             for c, ms in zip(clicks, milliseconds, strict=True)
         ],
-        start_mask=None if mask is None else str(mask),
-        start_mask_read_as=read_as[0] if read_as else None,
-        mask=str(output),
-        overlay=None if overlay is None else str(overlay),
-    )
+        "start_mask": None if mask is None else str(mask),
+        "start_mask_read_as": read_as[0] if read_as else None,
+        "mask": str(output),
+        "overlay": None if overlay is None else str(overlay),
+    }
     if as_json:
-        print_json(asdict(result))
+        print_json(result)
     else:
         _print_summary(result)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What `--json` prints: sizes in pixels, times in milliseconds, `object_share` in 0…1."""
-
-    photo: str
-    height: int
-    width: int
-    object_pixels: int
-    object_share: float
-    runtime: str
-    model: str
-    open_ms: float
-    clicks: list[dict[str, Any]]
-    start_mask: str | None
-    start_mask_read_as: str | None
-    mask: str
-    overlay: str | None
 
 
 def parse_clicks(texts: Sequence[str], *, column_first: bool = False) -> "list[Click]":
@@ -270,16 +250,15 @@ def _run_session(
     return session.mask, milliseconds
 
 
-def _print_summary(result: Prediction) -> None:
+def _print_summary(result: dict[str, Any]) -> None:
     lines = [
         (
             "object",
-            f"{result.object_share:.1%} of {result.height} x {result.width} pixels "
-            "(height x width)",
+            "{object_share:.1%} of {height} x {width} pixels (height x width)".format(**result),
         ),
-        ("clicks", f"{len(result.clicks)}{_times(result.clicks)}"),
-        ("model", f"{result.model} ({result.runtime}, opened in {result.open_ms:.0f} ms)"),
-        ("saved", ", ".join(filter(None, (result.mask, result.overlay)))),
+        ("clicks", f"{len(result['clicks'])}{_times(result['clicks'])}"),
+        ("model", "{model} ({runtime}, opened in {open_ms:.0f} ms)".format(**result)),
+        ("saved", ", ".join(filter(None, (result["mask"], result["overlay"])))),
     ]
     for name, text in lines:
         typer.echo(f"{name:<8}{text}")

@@ -61,7 +61,7 @@ def command(
     from ritm_edge.benchmarks.results import NocResults, read_results
 
     from ..data import open_benchmark
-    from ..files import atomic_output, sha256_of
+    from ..files import atomic_output
     from ..runtimes.base import open_runtime
 
     names = [path.name for path in results]
@@ -76,8 +76,7 @@ def command(
     runtime = None
     if model is not None:
         runtime = open_runtime(model, threads=threads, allow_changed=allow_changed)
-        digest = sha256_of(runtime.path)
-        if not any(run.sha256 == digest for run in runs):
+        if not any(run.sha256 == runtime.sha256 for run in runs):
             print_notice(
                 f"{model} is none of the measured files: its masks may differ from theirs."
             )

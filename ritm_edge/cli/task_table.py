@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from .console import UNMEASURED, print_table
+from ..tables import UNMEASURED
+from .console import print_table
 
 if TYPE_CHECKING:
     from ..verification.acceptance import TaskReport

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import UNMEASURED, print_json, print_notice, print_table, progress_bar
+from ..tables import UNMEASURED
+from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Threads, parse_data
 from .task_table import print_task_report
 
@@ -65,7 +66,7 @@ def command(
     from ..evaluation.labelled_photos import folder_objects, sample_objects
     from ..imaging.images import read_photo
     from ..model.checkpoint import checkpoint_hash
-    from ..runtimes.base import open_runtime
+    from ..runtimes.base import ModelFile, open_runtime
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
     from ..verification.acceptance import accept
@@ -76,11 +77,11 @@ def command(
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
-    reference = open_file(checkpoint, threads=threads, allow_changed=allow_changed)
+    reference = open_file(ModelFile(checkpoint, threads, allow_changed))
 
-    from ritm_edge.export.registry import find_precision, target_of
+    from ritm_edge.export.registry import find_precision, find_target
 
-    target = target_of(runtime.info)
+    target = find_target(runtime.info.target)
     reduced = find_precision(target, runtime.info.precision)
     if reduced is None and (data or objects):
         raise UsageError(f"{artifact} is fp32 and judged by its numbers: leave the option out.")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .console import UNMEASURED, download_bar, print_json, print_notice, print_table
+from ..tables import UNMEASURED
+from .console import download_bar, print_json, print_notice, print_table
 from .options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="List and download checkpoints.")

@@ -8,7 +8,7 @@ from types import ModuleType
 from ..errors import UsageError
 from .base import Benchmark, LeftOut, Sample
 
-__all__ = ["Benchmark", "Sample", "benchmark_names", "open_benchmark", "readers"]
+__all__ = ["Benchmark", "Sample", "open_benchmark", "readers"]
 
 _HELPERS = {"base", "check", "instances"}
 
@@ -20,18 +20,13 @@ def readers() -> dict[str, ModuleType]:
     return {module.BENCHMARK: module for module in modules}
 
 
-def benchmark_names() -> list[str]:
-    """Names that `open_benchmark` knows."""
-    return sorted(readers())
-
-
 def open_benchmark(name: str, path: str | Path) -> Benchmark:
     """Find the samples of a data set; files are read when a sample is loaded.
 
     What belongs to no sample is left out with one `DataWarning`.
 
     Args:
-        name: one of `benchmark_names()`, upper or lower case.
+        name: one of `readers()`, upper or lower case.
         path: its folder in the official layout.
 
     Raises:

@@ -1,14 +1,14 @@
 """The published evaluation loop on any runtime (REFERENCE 1.2): IoU after each simulated click."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..clicks import Click
-from ..data.base import Sample
+from ..data.base import Sample, Truth
 from ..errors import UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
@@ -77,7 +77,30 @@ class SampleResult:
 
 
 Observer = Callable[[InteractiveSession, float], None]
-Progress = Callable[[int, SampleResult], None]
+
+
+def begin_session(
+    runtime: Runtime,
+    settings: EvaluationSettings,
+    image: NDArray[np.uint8],
+    truth: Truth,
+    *,
+    name: str,
+) -> InteractiveSession:
+    """A session on one sample before its first click; arrays as `Sample.load` gives them."""
+    session = InteractiveSession(
+        runtime,
+        protocol="published" if settings.start_iou is None else "app",
+        zoom_in=settings.zoom_in,
+        flip=settings.flip,
+        threshold=settings.threshold,
+        click_limit=settings.click_limit,
+        fit=settings.fit,
+    )
+    session.set_image(image)
+    if settings.start_iou is not None:
+        session.set_mask(damaged_mask(truth, settings.start_iou, name=name))
+    return session
 
 
 def evaluate_sample(
@@ -102,18 +125,7 @@ def evaluate_sample(
     settings = settings or EvaluationSettings()
     start = time.perf_counter()
     image, truth = sample.load()
-    session = InteractiveSession(
-        runtime,
-        protocol="published" if settings.start_iou is None else "app",
-        zoom_in=settings.zoom_in,
-        flip=settings.flip,
-        threshold=settings.threshold,
-        click_limit=settings.click_limit,
-        fit=settings.fit,
-    )
-    session.set_image(image)
-    if settings.start_iou is not None:
-        session.set_mask(damaged_mask(truth, settings.start_iou, name=sample.name))
+    session = begin_session(runtime, settings, image, truth, name=sample.name)
     mask = session.mask
     clicked: set[tuple[int, int]] = set()
     ious: list[float] = []
@@ -129,28 +141,3 @@ def evaluate_sample(
     return SampleResult(
         sample.name, session.clicks, np.array(ious, np.float32), time.perf_counter() - start
     )
-
-
-def evaluate(
-    runtime: Runtime,
-    samples: Iterable[Sample],
-    settings: EvaluationSettings | None = None,
-    *,
-    progress: Progress | None = None,
-) -> list[SampleResult]:
-    """Evaluate samples one after the other.
-
-    Args:
-        runtime: any.
-        samples: a `Benchmark`, or any samples.
-        settings: as in `evaluate_sample`.
-        progress: called with the number of samples done and the latest result.
-
-    Raises: as `evaluate_sample`.
-    """
-    results: list[SampleResult] = []
-    for sample in samples:
-        results.append(evaluate_sample(runtime, sample, settings))
-        if progress is not None:
-            progress(len(results), results[-1])
-    return results

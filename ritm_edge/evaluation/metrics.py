@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError, UsageError
 
-DEFAULT_THRESHOLDS = (0.80, 0.85, 0.90)
 Ious = Sequence[float] | NDArray[np.floating[Any]]
 
 
@@ -31,12 +30,13 @@ def iou(truth: NDArray[np.integer[Any]], predicted: NDArray[np.bool_]) -> float:
             f"the truth is {list(truth.shape)} and the mask {list(predicted.shape)}: pass arrays "
             "of the same size."
         )
-    is_object = truth == 1
-    seen = predicted & (truth != -1)
-    union = int(np.count_nonzero(is_object | seen))
-    if union == 0:
-        return float("nan")
-    return int(np.count_nonzero(is_object & seen)) / union
+    return mask_iou(truth == 1, predicted & (truth != -1), empty=float("nan"))
+
+
+def mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_], *, empty: float = 1.0) -> float:
+    """Intersection over union of two masks of one shape, 0…1; `empty` where both are empty."""
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else empty
 
 
 def clicks_to_reach(ious: Ious, target_iou: float) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, first_line
 from ..files import atomic_output, existing_file, recorded_sha256, sha256_of
 from ..optional import require
 from ..untrusted_json import parse_json
@@ -127,7 +127,7 @@ def _read_pickle(path: Path) -> Any:
         ) from error
     except Exception as error:  # a damaged pickle can end in any
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({_first_line(error)}): download it again."
+            f"{path} cannot be read as a checkpoint ({first_line(error)}): download it again."
         ) from error
 
 
@@ -140,7 +140,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         config = parse_json(metadata.get("config", "null"))
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as safetensors ({_first_line(error)}): download it again."
+            f"{path} cannot be read as safetensors ({first_line(error)}): download it again."
         ) from error
     if config is None:  # another program's file
         return {"state_dict": state}
@@ -222,8 +222,8 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
         temporary.write_bytes(buffer.getbuffer())
 
 
-def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None:
-    """Write `.safetensors`, in half precision by default, atomically.
+def save_safetensors(model: RitmModel, path: Path) -> None:
+    """Write `.safetensors`, in half precision, atomically.
 
     A tensor with values beyond those of half precision (65,504) stays as it is.
 
@@ -234,8 +234,7 @@ def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None
     from safetensors.torch import save
 
     state = {
-        key: (_halved(value.detach()) if half else value.detach()).cpu().contiguous()
-        for key, value in model.state_dict().items()
+        key: _halved(value.detach()).cpu().contiguous() for key, value in model.state_dict().items()
     }
     config = published_config(model.config)
     digest = content_digest({"config": config, "state_dict": state})
@@ -248,8 +247,3 @@ def save_safetensors(model: RitmModel, path: Path, *, half: bool = True) -> None
 def _halved(value: Tensor) -> Tensor:
     half = value.half() if value.is_floating_point() else value
     return half if half.isfinite().all() else value
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:120] if lines else type(error).__name__

@@ -41,9 +41,9 @@ class BatchNormReLU(nn.Sequential):
 class AbsoluteScale(nn.Module):
     """Multiplies by the absolute value of one learned scalar, 0.05 at the start."""
 
-    def __init__(self, initial: float = 0.05) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.full((1,), initial))
+        self.scale = nn.Parameter(torch.full((1,), 0.05))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale.abs()

@@ -60,11 +60,11 @@ class ObjectAttention(nn.Module):
 class ObjectContextHead(nn.Module):
     """Concatenates the attended context with the pixel features and mixes them."""
 
-    def __init__(self, channels: int, key_channels: int, *, dropout: float = 0.05) -> None:
+    def __init__(self, channels: int, key_channels: int) -> None:
         super().__init__()
         self.object_context_block = ObjectAttention(channels, key_channels)
         self.conv_bn_dropout = nn.Sequential(
-            conv1x1(2 * channels, channels), BatchNormReLU(channels), nn.Dropout2d(dropout)
+            conv1x1(2 * channels, channels), BatchNormReLU(channels), nn.Dropout2d(0.05)
         )
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:

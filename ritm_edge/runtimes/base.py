@@ -4,6 +4,8 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -12,32 +14,50 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..artifacts.info import ArtifactInfo
+from ..artifacts.info import ArtifactInfo, Precision
 from ..errors import ArtifactError, CheckpointError, InputFileError
-from ..files import existing_file
+from ..files import existing_file, sha256_of
 from ..io_spec import IMAGE, MASK, IOSpec
 from .contract import check_inputs, require_mask
 
 Outputs = dict[str, NDArray[np.float32]]
 
 
+class RuntimeSource(Protocol):
+    """How a runtime is opened once more, in this process or, since it can be pickled, another."""
+
+    def open(self) -> "Runtime":
+        """See `open_runtime`."""
+        ...
+
+
 class Runtime(Protocol):
-    """Executes one graph on the CPU.
+    """Executes one graph.
 
     One runtime may be used by several threads at a time, each with a session of its own; a session
     belongs to one thread.
 
     Attributes:
         name: "pytorch", "onnx", "tflite", "coreml".
-        path: the file it was opened from.
+        engine: what executes the graph, where a runtime has several; None otherwise.
+        label: what people call it: the path of its file.
+        sha256: of the file, or of everything in the folder; 64 hexadecimal digits.
+        source: opens another one like it.
         spec: shapes it accepts.
         info: the artifact's self-description; None for a checkpoint.
     """
 
     name: str
-    path: Path
+    engine: str | None
+    label: str
     spec: IOSpec
     info: ArtifactInfo | None
+
+    @property
+    def source(self) -> RuntimeSource: ...
+
+    @property
+    def sha256(self) -> str: ...
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
         """Run once.
@@ -56,22 +76,68 @@ class Runtime(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds; it is not run afterwards."""
+        ...
+
+
+def precision_of(runtime: Runtime) -> str:
+    """That of an artifact; checkpoints are run in float32."""
+    return Precision.FP32 if runtime.info is None else runtime.info.precision
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file and how it is opened.
+
+    Attributes:
+        path: checkpoint or artifact.
+        threads: CPU threads; None lets the runtime choose.
+        allow_changed: take a file that changed after it was made.
+        info: of an artifact that is not stamped yet; None reads its self-description.
+    """
+
+    path: Path
+    threads: int | None = None
+    allow_changed: bool = False
+    info: ArtifactInfo | None = None
+
+    def open(self) -> Runtime:
+        """See `open_runtime`."""
+        path = existing_file(self.path)
+        suffixes = runtime_suffixes()
+        if path.suffix.lower() not in suffixes:
+            raise InputFileError(
+                f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
+            )
+        module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
+        runtime: Runtime = module.open_file(self)
+        return runtime
+
 
 class FileRuntime(ABC):
     """What our runtimes have in common; each adds how its engine computes.
 
     Inputs are checked before the engine sees them, and every result before a caller does.
 
-    Attributes: as `Runtime`.
+    Attributes: as `Runtime`, and
+        path: the file.
     """
 
     name: str
+    engine: str | None = None
     # Whether the engine takes calls of several threads at a time; else they wait for each other.
     parallel: ClassVar[bool] = False
 
-    def __init__(self, path: Path, spec: IOSpec, info: ArtifactInfo | None = None) -> None:
-        self.path, self.spec, self.info = path, spec, info
+    def __init__(self, file: ModelFile, spec: IOSpec, info: ArtifactInfo | None = None) -> None:
+        self.source, self.spec, self.info = file, spec, info
+        self.path, self.label = file.path, str(file.path)
         self._turn = nullcontext() if self.parallel else Lock()
+
+    @cached_property
+    def sha256(self) -> str:
+        """See `Runtime`."""
+        return sha256_of(self.path)
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
         """See `Runtime.run`."""
@@ -81,6 +147,9 @@ class FileRuntime(ABC):
         error = CheckpointError if self.info is None else ArtifactError
         require_mask(self.path, outputs.get(MASK), arrays[IMAGE].shape[2:], error)
         return outputs
+
+    def close(self) -> None:  # noqa: B027, most engines have nothing to end
+        """See `Runtime.close`."""
 
     @abstractmethod
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
@@ -122,12 +191,4 @@ def open_runtime(
         ArtifactError, CheckpointError: the file is broken, changed or of another kind.
         MissingExtraError: the runtime's package is not installed.
     """
-    path = existing_file(Path(path))
-    suffixes = runtime_suffixes()
-    if path.suffix.lower() not in suffixes:
-        raise InputFileError(
-            f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
-        )
-    module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
-    runtime: Runtime = module.open_file(path, threads=threads, allow_changed=allow_changed)
-    return runtime
+    return ModelFile(Path(path), threads, allow_changed).open()

@@ -12,7 +12,7 @@ from ..artifacts.mlprogram.package import Package, open_package
 from ..errors import ArtifactError
 from ..io_spec import MASK, IOSpec
 from ..optional import require
-from .base import FileRuntime, Outputs, float32_arrays
+from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".mlpackage",)
@@ -29,17 +29,16 @@ class CoreMLRuntime(FileRuntime):
 
     name = "coreml"  # not parallel: Apple allows one prediction of a model at a time
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
-        """Open the folder, see `open_runtime`; Core ML decides on `threads` for itself.
+    def __init__(self, file: ModelFile) -> None:
+        """Open the folder, see `open_runtime`; Core ML decides on threads for itself.
 
         Raises:
             UnsupportedOperationError: the evaluator lacks an operation; its name is in the message.
         """
-        package = open_package(path, checked=not allow_changed)
-        info = ArtifactInfo.from_json(package.metadata.get(METADATA_KEY), path)
-        super().__init__(path, info.io, info)
+        path = file.path
+        package = open_package(path, checked=not file.allow_changed)
+        info = file.info or ArtifactInfo.from_json(package.metadata.get(METADATA_KEY), path)
+        super().__init__(file, info.io, info)
         tensors = [
             {name: (FLOAT32, shape) for name, shape in described.items()}
             for described in (package.inputs, package.outputs)
@@ -50,7 +49,7 @@ class CoreMLRuntime(FileRuntime):
             self._predict = _core_ml(path)
         else:
             self.engine = REFERENCE_EVALUATOR
-            self._predict = _evaluator(package, info.io, threads)
+            self._predict = _evaluator(package, info.io, file.threads)
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
         return {MASK: self._predict(float32_arrays(arrays))[MASK]}

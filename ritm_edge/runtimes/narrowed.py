@@ -20,8 +20,18 @@ class NarrowedRuntime:
     info: ArtifactInfo | None = None
 
     def __init__(self, runtime: Runtime, spec: IOSpec) -> None:
-        self.name, self.path, self.spec = runtime.name, runtime.path, spec
+        self.name, self.engine, self.label = runtime.name, runtime.engine, runtime.label
+        self.source, self.spec = runtime.source, spec
         self._runtime = runtime
+
+    @property
+    def sha256(self) -> str:
+        """See `Runtime`."""
+        return self._runtime.sha256
+
+    def close(self) -> None:
+        """See `Runtime.close`."""
+        self._runtime.close()
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
         """See `Runtime.run`."""

@@ -13,7 +13,7 @@ from ..artifacts.ncnn import INPUT, NcnnFile, parse_layers
 from ..errors import ArtifactError
 from ..io_spec import MASK
 from ..optional import require
-from .base import FileRuntime, Outputs, float32_arrays
+from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".ncnn",)
@@ -92,14 +92,13 @@ class NcnnRuntime(FileRuntime):
     name = "ncnn"
     parallel = True  # each run has an extractor of its own
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
+    def __init__(self, file: ModelFile) -> None:
         """Open the file, see `open_runtime`."""
-        file = NcnnFile.read(path, allow_changed=allow_changed)
-        info = ArtifactInfo.from_json(file.description, path)
-        super().__init__(path, info.io, info)
-        self._graph = NcnnGraph(path, file, threads=threads)
+        path = file.path
+        zipped = NcnnFile.read(path, allow_changed=file.allow_changed)
+        info = file.info or ArtifactInfo.from_json(zipped.description, path)
+        super().__init__(file, info.io, info)
+        self._graph = NcnnGraph(path, zipped, threads=file.threads)
         # The format knows neither batch nor types, and shapes of inputs only.
         inputs = {name: (FLOAT32, (1, *shape)) for name, shape in self._graph.inputs.items()}
         outputs = {n: (FLOAT32, info.io.shapes().get(n, ())) for n in self._graph.outputs}

@@ -1,6 +1,5 @@
 """Runs .onnx files with ONNX Runtime on the CPU."""
 
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from ..artifacts.info import METADATA_KEY, ArtifactInfo
 from ..errors import ArtifactError, MissingExtraError
 from ..io_spec import MASK
 from ..optional import require
-from .base import FileRuntime, Outputs, float32_arrays
+from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".onnx",)
@@ -46,16 +45,15 @@ class OnnxRuntime(FileRuntime):
     name = "onnx"
     parallel = True
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
+    def __init__(self, file: ModelFile) -> None:
         """Open the file, see `open_runtime`."""
+        path = file.path
         content = read_whole(path)
-        checked = not allow_changed and require_unchanged(path, content)
+        checked = not file.allow_changed and require_unchanged(path, content)
         try:
             # The bytes that were checked, not the file again: it may change in between. What others
             # saved may have weights beside it, which are found from its path only.
-            self._session = open_session(content if checked else str(path), threads=threads)
+            self._session = open_session(content if checked else str(path), threads=file.threads)
             properties = self._session.get_modelmeta().custom_metadata_map
         except MissingExtraError:
             raise
@@ -64,8 +62,8 @@ class OnnxRuntime(FileRuntime):
                 f"{path} cannot be loaded as ONNX ({type(error).__name__}): it is damaged or of "
                 "another kind; export it again."
             ) from error
-        info = ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
-        super().__init__(path, info.io, info)
+        info = file.info or ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
+        super().__init__(file, info.io, info)
         declared = (
             {v.name: (TYPES.get(v.type, v.type), tuple(map(_length, v.shape))) for v in values}
             for values in (self._session.get_inputs(), self._session.get_outputs())

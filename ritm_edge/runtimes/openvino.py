@@ -13,7 +13,7 @@ from ..artifacts.info import ArtifactInfo
 from ..artifacts.openvino import OpenVinoFile
 from ..errors import ArtifactError
 from ..optional import require
-from .base import FileRuntime, Outputs, float32_arrays
+from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import require_contract
 
 SUFFIXES = (".openvino",)
@@ -72,14 +72,13 @@ class OpenVinoRuntime(FileRuntime):
 
     name = "openvino"
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
+    def __init__(self, file: ModelFile) -> None:
         """Open the file, see `open_runtime`."""
-        file = OpenVinoFile.read(path, allow_changed=allow_changed)
-        info = ArtifactInfo.from_json(file.description, path)
-        super().__init__(path, info.io, info)
-        self._graph = OpenVinoGraph(path, file, threads=threads)
+        path = file.path
+        zipped = OpenVinoFile.read(path, allow_changed=file.allow_changed)
+        info = file.info or ArtifactInfo.from_json(zipped.description, path)
+        super().__init__(file, info.io, info)
+        self._graph = OpenVinoGraph(path, zipped, threads=file.threads)
         require_contract(path, info.io, self._graph.inputs, self._graph.outputs)
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ..optional import require
-from .base import FileRuntime, Outputs
+from .base import FileRuntime, ModelFile, Outputs
 
 if TYPE_CHECKING:
     from ..model.ritm import RitmModel
@@ -25,9 +25,10 @@ class PytorchRuntime(FileRuntime):
     name = "pytorch"
     parallel = True
 
-    def __init__(self, model: "RitmModel", path: Path) -> None:
-        """Wrap a model that is in eval mode; `path` says where its weights are from."""
-        super().__init__(path, IOSpec(max_clicks=None, prev_mask=model.config.prev_mask))
+    def __init__(self, model: "RitmModel", file: ModelFile | Path) -> None:
+        """Wrap a model that is in eval mode; `file` says where its weights are from."""
+        file = ModelFile(file) if isinstance(file, Path) else file
+        super().__init__(file, IOSpec(max_clicks=None, prev_mask=model.config.prev_mask))
         self.model = model
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
@@ -46,13 +47,11 @@ class PytorchRuntime(FileRuntime):
         return {MASK: mask.cpu().numpy(), MASK_LOGITS: logits.cpu().numpy()}
 
 
-def open_file(
-    path: Path, *, threads: int | None = None, allow_changed: bool = False
-) -> "PytorchRuntime":
+def open_file(file: ModelFile) -> PytorchRuntime:
     """See `open_runtime`; `threads` holds for the whole process, as PyTorch has it."""
     torch = require("torch", extra="torch")
     from ..model.checkpoint import load_checkpoint
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return PytorchRuntime(load_checkpoint(path, allow_changed=allow_changed), path)
+    if file.threads is not None:
+        torch.set_num_threads(file.threads)
+    return PytorchRuntime(load_checkpoint(file.path, allow_changed=file.allow_changed), file)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..artifacts.info import METADATA_KEY, ArtifactInfo
 from ..artifacts.tflite import metadata_text, read_flatbuffer
-from ..errors import ArtifactError
+from ..errors import ArtifactError, first_line
 from ..optional import require
-from .base import FileRuntime, Outputs
+from .base import FileRuntime, ModelFile, Outputs
 from .contract import Tensors, require_contract
 
 SUFFIXES = (".tflite",)
@@ -42,7 +42,7 @@ class TFLiteGraph:
             self._runner = self._interpreter.get_signature_runner(SIGNATURE)
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
-                f"{path} cannot be loaded by LiteRT ({_first_line(error)}): export it again with "
+                f"{path} cannot be loaded by LiteRT ({first_line(error)}): export it again with "
                 "the installed version."
             ) from error
         self.inputs = _tensors(self._runner.get_input_details())
@@ -59,14 +59,15 @@ class TFLiteRuntime(FileRuntime):
 
     name = "tflite"
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, allow_changed: bool = False
-    ) -> None:
+    def __init__(self, file: ModelFile) -> None:
         """Open the file, see `open_runtime`."""
-        flatbuffer = read_flatbuffer(path, allow_changed=allow_changed)
-        info = ArtifactInfo.from_json(metadata_text(flatbuffer, METADATA_KEY, path), path)
-        super().__init__(path, info.io, info)
-        self._graph = TFLiteGraph(path, flatbuffer, threads=threads)
+        path = file.path
+        flatbuffer = read_flatbuffer(path, allow_changed=file.allow_changed)
+        info = file.info or ArtifactInfo.from_json(
+            metadata_text(flatbuffer, METADATA_KEY, path), path
+        )
+        super().__init__(file, info.io, info)
+        self._graph = TFLiteGraph(path, flatbuffer, threads=file.threads)
         require_contract(path, info.io, self._graph.inputs, self._graph.outputs)
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
@@ -108,8 +109,3 @@ def _to_file(array: NDArray[Any]) -> NDArray[np.float32]:
 def _from_file(array: NDArray[np.float32]) -> NDArray[np.float32]:
     # Outputs are copied by the runner already; only the order of the axes is left to change.
     return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:120] if lines else type(error).__name__

@@ -1,4 +1,17 @@
-"""The default protocol of a session: what people expect of an app."""
+"""The default protocol of a session: what people expect of an app.
+
+Where it departs from the published evaluation:
+
+* The first click sees the whole image, reduced to `max_side` (800 unless told otherwise).
+* The crop holds all of the visible mask, at the threshold of the session (published: the box is
+  taken at 0.5 while the mask is shown at 0.49, so that pixels in between can be cut off).
+* When the mask vanishes the crop is forgotten and the next result covers the whole image
+  (published: it is squeezed into the old crop).
+* A positive click on the last row or column of the crop counts as inside it.
+* An external mask stands for the previous prediction once, own predictions follow; the zoom
+  follows it from the first click on.
+* No side of a network input is below 32 pixels.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,39 +30,24 @@ MIN_SIDE = 32
 MAX_SIDE = 800
 
 
-class AppProtocol:
-    """Zoom-in and mask feedback; where it departs from the published evaluation:
-
-    * The first click sees the whole image, reduced to `max_side` (800 unless told otherwise).
-    * The crop holds all of the visible mask, at the threshold of the session (published: the box is
-      taken at 0.5 while the mask is shown at 0.49, so that pixels in between can be cut off).
-    * When the mask vanishes the crop is forgotten and the next result covers the whole image
-      (published: it is squeezed into the old crop).
-    * A positive click on the last row or column of the crop counts as inside it.
-    * An external mask stands for the previous prediction once, own predictions follow; the zoom
-      follows it from the first click on.
-    * No side of a network input is below 32 pixels.
-    """
-
-    def advance(
-        self,
-        config: SessionConfig,
-        image: Photo,
-        state: State,
-        previous: Probabilities,
-        clicks: tuple[Click, ...],
-    ) -> State:
-        """See `SessionProtocol`."""
-        size = (image.shape[0], image.shape[1])
-        roi = _crop(config, state, previous, clicks)
-        seen = whole_image(size) if roi is None else roi
-        fixed = config.runtime.spec.size
-        if fixed is None:
-            view = View(seen, _network_size(config, roi, size))
-        else:
-            view = fitted_view(seen, size, fixed, config.fit)
-        output = run_views(config, [view], image, previous, clicks)
-        return replace(state, clicks=clicks, roi=roi, output=output, placed=view.roi)
+def advance(
+    config: SessionConfig,
+    image: Photo,
+    state: State,
+    previous: Probabilities,
+    clicks: tuple[Click, ...],
+) -> State:
+    """See `SessionProtocol`."""
+    size = (image.shape[0], image.shape[1])
+    roi = _crop(config, state, previous, clicks)
+    seen = whole_image(size) if roi is None else roi
+    fixed = config.runtime.spec.size
+    if fixed is None:
+        view = View(seen, _network_size(config, roi, size))
+    else:
+        view = fitted_view(seen, size, fixed, config.fit)
+    output = run_views(config, [view], image, previous, clicks)
+    return replace(state, clicks=clicks, roi=roi, output=output, placed=view.roi)
 
 
 def _crop(

@@ -10,15 +10,17 @@ from ..clicks import Click
 from ..errors import ClickError, ShapeError, UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
-from .app_protocol import AppProtocol
+from . import app_protocol, published_protocol
 from .fit import DEFAULT_FIT, Fit, check_fit
-from .published_protocol import PublishedProtocol
 from .state import SessionConfig, SessionProtocol, State
 from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
 
-_PROTOCOLS: dict[str, type[SessionProtocol]] = {"app": AppProtocol, "published": PublishedProtocol}
+_PROTOCOLS: dict[str, SessionProtocol] = {
+    "app": app_protocol.advance,
+    "published": published_protocol.advance,
+}
 
 
 class InteractiveSession:
@@ -31,7 +33,7 @@ class InteractiveSession:
     Args:
         runtime: see `runtimes.base.Runtime`.
         protocol: "app", or "published" for the numbers of the paper; the differences are listed at
-            `app_protocol.AppProtocol` and `published_protocol`.
+            `app_protocol` and `published_protocol`.
         zoom_in: None always shows the network the whole image.
         flip: average with the mirrored image; costs a second run per click.
         threshold: a pixel belongs to the mask above this probability.
@@ -66,7 +68,7 @@ class InteractiveSession:
         for name, value in (("max_side", max_side), ("click_limit", click_limit)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}: pass a whole number above 0, or None.")
-        self._protocol = _PROTOCOLS[protocol]()
+        self._advance = _PROTOCOLS[protocol]
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
         self._config = SessionConfig(
@@ -117,7 +119,7 @@ class InteractiveSession:
         """
         image = self._require_image()
         clicks = (*self._state.clicks, self._new_click(row, column, positive))
-        state = self._protocol.advance(self._config, image, self._state, self.probabilities, clicks)
+        state = self._advance(self._config, image, self._state, self.probabilities, clicks)
         self._history.append(self._state)
         self._enter(state)
         return self.mask

@@ -23,22 +23,18 @@ from .zoom_in import Roi, Size, ZoomIn, bounding_box, box_iou, scaled_to, whole_
 REPEAT_IOU = 0.5
 
 
-class PublishedProtocol:
-    """Equal clicks give the crops, masks and IoUs of the published evaluator and demo."""
-
-    def advance(
-        self,
-        config: SessionConfig,
-        image: Photo,
-        state: State,
-        previous: Probabilities,
-        clicks: tuple[Click, ...],
-    ) -> State:
-        """See `SessionProtocol`; with an external mask the first click is predicted twice."""
-        state = replace(state, clicks=clicks)
-        if state.given is not None and len(clicks) == 1:
-            state = _predict(config, image, state, state.given)
-        return _predict(config, image, state, previous if state.given is None else state.given)
+def advance(
+    config: SessionConfig,
+    image: Photo,
+    state: State,
+    previous: Probabilities,
+    clicks: tuple[Click, ...],
+) -> State:
+    """See `SessionProtocol`; with an external mask the first click is predicted twice."""
+    state = replace(state, clicks=clicks)
+    if state.given is not None and len(clicks) == 1:
+        state = _predict(config, image, state, state.given)
+    return _predict(config, image, state, previous if state.given is None else state.given)
 
 
 def _predict(config: SessionConfig, image: Photo, state: State, prev_mask: Probabilities) -> State:

@@ -63,7 +63,7 @@ class State:
 class SessionProtocol(Protocol):
     """How one click is answered."""
 
-    def advance(
+    def __call__(
         self,
         config: SessionConfig,
         image: Photo,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..data.base import Benchmark, Sample
 from ..errors import ParityError
-from ..evaluation.loop import EvaluationSettings, SampleResult, evaluate, evaluate_sample
-from ..evaluation.metrics import summarize_noc
+from ..evaluation.loop import EvaluationSettings, evaluate_sample
+from ..evaluation.metrics import mask_iou, summarize_noc
 from ..runtimes.base import Runtime
 from ..runtimes.narrowed import NarrowedRuntime
 from ..session.interactive import InteractiveSession
@@ -164,7 +165,7 @@ def accept(
         )
         difference = NocDifference(benchmark.name, len(benchmark), before, after, most)
     return TaskReport(
-        artifact=artifact.path.name,
+        artifact=Path(artifact.label).name,
         tolerance=tolerance,
         objects=len(samples),
         mask_iou={n: float(np.mean([row[i] for row in ious])) for i, n in enumerate(counts)},
@@ -183,11 +184,11 @@ def _count_clicks(
         zoom_in=ZoomIn(target_size=benchmark.zoom_target),
     )
 
-    def tell(done: int, _: SampleResult) -> None:
+    ious = []
+    for done, sample in enumerate(benchmark, start=1):
+        ious.append(evaluate_sample(runtime, sample, settings).ious)
         progress(f"{benchmark.name} {runtime.name} {done}/{len(benchmark)}")
-
-    results = evaluate(runtime, benchmark, settings, progress=tell)
-    return summarize_noc([r.ious for r in results], NOC_IOU, max_clicks=max_clicks).mean
+    return summarize_noc(ious, NOC_IOU, max_clicks=max_clicks).mean
 
 
 def mask_agreement(
@@ -206,9 +207,4 @@ def mask_agreement(
     image, _ = sample.load()
     session.set_image(image)
     got = [session.click(c.row, c.column, positive=c.positive) for c in result.clicks]
-    return [_mask_iou(got[n - 1], expected[n - 1]) for n in counts]
-
-
-def _mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 1.0
+    return [mask_iou(got[n - 1], expected[n - 1]) for n in counts]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..clicks import Click, pack_clicks
 from ..errors import ParityError
+from ..evaluation.metrics import mask_iou
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_THRESHOLD, PREV_MASK, IOSpec
 from ..runtimes.base import Runtime
 
@@ -241,7 +243,7 @@ def compare(
         compare_masks(case.name, artifact.run(case.inputs)[MASK], reference.run(case.inputs)[MASK])
         for case in cases
     ]
-    return ParityReport(artifact.path.name, tolerance, results)
+    return ParityReport(Path(artifact.label).name, tolerance, results)
 
 
 def compare_masks(
@@ -249,13 +251,11 @@ def compare_masks(
 ) -> CaseResult:
     """Differences of two probability maps of one shape."""
     difference = np.abs(actual.astype(np.float64) - reference.astype(np.float64))
-    first, second = actual > MASK_THRESHOLD, reference > MASK_THRESHOLD
-    union = np.count_nonzero(first | second)
     return CaseResult(
         name=name,
         max_abs=float(difference.max()),
         mean_abs=float(difference.mean()),
-        mask_iou=np.count_nonzero(first & second) / union if union else 1.0,
+        mask_iou=mask_iou(actual > MASK_THRESHOLD, reference > MASK_THRESHOLD),
         low=float(reference.min()),
         high=float(reference.max()),
     )

@@ -1,19 +1,19 @@
 """`bench fit`: what is compared, and that the reference is the published session itself."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from ritm_edge.benchmarks.fit import ALTERNATIVES, Alternative, compare_fits
-from ritm_edge.benchmarks.markdown import UNMEASURED, fit_table
+from ritm_edge.benchmarks.fit_table import fit_table
 from ritm_edge.cli.main import app
 from ritm_edge.data import Benchmark, Sample
 from ritm_edge.errors import UsageError
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.session.zoom_in import Roi
+from ritm_edge.tables import UNMEASURED
 
 from ..core.blob_runtime import BlobRuntime, photo
 
@@ -38,12 +38,8 @@ def benchmark(count: int = 2) -> Benchmark:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> BlobRuntime:
-    """With a file, of which reports keep the hash."""
-    blob = BlobRuntime(radius=12)
-    blob.path = tmp_path / "blob.onnx"
-    blob.path.write_bytes(b"blob")
-    return blob
+def runtime() -> BlobRuntime:
+    return BlobRuntime(radius=12)
 
 
 def test_the_nearest_shape_is_taken() -> None:

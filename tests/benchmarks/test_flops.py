@@ -32,8 +32,9 @@ from ritm_edge.cli.main import app
 from ritm_edge.errors import ArtifactError, UnsupportedOperationError
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.registry import all_targets, find_target
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import HRNETS, ModelConfig
 
 from ..core.mlprogram_build import mb, write_program
@@ -83,7 +84,7 @@ def test_work_grows_with_the_picture_and_the_click_slots():
 def artifacts(tmp_path_factory):
     """One small network in every format."""
     folder = tmp_path_factory.mktemp("flops")
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     for name, suffix in FORMATS.items():
         path, target = folder / f"tiny.{suffix}", find_target(name)
         target.convert(ExportInput(graph, example_inputs(SPEC), ("mask",)), path)

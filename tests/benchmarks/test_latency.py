@@ -2,20 +2,15 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from ritm_edge.benchmarks import machine
 from ritm_edge.benchmarks.latency import timing as latency
-from ritm_edge.benchmarks.latency.client import WorkerClient
-from ritm_edge.benchmarks.latency.inputs import round_inputs
 from ritm_edge.benchmarks.latency.timing import (
     LatencyReport,
     LatencyRow,
@@ -27,7 +22,6 @@ from ritm_edge.benchmarks.latency.timing import (
 )
 from ritm_edge.cli import bench
 from ritm_edge.errors import (
-    ArtifactError,
     CheckpointError,
     InputFileError,
     OutputFileError,
@@ -38,6 +32,8 @@ from ritm_edge.files import size_in_bytes
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.checkpoint import save_checkpoint
 from ritm_edge.model.ritm import build_model
+
+from ..runtimes import tiny_info
 
 QUICK = LatencySettings(runs=3, warmup=1, cold_starts=1, threads=1, size=(32, 48))
 
@@ -111,52 +107,12 @@ def test_settings_out_of_range(values):
         LatencySettings(**values)
 
 
-def test_inputs_are_fresh_and_the_same_for_all():
-    artifact, checkpoint = IOSpec(32, 48, max_clicks=6), IOSpec(max_clicks=None)
-    first = round_inputs(artifact, (32, 48), seed=0, index=0)
-    again = round_inputs(artifact, (32, 48), seed=0, index=0)
-    other = round_inputs(checkpoint, (32, 48), seed=0, index=0)
-    later = round_inputs(artifact, (32, 48), seed=0, index=1)
-    assert {name: a.shape for name, a in first.items()} == {
-        "image": (1, 3, 32, 48),
-        "clicks": (1, 12, 3),
-        "prev_mask": (1, 1, 32, 48),
-    }
-    for name, array in first.items():
-        assert array.dtype == np.float32
-        np.testing.assert_array_equal(array, again[name])
-        assert not np.array_equal(array, later[name])
-    np.testing.assert_array_equal(first["image"], other["image"])
-    np.testing.assert_array_equal(first["clicks"][0, :2], other["clicks"][0, :2])
-    np.testing.assert_array_equal(first["clicks"][0, 6], other["clicks"][0, 2])
-    assert first["prev_mask"].min() == 0
-    assert first["prev_mask"].max() == 1
-    assert "prev_mask" not in round_inputs(IOSpec(prev_mask=False), (32, 48), seed=0, index=0)
-    single = round_inputs(IOSpec(max_clicks=1), (32, 48), seed=0, index=0)["clicks"]
-    assert (single[0, :, 2] == [0, 1]).all()
-
-
 def test_file_sizes(tmp_path):
     (tmp_path / "model.mlpackage" / "Data").mkdir(parents=True)
     (tmp_path / "model.mlpackage" / "Manifest.json").write_bytes(b"12345")
     (tmp_path / "model.mlpackage" / "Data" / "weight.bin").write_bytes(bytes(1000))
     assert size_in_bytes(tmp_path / "model.mlpackage") == 1005
     assert size_in_bytes(tmp_path / "model.mlpackage" / "Manifest.json") == 5
-
-
-def test_peak_memory_is_in_bytes_and_of_this_process_alone():
-    block = np.ones(40_000_000)  # 320 MB here must not count there
-    code = (
-        "import numpy as np\n"
-        "from ritm_edge.benchmarks.machine import peak_memory_bytes\n"
-        "print(peak_memory_bytes())\n"
-        "np.ones(25_000_000)\n"
-        "print(peak_memory_bytes())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, after = map(int, done.stdout.split())
-    assert 10e6 < before < 200e6 < block.nbytes
-    assert 190e6 < after - before < 300e6
 
 
 def test_machine_description():
@@ -170,13 +126,11 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     calls: list[tuple[str, int]] = []
 
     class FakeWorker:
-        def __init__(self, path, *, threads, allow_changed):
-            self.path, self.threads, self.allow_changed = path, threads, allow_changed
-            self.runtime, self.engine, self.spec = "fake", None, IOSpec()
-            self.parity = None
-            self.precision = "fp32"
-            self.checkpoint = None
-            self.rewrites = {"a": (), "b": ("a pass",)}[path.name]
+        def __init__(self, file):
+            self.path = file.path
+            self.name, self.engine, self.spec = "fake", None, IOSpec()
+            rewrites = {"a": (), "b": ("a pass",)}[file.path.name]
+            self.info = replace(tiny_info(self.spec, "fake"), rewrites=rewrites)
 
         def __enter__(self):
             return self
@@ -191,12 +145,12 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
             calls.append((self.path.name, -1))
             return 100.0
 
-        def run(self, size, *, seed, index):
+        def time(self, size, *, seed, index):
             assert (size, seed) == ((32, 48), 5)
             calls.append((self.path.name, index))
             return {"a": 10.0, "b": 5.0}[self.path.name] * (index + 1)
 
-    monkeypatch.setattr(latency, "WorkerClient", FakeWorker)
+    monkeypatch.setattr(latency, "RemoteRuntime", FakeWorker)
     monkeypatch.setattr(latency, "PAUSE_S", 0)
     for name in "ab":
         (tmp_path / name).write_bytes(b"x")
@@ -254,15 +208,6 @@ def test_a_share_of_the_measured_peak(checkpoint):
     assert json.loads(json.dumps(report.as_dict()))["roofline"]["kernel"] == limits.kernel
 
 
-def test_threads_reach_the_worker(checkpoint):
-    with WorkerClient(checkpoint, threads=1) as worker:
-        worker.open()
-        worker.run((32, 32), seed=0, index=0)
-        status = Path(f"/proc/{worker._process.pid}/environ")
-        if status.exists():
-            assert b"OMP_NUM_THREADS=1" in status.read_bytes()
-
-
 def test_errors_of_the_worker_keep_their_kind(checkpoint, tmp_path):
     broken = tmp_path / "broken.pth"
     broken.write_bytes(checkpoint.read_bytes()[:1000])
@@ -272,19 +217,6 @@ def test_errors_of_the_worker_keep_their_kind(checkpoint, tmp_path):
         measure([tmp_path / "missing.onnx"], baseline=None, settings=QUICK)
     with pytest.raises(UsageError, match="nothing to time"):
         measure([], baseline=None, settings=QUICK)
-
-
-def test_a_worker_that_dies_is_reported(checkpoint):
-    with WorkerClient(checkpoint) as worker:
-        os.kill(worker._process.pid, signal.SIGKILL)
-        with pytest.raises(ArtifactError, match="ended its process"):
-            worker.open()
-
-
-def test_worker_processes_end_with_the_block(checkpoint):
-    with WorkerClient(checkpoint) as worker:
-        worker.memory()
-    assert worker._process.returncode == 0
 
 
 def test_command_prints_json_and_saves_it(checkpoint, tmp_path):
@@ -333,10 +265,9 @@ def test_wrong_arguments(checkpoint, tmp_path):
 
 def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
     def candidate(runtime, precision, rewrites, *samples, checkpoint="ab12"):
-        worker = SimpleNamespace(
-            runtime=runtime, precision=precision, rewrites=rewrites, checkpoint=checkpoint
-        )
-        return SimpleNamespace(worker=worker, samples=samples)
+        worker = SimpleNamespace(name=runtime)
+        values = {"precision": precision, "rewrites": rewrites, "checkpoint": checkpoint}
+        return SimpleNamespace(worker=worker, samples=samples, **values)
 
     baseline = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
     rewritten = candidate("onnx", "fp32", ("a pass",), 10.0, 20.0, 40.0)

@@ -11,22 +11,31 @@ from typer.testing import CliRunner
 
 from ritm_edge import default_checkpoint
 from ritm_edge.benchmarks.bootstrap import mean_interval
-from ritm_edge.benchmarks.markdown import noc_table
 from ritm_edge.benchmarks.noc.journal import Journal
 from ritm_edge.benchmarks.noc.pool import evaluate_all
-from ritm_edge.benchmarks.noc.report import NocReport, Subject, as_document, as_text
+from ritm_edge.benchmarks.noc.report import NocReport, as_document, as_text
 from ritm_edge.benchmarks.noc.runs import check_slots, measure
+from ritm_edge.benchmarks.noc.table import noc_table
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.data import Sample, open_benchmark
 from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
-from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate
+from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate_sample
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
 
 from ..core.blob_runtime import BlobRuntime
 
-SUBJECT = Subject("a.onnx", "onnx", None, "hrnet18s", "fp32", None, "ab", "cd")
+SUBJECT = {
+    "file": "a.onnx",
+    "runtime": "onnx",
+    "engine": None,
+    "model": "hrnet18s",
+    "precision": "fp32",
+    "size": None,
+    "sha256": "ab",
+    "checkpoint_sha256": "cd",
+}
 SETTINGS = EvaluationSettings(max_clicks=3)
 
 
@@ -170,7 +179,7 @@ def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Pat
     benchmark = open_benchmark("GrabCut", grabcut)
     runtime = open_runtime(default_checkpoint(), threads=1)
     expected = measure(runtime, benchmark, SETTINGS, threads=1)
-    plain = evaluate(runtime, benchmark, expected.settings)
+    plain = [evaluate_sample(runtime, sample, expected.settings) for sample in benchmark]
     seen: list[tuple[int, int]] = []
 
     def stop_after_two(so_far: NocReport, total: int) -> None:

@@ -1,6 +1,7 @@
 """The paper's tables and figures from small results."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,7 +20,6 @@ from ritm_edge.benchmarks.results import NocRun, read_results
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation.damaged_mask import damaged_mask
 from ritm_edge.weights.published import PUBLISHED
 
 from ..core.blob_runtime import BlobRuntime
@@ -102,10 +102,11 @@ TRUTH[20:50, 20:60] = 1
 def test_sessions_become_pictures(tmp_path):
     image = np.full((60, 80, 3), 90, np.uint8)
     runtime = BlobRuntime()
-    steps = simulated_steps(runtime, image, TRUTH, clicks=2)
+    sample = SimpleNamespace(name="", load=lambda: (image, TRUTH))
+    steps = simulated_steps(runtime, sample, clicks=2)
     assert [step.caption.split(":")[0] for step in steps] == ["true object", "1", "2"]
     assert not np.array_equal(steps[1].picture, steps[2].picture)
-    corrected = simulated_steps(runtime, image, TRUTH, clicks=1, start=damaged_mask(TRUTH, 0.75))
+    corrected = simulated_steps(runtime, sample, clicks=1, start_iou=0.75)
     assert corrected[0].caption.startswith("external mask: ")
     scripted = scripted_steps(runtime, image, [Click(30, 40)])
     assert np.array_equal(scripted[0].picture, image)

@@ -1,27 +1,25 @@
 """A runtime whose masks can be foreseen, and sessions on it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, PREV_MASK, IOSpec
 from ritm_edge.runtimes.contract import check_inputs
 from ritm_edge.session.interactive import InteractiveSession
 
+from ..runtimes import FakeRuntime
 
-class BlobRuntime:
+
+class BlobRuntime(FakeRuntime):
     """Selects everything within `radius` network pixels of a positive click, minus negative ones.
 
     What was selected before stays selected away from clicks.
     """
 
-    name = "blob"
-    path = Path("blob")
-    info: ArtifactInfo | None = None
+    name = label = "blob"
 
     def __init__(self, spec: IOSpec | None = None, *, radius: float = 40) -> None:
         self.spec = spec or IOSpec(max_clicks=None)

@@ -1,19 +1,18 @@
 """Runtimes and records for replaying the published evaluator."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK, IOSpec
 from ritm_edge.session.zoom_in import ZoomIn
 
 from ..golden_files import formula_model, load_arrays
 from ..golden_weights import stand_in_network
+from ..runtimes import FakeRuntime
 
 # Published names of the settings → arguments of the session.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -29,12 +28,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
 IMAGES = ("GrabCut/person1.jpg", "Berkeley/12003.jpg")
 
 
-class Recorder:
+class Recorder(FakeRuntime):
     """Counts network calls and keeps what went in."""
 
-    name = "recorder"
-    path = Path("recorder")
-    info: ArtifactInfo | None = None
+    name = label = "recorder"
 
     def __init__(self) -> None:
         self.calls: list[Mapping[str, NDArray[Any]]] = []

@@ -97,9 +97,9 @@ def save(path: Path, content: bytes) -> Path:
     return path
 
 
-def write_mask(path: str | Path, mask: np.ndarray) -> None:
+def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
     Path(path).write_bytes(encode_mask(mask, path))
 
 
-def write_image(path: str | Path, image: np.ndarray) -> None:
+def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
     Path(path).write_bytes(encode_image(image, path))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ritm_edge.artifacts.mlprogram.library import import_coremltools
 from ritm_edge.errors import MissingExtraError
-from ritm_edge.export.targets.coreml import quiet
+from ritm_edge.export.quiet import quiet
 
 try:
     ct = import_coremltools()

@@ -101,7 +101,7 @@ ACTING = {
     "curve": "",
     "bench curve": "--output --noc",
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
-    "export": "--target --checkpoint --allow-changed --model --max-clicks --precision --dynamic "
+    "export": "--target --checkpoint --allow-changed --model --max-clicks --dynamic --precision "
     "--rewrites --output --json",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
     "predict": "--allow-changed --click --at --mask --checkpoint --output --overlay --threads "

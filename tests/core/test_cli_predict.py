@@ -33,6 +33,7 @@ from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.session.interactive import InteractiveSession
 
 from ..models import spread_outputs
+from ..runtimes import FakeRuntime
 from .image_files import write_mask
 
 HEIGHT, WIDTH = 48, 64
@@ -281,8 +282,8 @@ def test_clicks_outside_the_photo(checkpoint):
 
 
 def test_more_clicks_than_the_graph_has_slots(monkeypatch):
-    class TwoSlots:
-        name, path, info, spec = "fake", Path("two.onnx"), None, IOSpec(48, 64, max_clicks=2)
+    class TwoSlots(FakeRuntime):
+        spec = IOSpec(48, 64, max_clicks=2)
 
         def run(self, _inputs):
             return {"mask": np.full((1, 1, 48, 64), 0.9, np.float32)}

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ritm_edge.data import benchmark_names, open_benchmark
+from ritm_edge.data import open_benchmark, readers
 from ritm_edge.errors import ImageError, InputFileError, UsageError
 
 from ..golden_files import load_json
@@ -92,7 +92,7 @@ def test_berkeley_objects_share_a_photo(tmp_path: Path) -> None:
 
 
 def test_names() -> None:
-    assert {"Berkeley", "COCO_MVal", "DAVIS", "GrabCut"} <= set(benchmark_names())
+    assert {"Berkeley", "COCO_MVal", "DAVIS", "GrabCut"} <= set(readers())
     with pytest.raises(UsageError, match="unknown benchmark 'nothing'"):
         open_benchmark("nothing", ".")
 

@@ -3,7 +3,7 @@ import pytest
 
 from ritm_edge.data.base import Sample
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate, evaluate_sample
+from ritm_edge.evaluation.loop import EvaluationSettings, evaluate_sample
 from ritm_edge.evaluation.metrics import iou
 
 from .blob_runtime import BlobRuntime, photo
@@ -54,17 +54,6 @@ def test_ious_belong_to_the_masks_of_the_session() -> None:
     result = evaluate_sample(BlobRuntime(radius=20), Disk(), NO_ZOOM, observe=observe)
     assert np.array_equal(result.ious, np.array(seen, np.float32))
     assert 0 < seen[0] < seen[-1] < 1
-
-
-def test_progress_is_reported_after_each_sample() -> None:
-    reported: list[tuple[int, str]] = []
-
-    def progress(done: int, result: SampleResult) -> None:
-        reported.append((done, result.name))
-
-    results = evaluate(BlobRuntime(), [Disk("a"), Disk("b")], NO_ZOOM, progress=progress)
-    assert reported == [(1, "a"), (2, "b")]
-    assert [r.name for r in results] == ["a", "b"]
 
 
 def test_no_clicks_is_an_error() -> None:

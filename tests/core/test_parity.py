@@ -1,7 +1,5 @@
 """The comparison itself must notice what is wrong."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,13 +7,11 @@ from ritm_edge.errors import ParityError
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.verification.parity import FP32_TOLERANCE, compare, compare_masks, parity_cases
 
+from ..runtimes import FakeRuntime
 
-class Fake:
+
+class Fake(FakeRuntime):
     """A runtime whose mask depends on image and previous mask, plus a fault."""
-
-    name = "fake"
-    path = Path("fake.onnx")
-    info = None
 
     def __init__(self, fault=lambda mask: mask):
         self.spec = IOSpec(40, 56, max_clicks=2)

@@ -20,16 +20,18 @@ from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ArtifactError, ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import coreml
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes import coreml as runtime_module
+from ritm_edge.runtimes.base import ModelFile
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden_files import formula_model
-from ..graphs import open_program, operations
+from ..graphs import ClickMaps, open_program, operations
 from ..models import TINY, spread_outputs, tiny_model
 from ..runtimes import tiny_info
 
@@ -38,7 +40,7 @@ ODD = IOSpec(75, 101, max_clicks=2)
 
 
 def convert(model, spec, path):
-    coreml.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    coreml.convert(ExportInput(RewritableGraph(model), example_inputs(spec), ("mask",)), path)
     coreml.stamp(path, tiny_info(spec, "coreml").to_json())
     return path
 
@@ -90,7 +92,7 @@ def awkward_clicks(height, width, slots):
 
 @pytest.mark.parametrize(("height", "width", "slots"), [(64, 96, 24), (75, 101, 3)])
 def test_disk_maps_are_bit_equal(height, width, slots, tmp_path):
-    graph = DiskGraph(tiny_model(), height, width)
+    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
     path = tmp_path / "disks.mlpackage"
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     coreml.convert(ExportInput(graph, example, ("disks",)), path)
@@ -172,8 +174,8 @@ def test_without_a_library_the_message_names_the_extra(artifact, missing):
     code = f"""
 import sys
 sys.modules[{missing!r}] = None
-from ritm_edge.errors import MissingExtraError
 from ritm_edge import open_runtime
+from ritm_edge.errors import MissingExtraError
 try:
     open_runtime({str(artifact)!r})
 except MissingExtraError as error:
@@ -244,7 +246,7 @@ def test_on_macos_core_ml_predicts(artifact, monkeypatch):
     )
     monkeypatch.setattr(runtime_module.sys, "platform", "darwin")
     monkeypatch.setattr(runtime_module, "require", lambda *_, **__: fake)
-    runtime = runtime_module.CoreMLRuntime(artifact)
+    runtime = runtime_module.CoreMLRuntime(ModelFile(artifact))
     assert runtime.engine == "Core ML"
     mask = runtime.run({"image": np.zeros((1, 3, 64, 96), np.uint8), "clicks": np.ones((1, 6, 3))})
     assert mask["mask"].dtype == np.float32
@@ -258,7 +260,7 @@ def test_on_macos_core_ml_predicts(artifact, monkeypatch):
 
     fake.models.MLModel = broken
     with pytest.raises(ArtifactError, match="Core ML cannot load"):
-        runtime_module.CoreMLRuntime(artifact)
+        runtime_module.CoreMLRuntime(ModelFile(artifact))
 
 
 def test_a_program_without_description_is_refused(tmp_path):

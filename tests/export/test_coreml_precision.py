@@ -14,8 +14,9 @@ from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.pipeline import artifact_name, export_model
 from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.base import open_runtime
 
 from ..graphs import open_program, operations
@@ -76,7 +77,7 @@ def test_disks_are_bit_equal(size, precision, tmp_path, monkeypatch):
 def test_the_network_computes_in_half_precision_and_the_mask_stays_close(
     precision, tolerance, tmp_path
 ):
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     program = convert(graph, SPEC, tmp_path / "m.mlpackage", precision)
     convolutions = [
         step.declared.dtype for step in program._compiled.steps if step.operation.name == "conv"

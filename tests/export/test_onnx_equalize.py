@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.onnx.equalize import LARGEST_RATIO, equalize_channels
-from ritm_edge.export.onnx.graph import export_onnx
-from ritm_edge.export.onnx.precision import load_named, measure_ranges, quantize
+from ritm_edge.export.onnx.graph import onnx_graph
+from ritm_edge.export.onnx.precision import measure_ranges, named, quantize
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
@@ -64,10 +65,9 @@ def photos(count=4):
     return [{"image": rng.standard_normal((1, 3, 12, 16), np.float32)} for _ in range(count)]
 
 
-def exported(graph, path, example=None):
+def exported(graph, example=None):
     example = {"image": torch.zeros(1, 3, 12, 16)} if example is None else example
-    export_onnx(ExportInput(graph.eval(), example, ("mask",)), path)
-    return load_named(path)
+    return named(onnx_graph(ExportInput(graph.eval(), example, ("mask",))))
 
 
 def weights(model):
@@ -78,8 +78,8 @@ def run(model, inputs):
     return open_session(model.SerializeToString()).run(None, inputs)[0]
 
 
-def test_float_results_stay_and_integers_come_closer(tmp_path):
-    model = exported(Branches(), tmp_path / "m.onnx")
+def test_float_results_stay_and_integers_come_closer():
+    model = exported(Branches())
     plain = onnx.ModelProto()
     plain.CopyFrom(model)
     equalize_channels(model, photos())
@@ -88,15 +88,15 @@ def test_float_results_stay_and_integers_come_closer(tmp_path):
         np.testing.assert_allclose(run(model, each), mask, atol=1e-6)
 
     def error(graph):
-        integers = quantize(graph, measure_ranges(graph, photos(), tmp_path))
+        integers = quantize(graph, measure_ranges(graph, photos()))
         found = [run(integers, each) for each in photos()]
         return np.mean([np.abs(f - e).mean() for f, e in zip(found, expected, strict=True)])
 
     assert error(model) < 0.5 * error(plain)
 
 
-def test_factors_go_through_sums_resizes_and_concatenations(tmp_path):
-    model = exported(Branches(), tmp_path / "m.onnx")
+def test_factors_go_through_sums_resizes_and_concatenations():
+    model = exported(Branches())
     before = weights(model)
     equalize_channels(model, photos())
     ratio = {name: values / before[name] for name, values in weights(model).items()}
@@ -107,10 +107,10 @@ def test_factors_go_through_sums_resizes_and_concatenations(tmp_path):
     assert np.isfinite(written).all()
 
 
-def test_a_channel_that_was_silent_keeps_room(tmp_path):
+def test_a_channel_that_was_silent_keeps_room():
     graph = Branches()
     graph.small.weight.data[1], graph.small.bias.data[1] = 0, -1.0
-    model = exported(graph, tmp_path / "m.onnx")
+    model = exported(graph)
     before = weights(model)
     equalize_channels(model, photos())
     after = weights(model)
@@ -119,17 +119,17 @@ def test_a_channel_that_was_silent_keeps_room(tmp_path):
     assert loudest / silent == pytest.approx(LARGEST_RATIO, rel=1e-5)
 
 
-def test_what_cannot_be_scaled_is_left_alone(tmp_path):
-    model = exported(Unscalable(), tmp_path / "m.onnx")
+def test_what_cannot_be_scaled_is_left_alone():
+    model = exported(Unscalable())
     before = weights(model)
     equalize_channels(model, photos())
     after = weights(model)
     assert all(np.array_equal(after[name], values) for name, values in before.items())
 
 
-def test_the_network_keeps_its_mask(tmp_path):
+def test_the_network_keeps_its_mask():
     spec = IOSpec(64, 96, max_clicks=3)
-    model = exported(InferenceGraph(tiny_model()), tmp_path / "m.onnx", example_inputs(spec))
+    model = exported(RewritableGraph(tiny_model()), example_inputs(spec))
     before = weights(model)
     inputs = random_inputs(64, 96, 3, 3)
     masks = [run(model, each) for each in inputs]

@@ -11,11 +11,12 @@ from ritm_edge.errors import UsageError
 from ritm_edge.export.click_subgraph import find_click_subgraph
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.onnx import precision as onnx_precision
-from ritm_edge.export.onnx.graph import export_onnx
-from ritm_edge.export.onnx.precision import layer_of, load_named, weights_to_fp16
+from ritm_edge.export.onnx.graph import onnx_graph
+from ritm_edge.export.onnx.precision import layer_of, named, weights_to_fp16
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.onnx import open_session
 
 from ..models import tiny_model
@@ -34,15 +35,14 @@ def float_graphs():
 def exported_once(monkeypatch, float_graphs):
     """The float32 export is the slow half of every conversion, and the same for all of them."""
 
-    def export_or_copy(source, path):
+    def export_or_copy(source):
         shapes = tuple(v.shape for v in source.example.values())
         key = type(source.graph), shapes, source.any_size
         if key not in float_graphs:
-            export_onnx(source, path)
-            float_graphs[key] = path.read_bytes()
-        path.write_bytes(float_graphs[key])
+            float_graphs[key] = onnx_graph(source).SerializeToString()
+        return onnx.load_from_string(float_graphs[key])
 
-    monkeypatch.setattr(onnx_precision, "export_onnx", export_or_copy)
+    monkeypatch.setattr(onnx_precision, "onnx_graph", export_or_copy)
 
 
 def convert(graph, precision, spec, path, **how):
@@ -95,7 +95,7 @@ def test_disks_are_bit_equal_where_height_and_width_are_open(precision, tmp_path
 
 def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
     model = convert(
-        InferenceGraph(tiny_model()),
+        RewritableGraph(tiny_model()),
         "int8",
         SPEC,
         tmp_path / "m.onnx",
@@ -124,31 +124,27 @@ def test_int8_has_integer_convolutions_with_a_scale_per_channel(tmp_path):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_mask_stays_close_and_the_file_becomes_small(precision, tmp_path):
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     model = convert(graph, precision, SPEC, tmp_path / "m.onnx")
     source = ExportInput(graph, example_inputs(SPEC), ("mask",))
-    onnx_precision.export_onnx(source, tmp_path / "fp32.onnx")
+    plain = onnx_precision.onnx_graph(source)
     inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
-    (expected,) = run(onnx.load(tmp_path / "fp32.onnx"), inputs)
+    (expected,) = run(plain, inputs)
     (mask,) = run(model, inputs)
     assert np.abs(mask - expected).mean() < (1e-3 if precision == "fp16" else 0.1)
     assert not np.array_equal(mask, expected)
-    weights = {
-        name: sum(
-            len(tensor.raw_data)
-            for tensor in onnx.load(tmp_path / name).graph.initializer
-            if len(tensor.dims) == 4
-        )
-        for name in ("fp32.onnx", "m.onnx")
-    }
+    whole, small = (
+        sum(len(t.raw_data) for t in each.graph.initializer if len(t.dims) == 4)
+        for each in (plain, model)
+    )
     share = {"fp16": 0.55, "int8": 0.3, "int8-dynamic": 0.3}[precision]
-    assert weights["m.onnx"] < share * weights["fp32.onnx"]
+    assert small < share * whole
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_height_and_width_can_stay_open(precision, tmp_path):
     spec = IOSpec(max_clicks=2)
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     model = convert(graph, precision, spec, tmp_path / "m.onnx", any_size=True)
     inputs = random_inputs(61, 83, 2, 1)[0]
     (mask,) = run(model, inputs)
@@ -158,23 +154,21 @@ def test_height_and_width_can_stay_open(precision, tmp_path):
     assert np.abs(mask - expected.numpy()).mean() < 0.05
 
 
-def test_weights_too_large_for_half_precision_stay_as_they_are(tmp_path):
+def test_weights_too_large_for_half_precision_stay_as_they_are():
     graph = PaintedGraph().eval()
     graph.head.weight.data[0, 0] = 1e5
-    export_onnx(ExportInput(graph, example_inputs(SPEC), ("mask",)), tmp_path / "m.onnx")
-    model = onnx.load(tmp_path / "m.onnx")
+    model = onnx_graph(ExportInput(graph, example_inputs(SPEC), ("mask",)))
     weights_to_fp16(model)
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     assert types["head.weight"] == onnx.TensorProto.FLOAT
     assert types["features.weight_half"] == onnx.TensorProto.FLOAT16
 
 
-def test_layers_are_called_as_in_the_checkpoint(tmp_path):
+def test_layers_are_called_as_in_the_checkpoint():
     reference = tiny_model()
-    graph = InferenceGraph(reference)
+    graph = RewritableGraph(reference)
     source = ExportInput(graph, example_inputs(SPEC), ("mask",))
-    onnx_precision.export_onnx(source, tmp_path / "m.onnx")
-    layers = set(layer_of(load_named(tmp_path / "m.onnx")).values())
+    layers = set(layer_of(named(onnx_precision.onnx_graph(source))).values())
     assert layers <= set(reference.state_dict())
     assert "feature_extractor.cls_head.weight" in layers
 

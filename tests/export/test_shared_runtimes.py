@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ritm_edge import InteractiveSession, open_runtime
-from ritm_edge.runtimes.base import FileRuntime
+from ritm_edge.runtimes.base import FileRuntime, ModelFile
 
 from ..runtimes import tiny_reference
 from .artifacts import SPEC, TARGETS
@@ -73,7 +73,7 @@ class Slow(FileRuntime):
 
     def __init__(self, *, parallel):
         self.parallel = parallel
-        super().__init__(Path("slow"), SPEC)
+        super().__init__(ModelFile(Path("slow")), SPEC)
         self.buffer = np.zeros(1)
 
     def _compute(self, arrays):

@@ -22,17 +22,18 @@ from ritm_edge.artifacts.tflite import metadata_text
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
-from ritm_edge.model.export_graph import DiskGraph, InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden_files import load_arrays
-from ..graphs import flatbuffer_of, run_tflite
+from ..graphs import ClickMaps, flatbuffer_of, run_tflite
 from ..models import TINY, spread_outputs, tiny_model
 from ..runtimes import tiny_info
 
@@ -40,7 +41,7 @@ SPEC = IOSpec(64, 96, max_clicks=3)
 
 
 def convert(model, spec, path):
-    tflite.convert(ExportInput(InferenceGraph(model), example_inputs(spec), ("mask",)), path)
+    tflite.convert(ExportInput(RewritableGraph(model), example_inputs(spec), ("mask",)), path)
     tflite.stamp(path, tiny_info(spec, "tflite").to_json())
     return path
 
@@ -110,7 +111,7 @@ def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
 
 def disks_of(height, width, slots, path):
     """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
-    graph = DiskGraph(tiny_model(), height, width)
+    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     tflite.convert(ExportInput(graph, example, ("disks",)), path)
     return (
@@ -279,25 +280,21 @@ def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
     [({"antialias": 1}, "antialias=1"), ({"axes": [2, 3]}, "axes")],
     ids=["antialias", "axes"],
 )
-def test_what_older_onnx_cannot_say_is_refused(attributes, message, tmp_path):
-    path = tmp_path / "resize.onnx"
-    onnx.save(resize_model(**attributes), path)
+def test_what_older_onnx_cannot_say_is_refused(attributes, message):
     with pytest.raises(ConversionError, match=message):
-        lower_opset(path)
+        lower_opset(resize_model(**attributes))
 
 
-def test_lowering_keeps_corner_alignment(tmp_path):
-    path = tmp_path / "resize.onnx"
-    onnx.save(resize_model(antialias=0, keep_aspect_ratio_policy="stretch"), path)
-    lower_opset(path)
-    model = onnx.load(path)
+def test_lowering_keeps_corner_alignment():
+    model = resize_model(antialias=0, keep_aspect_ratio_policy="stretch")
+    lower_opset(model)
     assert model.opset_import[0].version == 17
     attributes = {a.name: a.s for a in model.graph.node[0].attribute}
     assert attributes == {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
 
 
 @pytest.mark.parametrize("noop", [0, 1])
-def test_lowering_keeps_the_axes_of_a_mean(tmp_path, noop):
+def test_lowering_keeps_the_axes_of_a_mean(noop):
     node = onnx.helper.make_node("ReduceMean", ["x", "axes"], ["y"], noop_with_empty_axes=noop)
     graph = onnx.helper.make_graph(
         [node],
@@ -306,15 +303,14 @@ def test_lowering_keeps_the_axes_of_a_mean(tmp_path, noop):
         [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 1, 1])],
         [onnx.numpy_helper.from_array(np.int64([2, 3]), "axes")],
     )
-    path = tmp_path / "mean.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
-    lower_opset(path)
-    (lowered,) = onnx.load(path).graph.node
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    lower_opset(model)
+    (lowered,) = model.graph.node
     assert {a.name: list(a.ints) for a in lowered.attribute} == {"axes": [2, 3]}
 
 
 @pytest.mark.parametrize("axes", [False, True])
-def test_lowering_takes_a_pad_of_all_axes_only(tmp_path, axes):
+def test_lowering_takes_a_pad_of_all_axes_only(axes):
     node = onnx.helper.make_node("Pad", ["x", "pads", "", "axes"] if axes else ["x", "pads"], ["y"])
     constants = [onnx.numpy_helper.from_array(np.int64([0, 1]), "axes")] if axes else []
     pads = np.int64([0, 0, 0, 2] if axes else [0, 0, 0, 0, 0, 2, 0, 0])
@@ -325,14 +321,13 @@ def test_lowering_takes_a_pad_of_all_axes_only(tmp_path, axes):
         [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4, 3, 4])],
         [onnx.numpy_helper.from_array(pads, "pads"), *constants],
     )
-    path = tmp_path / "pad.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
     if axes:
         with pytest.raises(ConversionError, match="axes"):
-            lower_opset(path)
+            lower_opset(model)
     else:
-        lower_opset(path)
-        assert onnx.load(path).opset_import[0].version == 17
+        lower_opset(model)
+        assert model.opset_import[0].version == 17
 
 
 def resize_model(**attributes):

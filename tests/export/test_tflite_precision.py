@@ -13,10 +13,11 @@ from ai_edge_litert.interpreter import Interpreter
 from ritm_edge.errors import UsageError
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite.flatbuffer import operators, pack, unpack
 from ritm_edge.io_spec import IOSpec
-from ritm_edge.model.export_graph import InferenceGraph, example_inputs
+from ritm_edge.model.export_graph import example_inputs
 
 from ..graphs import flatbuffer_of, run_tflite
 from ..models import tiny_model
@@ -98,7 +99,7 @@ def test_disks_are_bit_equal(precision, size, rewritten, tmp_path):
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_the_mask_stays_close_and_weights_become_small(precision, tmp_path):
-    graph = InferenceGraph(tiny_model())
+    graph = RewritableGraph(tiny_model())
     path = convert(graph, precision, SPEC, tmp_path / "m.tflite")
     inputs = random_inputs(*SPEC.size, SPEC.max_clicks, 1)[0]
     mask = run_tflite(path, inputs)["mask"]

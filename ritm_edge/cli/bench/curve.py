@@ -8,7 +8,7 @@ import typer
 from ...errors import UsageError
 from ...optional import require
 from ..console import print_notice
-from ..options import refuse_folder
+from ..options import parse_pair, refuse_folder
 
 
 def command(
@@ -45,7 +45,7 @@ def command(
 
 
 def _parse(text: str) -> tuple[int, Path]:
-    step, equals, path = text.partition("=")
-    if not (equals and path and step.isdecimal()):
+    step, path = parse_pair(text, "STEP=FILE", example="2000=noc.json")
+    if not step.isdecimal():
         raise UsageError(f"'{text}' is not STEP=FILE: write for example 2000=noc.json.")
     return int(step), Path(path)

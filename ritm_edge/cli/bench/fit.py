@@ -1,14 +1,13 @@
 """`ritm-edge bench fit`: ways to show crops to a graph of fixed size."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ...errors import UsageError
-from ..console import UNMEASURED, print_json, print_table, progress_bar
-from ..options import AllowChanged, AsJson, ObjectLimit, ReportFile, parse_data, save_report
+from ..console import counting, print_table
+from ..options import AllowChanged, AsJson, ObjectLimit, ReportFile, deliver, parse_data
 
 
 def command(
@@ -41,6 +40,7 @@ def command(
         raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
 
     from ritm_edge.benchmarks.fit import compare_fits
+    from ritm_edge.benchmarks.fit_table import COLUMNS, fit_rows
 
     from ...data import open_benchmark
     from ...runtimes.base import open_runtime
@@ -48,32 +48,7 @@ def command(
 
     benchmark = open_benchmark(*parse_data(data))
     runtime = open_runtime(checkpoint_path(file), threads=threads, allow_changed=allow_changed)
-    with progress_bar() as progress:
-        task = progress.add_task(f"fit {benchmark.name}", total=None, status="")
-        report = compare_fits(
-            runtime,
-            benchmark,
-            flip=flip,
-            limit=limit,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    if output is not None:
-        save_report(report, output)
-    if as_json:
-        print_json(report)
-        return
-    print_table(
-        ("alternative", "whole photo", "zoomed", "all", "95 %", "same mask"),
-        [_row(entry) for entry in report["alternatives"]],
-    )
-
-
-def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    means = [entry["difference"][group] for group in ("whole", "zoomed", "all")]
-    low, high = means[-1]["interval"]
-    return (
-        entry["name"],
-        *(UNMEASURED if mean is None else f"{mean['mean']:+.4f}" for mean in means),
-        f"{low:+.4f}…{high:+.4f}",
-        f"{entry['agreement']:.3f}",
-    )
+    with counting(f"fit {benchmark.name}") as progress:
+        report = compare_fits(runtime, benchmark, flip=flip, limit=limit, progress=progress)
+    if not deliver(report, output, as_json):
+        print_table(COLUMNS, fit_rows(report))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..console import print_json, print_table, progress_bar
-from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+from ..console import print_table, progress_bar
+from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 
 
 def command(
@@ -49,16 +49,10 @@ def command(
             artifacts += measure_artifact(path, height_width, allow_changed=allow_changed)
         progress.update(task, advance=1, status="")
     document = as_document(models, artifacts, height_width)
-    if output is not None:
-        save_report(document, output)
-    if as_json:
-        print_json(document)
-    else:
-        print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
-        if artifacts:
-            print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
-        if kinds:
-            print_table(
-                ("name", "kind of layer", "layers", "MMACs", "MFLOPs"),
-                table.kind_rows([*models, *artifacts]),
-            )
+    if deliver(document, output, as_json):
+        return
+    print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
+    if artifacts:
+        print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
+    if kinds:
+        print_table(table.KIND_COLUMNS, table.kind_rows([*models, *artifacts]))

@@ -1,16 +1,16 @@
 """`ritm-edge bench latency`: one forward pass of several artifacts, timed in turns."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import UsageError
-from ..console import UNMEASURED, print_json, print_notice, print_table, progress_bar
-from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+from ..console import print_notice, print_table, progress_bar
+from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 
 if TYPE_CHECKING:
-    from ritm_edge.benchmarks.latency.timing import LatencyReport, LatencyRow
+    from ritm_edge.benchmarks.latency.timing import LatencyReport
 
 BUSY = 0.5  # runnable processes per core before a measurement that deserve a warning
 
@@ -100,11 +100,7 @@ def command(
             report=report,
         )
         progress.update(task, advance=1, status="")
-    if output is not None:
-        save_report(result.as_dict(), output)
-    if as_json:
-        print_json(result.as_dict())
-    else:
+    if not deliver(result.as_dict(), output, as_json):
         _print(result)
     _print_notices(result)
 
@@ -118,54 +114,18 @@ def _model_of(artifacts: list[Path] | None, allow_changed: bool) -> str | None:
 
 
 def _print(result: "LatencyReport") -> None:
+    from ritm_edge.benchmarks.latency.table import COLUMNS, latency_rows
+
     machine, settings = result.machine, result.settings
     print_table(
-        (
-            "file",
-            "runtime",
-            "max error",
-            "mask IoU",
-            "median ms",
-            "p90 ms",
-            "to PyTorch",
-            "to baseline",
-            "to fp32",
-            "of peak",
-            "cold start ms",
-            "peak MB",
-            "MB",
-        ),
-        [_row(row) for row in result.rows],
+        COLUMNS,
+        latency_rows([row.as_dict() for row in result.rows]),
         title=(
             f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "
             f"{settings.threads or 'default'} threads, "
             f"{machine['cpu'] or 'unknown CPU'} ({machine['usable_cores']} cores)"
         ),
     )
-
-
-def _row(row: "LatencyRow") -> tuple[str, ...]:
-    return (
-        row.path,
-        row.runtime if row.engine is None else f"{row.runtime}: {row.engine}",
-        *_parity_cells(row.parity),
-        f"{row.median_ms:.1f}",
-        f"{row.p90_ms:.1f}",
-        UNMEASURED if row.ratio is None else f"{row.ratio:.2f}",
-        UNMEASURED if row.ratio_to_baseline is None else f"{row.ratio_to_baseline:.2f}",
-        UNMEASURED if row.ratio_to_fp32 is None else f"{row.ratio_to_fp32:.2f}",
-        UNMEASURED if row.percent_of_roofline is None else f"{row.percent_of_roofline:.0f} %",
-        f"{row.cold_start_ms:.0f}",
-        f"{row.peak_memory_bytes / 1e6:.0f}",
-        f"{row.file_bytes / 1e6:.1f}",
-    )
-
-
-def _parity_cells(parity: dict[str, Any] | None) -> tuple[str, str]:
-    """What the export measured and stamped into the artifact."""
-    if parity is None:
-        return UNMEASURED, UNMEASURED
-    return f"{parity['max_abs']:.1e}", f"{parity['min_mask_iou']:.4f}"
 
 
 def _print_notices(result: "LatencyReport") -> None:

@@ -1,6 +1,6 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from ..console import print_json, print_notice, progress_bar
+from ...io_spec import MASK_THRESHOLD
+from ..console import print_json, print_notice, print_table, progress_bar
 from ..options import (
     AllowChanged,
     AsJson,
@@ -20,7 +21,6 @@ from ..options import (
     refuse_idle,
     refuse_overwriting,
 )
-from .noc_table import print_noc
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -62,7 +62,7 @@ def command(
     ] = False,
     threshold: Annotated[
         float, typer.Option("--threshold", help="A pixel is object above this probability.")
-    ] = 0.49,
+    ] = MASK_THRESHOLD,
     flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
     zoom_in: Annotated[bool, typer.Option(help="Crop around the object after click 1.")] = True,
     target_size: Annotated[
@@ -146,10 +146,10 @@ def command(
         if value > max_clicks:
             raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
 
-    from ritm_edge.benchmarks.markdown import noc_table
     from ritm_edge.benchmarks.noc.journal import Journal
     from ritm_edge.benchmarks.noc.report import as_document, as_text
     from ritm_edge.benchmarks.noc.runs import check_slots, measure
+    from ritm_edge.benchmarks.noc.table import noc_columns, noc_rows, noc_table
 
     from ...data import open_benchmark
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
@@ -191,7 +191,6 @@ def command(
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
             for runtime, label, chosen in _rows(runtimes, fits):
-                shown = _Row(progress, f"{benchmark.name} {label}")
                 reports.append(
                     measure(
                         runtime,
@@ -202,9 +201,8 @@ def command(
                         limit=limit,
                         jobs=jobs,
                         threads=threads,
-                        allow_changed=allow_changed,
                         journal=book,
-                        progress=shown.update,
+                        progress=_row(progress, f"{benchmark.name} {label}"),
                     )
                 )
     document = as_document(reports)
@@ -217,7 +215,7 @@ def command(
     if as_markdown:
         typer.echo(noc_table(document["reports"]), nl=False)
         return
-    print_noc(document["reports"])
+    print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
     if output is not None:
         print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
     if jobs == 1:
@@ -235,9 +233,9 @@ def _rows(
 
     Graphs of any size have no use for a fit; those of fixed size are measured with each.
     """
-    names = [runtime.path.name for runtime in runtimes]
+    names = [Path(runtime.label).name for runtime in runtimes]
     for name, runtime in zip(names, runtimes, strict=True):
-        label = name if names.count(name) == 1 else str(runtime.path)
+        label = name if names.count(name) == 1 else runtime.label
         if runtime.spec.size is None or len(fits) == 1:
             yield runtime, label, fits[0]
         else:
@@ -245,24 +243,18 @@ def _rows(
                 yield runtime, f"{label} ({fit})", fit
 
 
-class _Row:
+def _row(bar: "Progress", text: str) -> "Callable[[NocReport, int], None]":
     """One line of the progress display: objects done, and the NoC over them."""
+    from ritm_edge.benchmarks.noc.report import noc_name
 
-    def __init__(self, progress: "Progress", text: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(text, total=None, status="")
-        self._started = False
+    task = bar.add_task(text, total=None, status="")
 
-    def update(self, report: "NocReport", total: int) -> None:
-        from ritm_edge.benchmarks.noc.report import noc_name
+    def update(report: "NocReport", total: int) -> None:
+        done = len(report.results)
+        if done and bar.tasks[-1].total is None:
+            bar.console.print(f"continuing: {done} of {total} objects are in the journal")
+        summary = report.noc[-1] if done else None
+        status = "" if summary is None else f"{noc_name(summary)} {summary.mean:.2f}"
+        bar.update(task, completed=done, total=total, status=status)
 
-        if not self._started and report.results:
-            self._progress.console.print(
-                f"continuing: {len(report.results)} of {total} objects are in the journal"
-            )
-        self._started = True
-        status = ""
-        if report.results:
-            strictest = report.noc[-1]
-            status = f"{noc_name(strictest)} {strictest.mean:.2f}"
-        self._progress.update(self._task, completed=len(report.results), total=total, status=status)
+    return update

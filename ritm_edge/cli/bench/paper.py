@@ -8,7 +8,7 @@ import typer
 
 from ...errors import OutputFileError, UsageError
 from ..console import print_json, print_notice, print_table
-from ..options import AllowChanged, AsJson, Threads, parse_data, refuse_idle
+from ..options import AllowChanged, AsJson, Threads, parse_data, parse_pair, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -74,7 +74,8 @@ def command(
 
     Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
     """
-    names = dict(_parse_row(text) for text in row or [])
+    example = "coco_lvis_h18s_itermask=model.onnx"
+    names = dict(parse_pair(text, "NAME=LABEL", example=example) for text in row or [])
     if not results and not gallery:
         raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
     if not results:
@@ -138,15 +139,6 @@ def command(
     print_notice(f"saved {', '.join(str(p) for p in sorted(output.iterdir()))}")
 
 
-def _parse_row(text: str) -> tuple[str, str]:
-    name, equals, label = text.partition("=")
-    if not (name and equals and label):
-        raise UsageError(
-            f"'{text}' is not NAME=LABEL: write for example coco_lvis_h18s_itermask=model.onnx."
-        )
-    return name, label
-
-
 def _counted() -> "FlopsResults":
     from ritm_edge.benchmarks.flops.report import as_document, measure_models
     from ritm_edge.benchmarks.results import FlopsResults
@@ -157,50 +149,34 @@ def _counted() -> "FlopsResults":
 def _galleries(
     runtime: "Runtime", data: str | None, objects: int, clicks: int
 ) -> dict[str, list[list["Step"]]]:
-    if data is None:
-        return _sample_galleries(runtime, clicks)
-    from ritm_edge.benchmarks.paper.gallery import simulated_steps
-
-    from ...data import open_benchmark
-    from ...evaluation.damaged_mask import damaged_mask
-
-    sessions, corrections = [], []
-    for sample in open_benchmark(*parse_data(data)).samples[:objects]:
-        image, truth = sample.load()
-        sessions.append(simulated_steps(runtime, image, truth, clicks=clicks))
-        if runtime.spec.prev_mask:
-            start = damaged_mask(truth, START_IOU, name=sample.name)
-            corrections.append(simulated_steps(runtime, image, truth, clicks=clicks, start=start))
-    pictures = {"clicks.png": sessions, "external-mask.png": corrections}
-    return {name: rows for name, rows in pictures.items() if rows}
-
-
-def _sample_galleries(runtime: "Runtime", clicks: int) -> dict[str, list[list["Step"]]]:
     import numpy as np
 
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
-    from ...evaluation.damaged_mask import damaged_mask
+    from ...data import Sample, open_benchmark
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
 
-    image = read_photo(sample_photo())
-    chosen = [
-        Click(row, column, positive, order)
-        for order, (row, column, positive) in enumerate(SAMPLE_CLICKS[:clicks])
-    ]
-    pictures = {"clicks.png": [scripted_steps(runtime, image, chosen)]}
-    if runtime.spec.prev_mask:
+    if data is None:
+        image = read_photo(sample_photo())
+        chosen = [Click(*place, order) for order, place in enumerate(SAMPLE_CLICKS[:clicks])]
+        sessions = [scripted_steps(runtime, image, chosen)]
         session = InteractiveSession(runtime)
         session.set_image(image)
-        for click in chosen:
-            session.click(click.row, click.column, positive=click.positive)
+        for row, column, positive in SAMPLE_CLICKS[:clicks]:
+            session.click(row, column, positive)
         # No true mask is at hand: the selection just made stands for it.
         selected = session.mask.astype(np.int32)
-        start = damaged_mask(selected, START_IOU, name="sample")
+        samples: tuple[Sample, ...] = (Sample("sample", sample_photo(), lambda: selected),)
+    else:
+        samples = open_benchmark(*parse_data(data)).samples[:objects]
+        sessions = [simulated_steps(runtime, sample, clicks=clicks) for sample in samples]
+    pictures = {"clicks.png": sessions}
+    if runtime.spec.prev_mask:
         pictures["external-mask.png"] = [
-            simulated_steps(runtime, image, selected, clicks=clicks, start=start)
+            simulated_steps(runtime, sample, clicks=clicks, start_iou=START_IOU)
+            for sample in samples
         ]
     return pictures

@@ -6,24 +6,28 @@ from typing import Annotated
 
 import typer
 
-from ..console import print_json, print_table, progress_bar
-from ..options import AllowChanged, AsJson, ReportFile, parse_size, save_report
+from ...io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
+from ..console import print_table, progress_bar
+from ..options import (
+    AllowChanged,
+    AsJson,
+    Checkpoint,
+    ClickSlots,
+    InputSize,
+    ReportFile,
+    Threads,
+    deliver,
+    parse_size,
+)
 
 
 def command(
     target: Annotated[str, typer.Option("--target", "-t", help="onnx, tflite or coreml.")] = "onnx",
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", help="Weights to export; default: the embedded."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     allow_changed: AllowChanged = False,
-    size: Annotated[
-        str | None, typer.Option("--size", help="HEIGHTxWIDTH in pixels; default 400x400.")
-    ] = None,
-    max_clicks: Annotated[int, typer.Option("--max-clicks", help="Slots for each sign.")] = 24,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads; default: its own choice.")
-    ] = None,
+    size: InputSize = None,
+    max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
+    threads: Threads = None,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
     output: ReportFile = None,
     as_json: AsJson = False,
@@ -37,7 +41,6 @@ def command(
     from ritm_edge.export.pipeline import export_checkpoint
     from ritm_edge.export.registry import find_target
 
-    from ...io_spec import DEFAULT_SIZE, IOSpec
     from ...weights import checkpoint_path
 
     chosen = find_target(target)
@@ -70,10 +73,7 @@ def command(
         )
     shares = rewrite_shares(names, report)
     values = {"target": target, "shares": shares, **report.as_dict()}
-    if output is not None:
-        save_report(values, output)
-    if as_json:
-        print_json(values)
+    if deliver(values, output, as_json):
         return
     print_table(
         ("rewrite", "median ms", "to the one before", "to baseline"),

@@ -6,20 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ..console import print_json, print_notice, print_table, progress_bar
-from ..options import AllowChanged, AsJson, parse_size
+from ...io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
+from ..console import counting, print_json, print_notice, print_table
+from ..options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, parse_size
 
 
 def command(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     allow_changed: AllowChanged = False,
-    size: Annotated[str, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels.")] = "400x400",
-    max_clicks: Annotated[
-        int, typer.Option("--max-clicks", help="Click slots for each sign.")
-    ] = 24,
+    size: InputSize = None,
+    max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
     calibration: Annotated[
         Path | None,
         typer.Option(
@@ -36,22 +32,14 @@ def command(
     """
     from ritm_edge.export.sensitivity import measure_sensitivity
 
-    from ...io_spec import IOSpec
+    from ...runtimes.base import ModelFile
     from ...runtimes.pytorch import open_file
     from ...weights import checkpoint_path
 
-    height, width = parse_size(size)
-    model = open_file(checkpoint_path(checkpoint), allow_changed=allow_changed)
-    with progress_bar() as progress:
-        task = progress.add_task("sensitivity", total=None, status="recording clicks")
-        losses = measure_sensitivity(
-            model,
-            IOSpec(height, width, max_clicks=max_clicks),
-            calibration,
-            progress=lambda done, total: progress.update(
-                task, completed=done, total=total, status=""
-            ),
-        )
+    spec = IOSpec(*(parse_size(size) if size else DEFAULT_SIZE), max_clicks=max_clicks)
+    model = open_file(ModelFile(checkpoint_path(checkpoint), allow_changed=allow_changed))
+    with counting("sensitivity", "recording clicks") as progress:
+        losses = measure_sensitivity(model, spec, calibration, progress=progress)
     if as_json:
         print_json([asdict(loss) for loss in losses])
         return

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ...optional import require
-from ..console import print_json, print_notice, print_table, progress_bar
-from ..options import DEFAULT_RECIPE, AsJson, Changes, ReportFile, save_report
+from ..console import counting, print_notice, print_table
+from ..options import DEFAULT_RECIPE, AsJson, Changes, ReportFile, deliver
 
 # Of a whole run, of which a few steps are timed.
 NOT_TIMED = (
@@ -47,15 +47,14 @@ def command(
     machine = describe_machine()  # before the measurement, which is load itself
     if threads is not None:
         torch.set_num_threads(threads)
-    with progress_bar() as progress:
-        task = progress.add_task("bench train", total=rounds, status="")
+    with counting("bench train") as progress:
         speed = measure_speed(
             config,
             data=data,
             rounds=rounds,
             steps=steps,
             workers=workers,
-            progress=lambda done, _: progress.update(task, completed=done),
+            progress=progress,
         )
     settings = {
         "model": config.model.name,
@@ -66,10 +65,7 @@ def command(
         "threads": torch.get_num_threads(),
     }
     report = make_report(recipe, settings, speed.as_dict(), machine)
-    if output is not None:
-        save_report(report, output)
-    if as_json:
-        print_json(report)
+    if deliver(report, output, as_json):
         return
     print_table(["what", "measured"], rows(report))
     print_notice(note(report))

@@ -11,14 +11,13 @@ from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.registry import all_targets
 from ritm_edge.export.rewrites import NAMES, rewrite
-from ritm_edge.export.rewrites.graph import ClickMaps
 from ritm_edge.export.targets import coreml, onnx, tflite
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.clicks_encoding import disk_maps
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.verification.parity import Tolerance
 
-from ...graphs import open_program, run_tflite
+from ...graphs import ClickMaps, open_program, run_tflite
 from ...models import tiny_model
 from ...runtimes import tiny_info, tiny_reference
 
@@ -50,7 +49,7 @@ def run_coreml(path, clicks):
 
 
 CONVERTERS = {
-    "onnx": (onnx.export_onnx, run_onnx, "disks.onnx"),
+    "onnx": (onnx.convert, run_onnx, "disks.onnx"),
     "tflite": (tflite.convert, lambda p, c: run_tflite(p, {CLICKS: c})["disks"], "disks.tflite"),
     "coreml": (coreml.convert, run_coreml, "disks.mlpackage"),
 }

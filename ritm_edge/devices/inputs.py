@@ -1,10 +1,10 @@
-"""Inputs to time with: fresh in every round, the same for every candidate."""
+"""Inputs to time with: made where they are used, the same on every device."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ritm_edge.clicks import Click, pack_clicks
-from ritm_edge.io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
+from ..clicks import Click, pack_clicks
+from ..io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
 
 POSITIVE, NEGATIVE = 2, 1  # clicks: a usual moment of a session
 UNLIMITED_SLOTS = 2  # per sign, for a checkpoint: as many as the clicks need

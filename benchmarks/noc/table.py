@@ -1,0 +1,83 @@
+"""The results of `bench noc` as rows of text, for the terminal and for Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ritm_edge.tables import UNMEASURED, markdown_table, optional
+
+Entry = Mapping[str, Any]  # see `report`
+
+
+def noc_columns(entries: Sequence[Entry]) -> list[str]:
+    """Names of the cells of `noc_rows`."""
+    names = [noc["name"] for noc in entries[0]["noc"]]
+    counts = [f"{sign}{n['name'][3:]}" for n in _counted(entries[0]) for sign in ("≥", "never ")]
+    means = [f"IoU@{clicks}" for clicks in (1, 3, 5)]
+    first, last = ["benchmark", "file"], ["drops", "s/click", "objects"]
+    return [*first, *names, "95 %", "to first", *counts, *means, *last]
+
+
+def noc_rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """One row per benchmark and file, for the terminal."""
+    return [[_cells(each).get(c, UNMEASURED) for c in noc_columns(entries)] for each in entries]
+
+
+def noc_table(entries: Sequence[Entry]) -> str:
+    """In Markdown: one row per benchmark and file, and a line that explains the columns."""
+    main = _counted(entries[0])[0]
+    limit, name = main["max_clicks"], main["name"]
+    columns = {
+        "benchmark": "benchmark",
+        "file": "file",
+        **{f"{noc['name']} with interval": noc["name"] for noc in entries[0]["noc"]},
+        "to first": "to first file",
+        f"≥{name[3:]}": f"≥{limit}@90",
+        f"never {name[3:]}": "never @90",
+        **{f"IoU@{clicks}": f"IoU@{clicks}" for clicks in (1, 3, 5, 10)},
+    }
+    rows = []
+    for entry in entries:
+        cells = _cells(entry)
+        drops, objects = cells["drops"].replace(" ", ""), str(entry["objects"])
+        rows.append([*(cells.get(column, UNMEASURED) for column in columns), drops, objects])
+    note = (
+        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of {name}. "
+        f"≥{limit} is the published count and includes objects solved at the last click. IoU@k: "
+        "mean over all objects after k clicks. Drops: clicks after which the IoU is lower than "
+        "before by more than 0.02.\n"
+    )
+    return markdown_table([*columns.values(), "drops", "objects"], rows) + note
+
+
+def _counted(entry: Entry) -> list[Mapping[str, Any]]:
+    """The summaries whose over-limit counts the paper gives: those for IoU 0.90, or the last."""
+    return [noc for noc in entry["noc"] if noc["iou"] == 0.9] or entry["noc"][-1:]
+
+
+def _cells(entry: Entry) -> dict[str, str]:
+    """Everything that a table may show, by its name."""
+    main = _counted(entry)[0]
+    drops, difference = entry["share_of_drops"], main["difference"]
+    of_all = ""
+    if entry["objects"] < entry["objects_in_benchmark"]:
+        of_all = f" of {entry['objects_in_benchmark']}"
+    cells = {
+        "benchmark": entry["benchmark"],
+        "file": entry["file"],
+        "95 %": _interval(main),
+        "to first": optional(difference and difference["mean"], "+.2f"),
+        "drops": UNMEASURED if drops is None else f"{100 * drops:.1f} %",
+        "s/click": f"{entry['seconds_per_click']:.2f}",
+        "objects": f"{entry['objects']}{of_all}",
+    }
+    for noc in entry["noc"]:
+        name, mean = noc["name"], f"{noc['mean']:.2f}"
+        cells |= {name: mean, f"{name} with interval": f"{mean} ({_interval(noc)})"}
+        cells[f"≥{name[3:]}"] = str(noc["at_limit_published"])
+        cells[f"never {name[3:]}"] = str(noc["never_reached"])
+    means = enumerate(entry["mean_iou"], start=1)
+    return cells | {f"IoU@{clicks}": optional(mean, ".3f") for clicks, mean in means}
+
+
+def _interval(noc: Mapping[str, Any]) -> str:
+    return "{:.2f}…{:.2f}".format(*noc["interval"])

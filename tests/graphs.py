@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.artifacts.tflite import read_flatbuffer

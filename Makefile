@@ -31,7 +31,8 @@ AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
 .PHONY: quickstart dist test check-style types layout setup clean noc fixed-size tables precisions \
-    precisions-exported speed speed-by-size gallery curve ablation ablation-scores
+    precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
+    paths train-speed train-speed-gpu
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -153,6 +154,37 @@ ablation-scores:
 	    $(foreach run,$(SHORT_RUNS),$(OUT)/ablation/$(run).safetensors) --jobs $(THREADS) \
 	    -o $(LEGS)/ablation.json
 	$(MAKE) tables
+
+# Trainings with the published augmentation and clicks whose batches the CPU path and the device
+# path made, three seeds each.
+SEEDS := 1 2 3
+paths: setup
+	for seed in $(SEEDS); do for batches in cpu device; do \
+	    $(BIN)/ritm-edge train hrnet18s-cocolvis-iterm --data $(PHOTOS) --init lite0 --resume \
+	        --output $(OUT)/paths/$$batches-$$seed --crop 128x128 --batch-size 8 --steps 200 \
+	        --seed $$seed --threads 1 --workers 0 --no-tensorboard --set model.name=lite0 \
+	        --set data.datasets=folder --set run.precision=fp32 --set run.batches=$$batches \
+	        || exit 1; \
+	done; done
+	$(BIN)/python scripts/compare_paths.py $(OUT)/paths $(LEGS)/paths.json
+
+# Images per second of training; on a CPU also what fast depthwise gradients gain.
+train-speed: setup
+	$(BIN)/ritm-edge bench train lite0-phone --data $(PHOTOS) --threads 1 --plain-depthwise \
+	    --set data.batch_size=8 --set augmentation.crop=128x128 --set run.precision=fp32 \
+	    --rounds 5 -o $(RESULTS)/train_speed_lite0.json
+	$(MAKE) tables
+
+# Both models by size, batches and photos on the device, with what the network alone would take.
+GPU ?= gpu
+GPU_RUNS := lite0-phone:256x256:160 lite0-phone:320x320:112 lite0-phone:400x400:80 \
+    hrnet18s-phone:256x256:80 hrnet18s-phone:320x320:56 hrnet18s-phone:400x400:40
+train-speed-gpu: setup
+	for run in $(GPU_RUNS); do set -- $$(echo $$run | tr : ' '); \
+	    $(BIN)/ritm-edge bench train $$1 --data $(PHOTOS) --workers 12 --rounds 10 --steps 8 \
+	        --set augmentation.crop=$$2 --set data.batch_size=$$3 --set data.cache=device \
+	        -o $(RESULTS)/train_speed-$(GPU)-$$1-$$2.json || exit 1; \
+	done
 
 $(DYNAMICS): $(OUT)/%-dynamic.onnx: ritm_edge/weights/%.safetensors | setup
 	$(BIN)/ritm-edge export --checkpoint $* --target onnx --dynamic --output $(OUT)

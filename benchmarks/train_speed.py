@@ -37,7 +37,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     )
     shares = report["share_of_step"]
     phases = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    return [
+    found = [
         ("the step alone", f"{step:.2f} images/s"),
         ("data alone, one process", f"{data:.1f} images/s"),
         ("data to step, within rounds", f"{report['data_to_step_ratio']:.1f}×"),
@@ -45,16 +45,26 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("waiting for data then", f"{together['data_wait']:.1%}"),
         ("time of a step", phases),
     ]
+    # Reports of earlier versions have neither.
+    if "network_images_per_second" in report:
+        share = f"{report['together_to_network_ratio']:.0%} of it"
+        network = f"{report['network_images_per_second']:.2f} images/s, {share} were reached"
+        found.append(("the network alone", network))
+    if report.get("plain_depthwise_step_ratio"):
+        ratio = f"{report['plain_depthwise_step_ratio']:.2f}× the time of a step"
+        found.append(("with plain depthwise gradients, within rounds", ratio))
+    return found
 
 
 def note(report: dict[str, Any]) -> str:
     """One line about settings and machine."""
     settings, machine = report["settings"], report["machine"]
     threads = f"{settings['threads']} thread{'s' if settings['threads'] > 1 else ''}"
+    gpu = f"{settings['gpu']}, " if settings.get("gpu") else ""
     crop = "×".join(map(str, settings["crop"]))
     return (
         f"{report['recipe']}: {settings['model']}, batches of {report['batch_size']}, {crop}, "
         f"{settings['precision']}, {threads}, {len(report['rounds'])} rounds; "
-        f"{machine['cpu']} ({machine['usable_cores']} cores), load "
+        f"{gpu}{machine['cpu']} ({machine['usable_cores']} cores), load "
         f"{machine['load_average_1min']} before the measurement."
     )

@@ -17,10 +17,11 @@ class AdaptiveIoU:
         offset: how far below and above is tried.
         momentum: part of the old threshold that stays after a batch.
         smoothing: part of the old mean that stays after a batch.
+        device: where the contributions are; nothing is read back from it.
 
     Attributes:
-        threshold: the current one.
-        mean: exponential mean of the batches, 0…1; starts at 0, as published.
+        threshold: the current one, float64 [].
+        mean: exponential mean of the batches, 0…1, float64 []; starts at 0, as published.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class AdaptiveIoU:
         offset: float = 0.025,
         momentum: float = 0.99,
         smoothing: float = 0.9,
+        device: torch.device | None = None,
     ) -> None:
-        self.threshold = threshold
+        self.threshold = torch.tensor(threshold, dtype=torch.float64, device=device)
         self.offset = offset
         self.momentum = momentum
         self.smoothing = smoothing
-        self.mean = 0.0
+        self.mean = torch.zeros_like(self.threshold)
 
     @torch.no_grad()
     def count(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -62,34 +64,34 @@ class AdaptiveIoU:
         objects = truth.flatten(1).any(dim=1).sum()
         return torch.stack([*sums, *(value.double() for value in (*counts, objects))])
 
-    def update(self, contribution: Tensor) -> float:
+    def update(self, contribution: Tensor) -> Tensor:
         """Take over one batch.
 
         Args:
             contribution: from `count`, summed over all processes.
 
         Returns:
-            The batch's IoU, 0…1; the mean so far where no sample had an object.
+            The batch's IoU, 0…1, float64 []; the mean so far where no sample had an object.
         """
-        values: list[float] = contribution.tolist()
-        sums, counts, objects = values[:3], values[3:6], values[6]
-        if not objects:
-            return self.mean
-        candidates = self._candidates()
-        ious = [total / max(count, 1.0) for total, count in zip(sums, counts, strict=True)]
-        best = max(range(3), key=lambda index: (ious[index], -index))
-        self.threshold += (1.0 - self.momentum) * (candidates[best] - self.threshold)
-        self.mean = self.smoothing * self.mean + (1.0 - self.smoothing) * ious[best]
-        return ious[best]
+        any_object = contribution[6] > 0
+        # Of equal ones the first.
+        iou, best = (contribution[:3] / contribution[3:6].clamp(min=1)).max(0)
+        candidate = torch.stack(self._candidates()).gather(0, best[None])[0]
+        moved = self.threshold + (1.0 - self.momentum) * (candidate - self.threshold)
+        mean = self.smoothing * self.mean + (1.0 - self.smoothing) * iou
+        self.threshold = torch.where(any_object, moved, self.threshold)
+        self.mean = torch.where(any_object, mean, self.mean)
+        return torch.where(any_object, iou, self.mean)
 
-    def _candidates(self) -> tuple[float, float, float]:
+    def _candidates(self) -> tuple[Tensor, Tensor, Tensor]:
         """The threshold itself first: it wins where another is no better."""
         return self.threshold, self.threshold - self.offset, self.threshold + self.offset
 
     def state_dict(self) -> dict[str, float]:
         """What a checkpoint keeps."""
-        return {"threshold": self.threshold, "mean": self.mean}
+        return {"threshold": float(self.threshold), "mean": float(self.mean)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict()`."""
-        self.threshold, self.mean = float(state["threshold"]), float(state["mean"])
+        self.threshold = torch.full_like(self.threshold, float(state["threshold"]))
+        self.mean = torch.full_like(self.mean, float(state["mean"]))

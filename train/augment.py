@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import AugmentationSettings
-from .object_crops import Maps, Photo
+from .object_crops import Box, Maps, Photo
+
+Matrix = NDArray[np.float64]
 
 
 def published_crop(
@@ -43,6 +45,35 @@ def published_crop(
     return _window(photo, rows, columns, settings.crop), _window(maps, rows, columns, settings.crop)
 
 
+def draw_published(
+    photo_size: tuple[int, int], settings: AugmentationSettings, *, rng: np.random.Generator
+) -> tuple[Matrix, Box]:
+    """The same random window as `published_crop` cuts, from the same `rng`, in numbers.
+
+    Returns:
+        float64 [2, 3], (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo of (H, W)
+        pixels, and where in the crop the photo may show, (top, left, bottom, right).
+    """
+    scale = rng.uniform(*settings.scale)
+    height, width = (max(round(side * scale), 1) for side in photo_size)
+    # From pixels of the rescaled photo to the photo's, then before each what comes after it.
+    down, across = photo_size[0] / height, photo_size[1] / width
+    matrix = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+    if rng.random() < settings.horizontal_flip:
+        matrix = matrix @ [[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]]
+    if settings.vertical_flip > 0 and rng.random() < settings.vertical_flip:
+        matrix = matrix @ [[1, 0, 0], [0, -1, height - 1], [0, 0, 1]]
+    for _ in range(int(rng.integers(4)) if settings.quarter_turns else 0):
+        matrix = matrix @ [[0, -1, width - 1], [1, 0, 0], [0, 0, 1]]
+        height, width = width, height
+    if (settings.shift or settings.rotate) and rng.random() < settings.warp_probability:
+        warp = _draw_warp((height, width), settings, rng)
+        matrix = matrix @ np.vstack((cv2.invertAffineTransform(warp), (0, 0, 1)))
+    top, left = _place(height, settings.crop[0], rng), _place(width, settings.crop[1], rng)
+    matrix = matrix @ [[1, 0, left], [0, 1, top], [0, 0, 1]]
+    return np.asarray(matrix[:2], np.float64), (-top, -left, height - top, width - left)
+
+
 def random_flips(
     photo: Photo, maps: Maps, settings: AugmentationSettings, *, rng: np.random.Generator
 ) -> tuple[Photo, Maps]:
@@ -58,16 +89,22 @@ def random_colour(
     photo: Photo, settings: AugmentationSettings, *, rng: np.random.Generator
 ) -> Photo:
     """Contrast with brightness, then channel shifts, each by chance (uint8 in and out)."""
+    factor, brightness, *shift = draw_colour(settings, rng=rng)
     # Each channel changes by a function of its value alone: 256 values instead of all pixels.
-    values = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
-    if rng.random() < settings.colour_probability:
-        contrast = 1.0 + rng.uniform(*settings.contrast)
-        values = values * contrast + 255.0 * rng.uniform(*settings.brightness)
-    if rng.random() < settings.colour_probability:
-        shift = rng.uniform(-settings.channel_shift, settings.channel_shift, 3)
-        values = values + shift.astype(np.float32)
-    table = np.clip(values, 0, 255).astype(np.uint8)
+    values = np.arange(256, dtype=np.float32)[:, None] * factor + brightness
+    table = np.clip(values + np.array(shift), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(photo, table[None]), np.uint8)
+
+
+def draw_colour(settings: AugmentationSettings, *, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A factor on values 0…255, what is added to all, and to each channel, float32 [5]."""
+    change = np.array((1, 0, 0, 0, 0), np.float32)
+    if rng.random() < settings.colour_probability:
+        change[0] = 1.0 + rng.uniform(*settings.contrast)
+        change[1] = 255.0 * rng.uniform(*settings.brightness)
+    if rng.random() < settings.colour_probability:
+        change[2:] = rng.uniform(-settings.channel_shift, settings.channel_shift, 3)
+    return change
 
 
 def _rescale(photo: Photo, maps: Maps, scale: float) -> tuple[Photo, Maps]:
@@ -82,15 +119,21 @@ def _warp(
     photo: Photo, maps: Maps, settings: AugmentationSettings, rng: np.random.Generator
 ) -> tuple[Photo, Maps]:
     """Turn around the centre and shift; what comes from outside is black and unlabelled."""
-    height, width = photo.shape[:2]
-    angle = rng.uniform(-settings.rotate, settings.rotate)
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-    offset = rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
-    matrix = np.asarray(matrix, np.float64) + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
-    size = (width, height)
+    size = (photo.shape[1], photo.shape[0])
+    matrix = _draw_warp(size[::-1], settings, rng)
     turned = cv2.warpAffine(photo, matrix, size, flags=cv2.INTER_LINEAR)
     labels = cv2.warpAffine(maps, matrix, size, flags=cv2.INTER_NEAREST)
     return np.asarray(turned, np.uint8), _channels(labels, maps)
+
+
+def _draw_warp(
+    size: tuple[int, int], settings: AugmentationSettings, rng: np.random.Generator
+) -> Matrix:
+    height, width = size
+    angle = rng.uniform(-settings.rotate, settings.rotate)
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    offset = rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
+    return np.asarray(matrix, np.float64) + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
 
 
 def _channels(result: NDArray[Any], maps: Maps) -> Maps:

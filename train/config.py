@@ -82,6 +82,8 @@ class DataSettings:
         min_object_pixels: smaller objects, in the crop, are not trained on.
         merge_probability: chance that two objects of a photo become one target.
         stuff_probability: chance that a sample offers the photo's stuff regions as objects.
+        cache: where all photos are kept, decoded: nowhere, in the memory of the host, or on the
+            device that trains (which needs `run.batches` there).
     """
 
     datasets: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("folder",)
@@ -92,6 +94,7 @@ class DataSettings:
     min_object_pixels: Count = 1000
     merge_probability: Share = 0.15
     stuff_probability: Share = 0.30
+    cache: Literal["none", "memory", "device"] = "none"
 
 
 @settings
@@ -268,6 +271,9 @@ class RunSettings:
 
     Attributes:
         seed: decides data order, augmentation and clicks.
+        batches: where crops and clicks are made: "cpu" as published, to the pixel; "device" by
+            the device that trains, from the same distributions, with exact distances; "auto" on
+            the device where that is a GPU, except of object_crops.
         precision: of the network's arithmetic; weights stay float32.
         compile: let torch compile the network.
         channels_last: memory layout of the images.
@@ -280,6 +286,7 @@ class RunSettings:
     """
 
     seed: Count = 0
+    batches: Literal["auto", "cpu", "device"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
     channels_last: bool = True
@@ -319,4 +326,9 @@ class TrainConfig:
             raise UsageError(
                 "iterative.use_prev_mask is True but model.prev_mask is False: a model without "
                 "that input cannot be given it; set both alike."
+            )
+        if self.run.batches == "device" and self.augmentation.kind == "object_crops":
+            raise UsageError(
+                "run.batches=device makes no crops of augmentation.kind=object_crops: choose auto "
+                "or cpu."
             )

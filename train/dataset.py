@@ -1,14 +1,15 @@
 """Training samples: a photo's crop, the mask of one target in it, and first clicks."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
-from ritm_edge.errors import InputFileError, TrainingError, data_warnings
+from ritm_edge.errors import InputFileError, TrainingError
 
 from .augment import published_crop, random_colour, random_flips
 from .broken import Problem
@@ -17,6 +18,7 @@ from .config import TrainConfig
 from .datasets import Entry
 from .object_crops import random_crop
 from .order import DrawOrder
+from .photo_cache import Loaded, load_scene
 from .scene import Layers, Mask, Photo, Scene, roots, without
 from .schedule import run_length
 from .windows import cut_window, draw_window
@@ -39,11 +41,25 @@ class ClickDataset(Dataset[Sample]):
         entries: as from `find_entries`.
         config: crop, seed, probabilities.
         start: optimiser steps already done; index 0 is the first sample after them.
+        cached: the entries, loaded; None loads each where it is drawn.
+
+    Attributes:
+        join: makes a batch of samples.
     """
 
-    def __init__(self, entries: list[Entry], config: TrainConfig, *, start: int) -> None:
+    join = staticmethod(default_collate)
+
+    def __init__(
+        self,
+        entries: list[Entry],
+        config: TrainConfig,
+        *,
+        start: int,
+        cached: Sequence[Loaded] | None = None,
+    ) -> None:
         self.entries = entries
         self.config = config
+        self.cached = cached
         length = run_length(config, len(entries))
         self.start = start * config.data.batch_size
         self.length = length.steps * config.data.batch_size - self.start
@@ -66,21 +82,20 @@ class ClickDataset(Dataset[Sample]):
         position = self.start + index
         rng = np.random.default_rng((self.config.run.seed, position))
         problems: list[Problem] = []
-        entry = self.entries[self.order.at(position, rng)]
+        place = self.order.at(position, rng)
         # Bounded: photos without any usable object would otherwise be drawn for ever.
         for _ in range(DRAW_ATTEMPTS):
-            try:
-                with data_warnings() as damage:
-                    scene = entry.load(rng)
-            except InputFileError as error:
-                problems.append(Problem(entry.image, str(error)))
+            entry = self.entries[place]
+            scene, damage = self.cached[place] if self.cached else load_scene(entry, rng)
+            if isinstance(scene, InputFileError):
+                problems.append(Problem(entry.image, str(scene)))
             else:
                 problems += [Problem(entry.image, text) for text in scene.problems]
                 problems += [Problem(entry.image, text, used=True) for text in damage]
-                sample = self._sample(scene, rng)
+                sample = self._sample(scene, place, rng)
                 if sample is not None:
                     return sample, problems
-            entry = self.entries[self.order.draw(rng)]
+            place = self.order.draw(rng)
         fatal = [problem for problem in problems if not problem.used]
         if fatal:
             raise TrainingError(fatal[-1].message)
@@ -91,23 +106,24 @@ class ClickDataset(Dataset[Sample]):
             "means ignore)."
         )
 
-    def _sample(self, scene: Scene, rng: np.random.Generator) -> Sample | None:
+    def _sample(self, scene: Scene, place: int, rng: np.random.Generator) -> Sample | None:
         scene = choose_stuff(scene, self.config.data.stuff_probability, rng=rng)
         if self.config.augmentation.kind == "published":
-            scene = self._published_crop(scene, rng)
-            return make_sample(scene, None, self.config, rng)
+            return self._finish(self._published_crop(scene, rng), None, place, rng)
         found = self._object_crop(scene, rng)
-        return None if found is None else make_sample(*found, self.config, rng)
+        return None if found is None else self._finish(*found, place, rng)
+
+    def _finish(self, crop: Scene, target: int | None, _: int, rng: np.random.Generator) -> Sample:
+        crop = replace(crop, photo=random_colour(crop.photo, self.config.augmentation, rng=rng))
+        return make_sample(crop, target, self.config, rng)
 
     def _published_crop(self, scene: Scene, rng: np.random.Generator) -> Scene:
-        settings = self.config.augmentation
         maps = _maps(scene)
         for _ in range(PUBLISHED_CROP_ATTEMPTS):
-            photo, cropped = published_crop(scene.photo, maps, settings, rng=rng)
-            crop = _with_maps(scene, photo, cropped)
-            if crop.layers.any() or rng.random() < settings.empty_crop_probability:
+            crop = self._cut(scene, maps, None, rng)
+            if crop.layers.any() or rng.random() < self.config.augmentation.empty_crop_probability:
                 break
-        return replace(crop, photo=random_colour(crop.photo, settings, rng=rng))
+        return crop
 
     def _object_crop(self, scene: Scene, rng: np.random.Generator) -> tuple[Scene, int] | None:
         """A crop with the index of its target; None where no attempt shows enough of one."""
@@ -119,18 +135,17 @@ class ClickDataset(Dataset[Sample]):
         chances = self._chances(scene, candidates)
         for _ in range(CROP_ATTEMPTS):
             target = int(rng.choice(candidates, p=chances))
-            photo, cropped = self._cut(scene, maps, target, rng)
-            crop = _with_maps(scene, photo, cropped)
+            crop = self._cut(scene, maps, target, rng)
             pixels = int(crop.mask(target).sum())
-            large = pixels >= LARGEST_OBJECT_SHARE * photo.shape[0] * photo.shape[1]
+            large = pixels >= LARGEST_OBJECT_SHARE * crop.photo.shape[0] * crop.photo.shape[1]
             if pixels >= self.config.data.min_object_pixels and not large:
                 break
         else:
             return None
         if settings.kind == "object_crops":
             photo, cropped = random_flips(crop.photo, _maps(crop), settings, rng=rng)
-            crop = _with_maps(scene, photo, cropped)
-        return replace(crop, photo=random_colour(crop.photo, settings, rng=rng)), target
+            crop = with_maps(scene, photo, cropped)
+        return crop, target
 
     def _chances(self, scene: Scene, candidates: list[int]) -> NDArray[np.float64] | None:
         """Of each candidate to be the target; None where they are equally likely."""
@@ -142,17 +157,21 @@ class ClickDataset(Dataset[Sample]):
         return weights / weights.sum() if weights.any() else None
 
     def _cut(
-        self, scene: Scene, maps: Layers, target: int, rng: np.random.Generator
-    ) -> tuple[Photo, Layers]:
+        self, scene: Scene, maps: Layers, target: int | None, rng: np.random.Generator
+    ) -> Scene:
+        """A random window of all maps, around the object `target` or, as published, anywhere."""
         settings = self.config.augmentation
+        if target is None:
+            return with_maps(scene, *published_crop(scene.photo, maps, settings, rng=rng))
         if settings.kind == "windows":
-            box = _bounding_box(scene.mask(target))
+            box = bounding_box(scene.mask(target))
             matrix = draw_window(box, (maps.shape[0], maps.shape[1]), settings, rng=rng)
-            return cut_window(scene.photo, maps, matrix, settings.crop)
+            return with_maps(scene, *cut_window(scene.photo, maps, matrix, settings.crop))
         around = None
         if rng.random() < settings.object_crop_probability:
-            around = _bounding_box(scene.mask(target))
-        return random_crop(scene.photo, maps, size=settings.crop, around=around, rng=rng)
+            around = bounding_box(scene.mask(target))
+        cut = random_crop(scene.photo, maps, size=settings.crop, around=around, rng=rng)
+        return with_maps(scene, *cut)
 
 
 def choose_stuff(scene: Scene, probability: float, *, rng: np.random.Generator) -> Scene:
@@ -178,6 +197,29 @@ def make_sample(
     Returns:
         As `ClickDataset.__getitem__`.
     """
+    scene, parts, foreign = choose_target(scene, target, config, rng)
+    union: Mask = np.logical_or.reduce(parts) if parts else np.zeros_like(foreign)
+    clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=scene.ignored)
+    return {
+        "image": torch.from_numpy(scene.photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
+        "labels": torch.from_numpy(as_labels(union, scene.ignored)),
+        "clicks": torch.from_numpy(clicks),
+    }
+
+
+def as_labels(target: Mask, ignored: Mask | None) -> np.ndarray:
+    """Float32 [1, H, W]: 1 object, 0 background, −1 ignored."""
+    truth = target.astype(np.float32)
+    if ignored is not None:
+        truth[ignored & ~target] = -1.0
+    return truth[None]
+
+
+def choose_target(
+    scene: Scene, target: int | None, config: TrainConfig, rng: np.random.Generator
+) -> tuple[Scene, list[Mask], Mask]:
+    """The crop without objects that are too small, the one or two parts of its target, and where
+    other objects are; see `make_sample`."""
     label = None if target is None else scene.objects[target]
     small = [i for i, area in enumerate(scene.areas()) if area < config.data.min_object_pixels]
     scene = without(scene, [i for i in small if i != target])
@@ -199,15 +241,7 @@ def make_sample(
         foreign = scene.layers.any(axis=2) & ~union
     if scene.ignored is not None:
         foreign &= ~scene.ignored
-    clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=scene.ignored)
-    truth = union.astype(np.float32)
-    if scene.ignored is not None:
-        truth[scene.ignored & ~union] = -1.0
-    return {
-        "image": torch.from_numpy(scene.photo.transpose(2, 0, 1).astype(np.float32) / 255.0),
-        "labels": torch.from_numpy(truth[None]),
-        "clicks": torch.from_numpy(clicks),
-    }
+    return scene, parts, foreign
 
 
 def _maps(scene: Scene) -> Layers:
@@ -216,13 +250,13 @@ def _maps(scene: Scene) -> Layers:
     return np.dstack((scene.layers, ignored.astype(np.uint8)))
 
 
-def _with_maps(scene: Scene, photo: Photo, maps: Layers) -> Scene:
+def with_maps(scene: Scene, photo: Photo, maps: Layers) -> Scene:
     """The scene with the pixels of its crop."""
     ignored = maps[..., -1] > 0
     needed = scene.ignored is not None or ignored.any()
     return replace(scene, photo=photo, layers=maps[..., :-1], ignored=ignored if needed else None)
 
 
-def _bounding_box(mask: Mask) -> tuple[int, int, int, int]:
+def bounding_box(mask: Mask) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

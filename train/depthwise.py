@@ -107,6 +107,13 @@ def use_fast_depthwise(model: nn.Module) -> None:
             module.__class__ = FastDepthwise
 
 
+def use_plain_depthwise(model: nn.Module) -> None:
+    """Undo `use_fast_depthwise`."""
+    for module in model.modules():
+        if type(module) is FastDepthwise:
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]
+
+
 def _fits(module: nn.Conv2d) -> bool:
     kernel = module.kernel_size[0]
     return (

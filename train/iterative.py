@@ -1,6 +1,7 @@
 """Simulated corrections while training (section 3.2, second part), also of masks from elsewhere."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -177,6 +178,7 @@ def simulate_corrections(
     rngs: Sequence[np.random.Generator],
     prev_mask: Tensor | None = None,
     settings: IterativeSettings | None = None,
+    add_clicks: Callable[..., Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Let the current model segment and be corrected `iterations` times.
 
@@ -191,6 +193,7 @@ def simulate_corrections(
         prev_mask: [B, 1, H, W], what the first step is shown; None is zero.
         settings: where corrections fall, and whether the model sees its previous output (without
             it the mask stays zero and only the clicks tell of earlier steps); None as published.
+        add_clicks: in the place of `add_next_clicks`, without its `rngs` and `settings`.
 
     Returns:
         The clicks and the last probabilities [B, 1, H, W] (`prev_mask` for n = 0, zeros without
@@ -198,12 +201,11 @@ def simulate_corrections(
     """
     settings = settings or IterativeSettings()
     use_prev_mask = settings.use_prev_mask
+    add_clicks = add_clicks or partial(add_next_clicks, rngs=rngs, settings=settings)
     no_mask = torch.zeros_like(image[:, :1])
     prev_mask = prev_mask.to(image.dtype) if prev_mask is not None and use_prev_mask else no_mask
     for order in range(1, iterations + 1):
         probabilities = predict(image, clicks, prev_mask)
-        clicks = add_next_clicks(
-            labels, probabilities, clicks, order=order, rngs=rngs, settings=settings
-        )
+        clicks = add_clicks(labels, probabilities, clicks, order=order)
         prev_mask = probabilities if use_prev_mask else no_mask
     return clicks, prev_mask

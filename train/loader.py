@@ -5,7 +5,8 @@ import signal
 from collections.abc import Generator, Iterator
 
 import cv2
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ritm_edge.errors import RitmEdgeError, TrainingError
 
@@ -31,16 +32,15 @@ class _Guarded(Dataset[Drawn | RitmEdgeError]):
         except RitmEdgeError as error:
             return error
 
-
-def _collate(drawn: list[Drawn | RitmEdgeError]) -> Drawn | RitmEdgeError:
-    samples: list[Sample] = []
-    problems: list[Problem] = []
-    for item in drawn:
-        if isinstance(item, RitmEdgeError):
-            return item
-        samples.append(item[0])
-        problems += item[1]
-    return default_collate(samples), problems
+    def collate(self, drawn: list[Drawn | RitmEdgeError]) -> Drawn | RitmEdgeError:
+        samples: list[Sample] = []
+        problems: list[Problem] = []
+        for item in drawn:
+            if isinstance(item, RitmEdgeError):
+                return item
+            samples.append(item[0])
+            problems += item[1]
+        return self.samples.join(samples), problems
 
 
 def _start_worker(_: int) -> None:
@@ -92,12 +92,14 @@ def batches(
     Raises:
         TrainingError: too many photos cannot be used, or a worker died.
     """
+    guarded = _Guarded(samples)
     loader = DataLoader(
-        _Guarded(samples),
+        guarded,
         batch_size=batch_size,
         sampler=_Share(len(samples), batch_size=batch_size, rank=rank, processes=processes),
         num_workers=workers,
-        collate_fn=_collate,
+        collate_fn=guarded.collate,
+        pin_memory=torch.cuda.is_available(),  # from there a GPU copies by itself
         worker_init_fn=_start_worker,
     )
     iterator = iter(loader)

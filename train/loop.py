@@ -1,8 +1,9 @@
 """The training loop: iterative training with mask guidance (section 3.2)."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -13,11 +14,13 @@ from ritm_edge.errors import TrainingError, UsageError, data_warnings
 
 from .broken import BROKEN_LOG, BrokenFiles, Problem
 from .config import TrainConfig
-from .dataset import ClickDataset
+from .dataset import Sample
 from .datasets import find_entries
+from .device_batches import make_dataset
 from .distributed import joined_team
 from .fingerprint import fingerprint
 from .loader import batches
+from .photo_cache import PhotoCache
 from .run import Run, Times, ValidationProgress
 from .schedule import run_length
 from .start import new_model
@@ -26,10 +29,17 @@ from .step import Trainer
 
 
 class Progress(Protocol):
-    """Receives the state of a run after every step."""
+    """Receives the state of a run whenever values are read: see `Shown` and `Run.reads`."""
 
     def __call__(
-        self, *, step: int, steps: int, loss: float, iou: float, samples_per_second: float
+        self,
+        *,
+        step: int,
+        steps: int,
+        loss: float,
+        iou: float,
+        samples_per_second: float,
+        network_share: float,
     ) -> None: ...
 
 
@@ -80,10 +90,11 @@ def train(
         save_every: steps.
         benchmarks: validated on every `run.val_every` epochs and at the end.
         tensorboard: whether to write event files.
-        progress: called after every step, in the leading process alone.
+        progress: called when values are read, in the leading process alone.
         validation_progress: likewise, while validating.
         device: torch device; None takes CUDA where there is one.
-        stop: asked after every step; True saves a checkpoint and returns early.
+        stop: asked after every step (by several processes that make batches on their devices only
+            when values are read); True saves a checkpoint and returns early.
         notice: told, in the leading process, where the weights of a new run are from, which files
             of `data` are left out, and whether the data of a resumed run are others.
 
@@ -91,12 +102,12 @@ def train(
         Path of the last checkpoint.
 
     Raises:
-        UsageError: negative `workers` or `save_every` below 1, or a batch that cannot be divided
-            among the processes.
+        UsageError: negative `workers` or `save_every` below 1, a batch that cannot be divided
+            among the processes, or `data.cache` where it cannot be.
         InputFileError: `data` or `init` does not exist, or a data set is not in `data`.
         TrainingError: more than one photo in a hundred cannot be read, a run of other settings or
             on other photos in `output`, a loss or gradient that is not finite (the last checkpoint
-            stays), or no memory left.
+            stays), or no memory left, or too little for `data.cache`.
         CheckpointError: `init` or the checkpoint to resume cannot be used.
         OutputFileError: `output` cannot be written.
         MissingExtraError: TensorBoard is wanted and not installed.
@@ -140,20 +151,28 @@ def train(
             best=best,
             benchmarks=benchmarks,
             tensorboard=tensorboard,
+            remake=lambda done: next(stream_from(done, 0)),
         )
         broken = BrokenFiles(output / BROKEN_LOG, photos=len(entries))
         if team.leads:
             broken.add([Problem(str(data), text, used=True) for text in left_out])
             for text in left_out:
                 notice(text)
-        stream = batches(
-            ClickDataset(entries, config, start=step),
-            batch_size=share,
-            workers=workers,
-            broken=broken,
-            rank=team.rank,
-            processes=team.size,
-        )
+        maker = team.device if trainer.makes_batches else None
+        cache = PhotoCache(entries, config, maker, workers)
+        trainer.maker.photos = cache.photos
+
+        def stream_from(start: int, workers: int) -> Generator[Sample, None, None]:
+            return batches(
+                make_dataset(entries, config, team.device, cache, start=start),
+                batch_size=share,
+                workers=workers,
+                broken=broken,
+                rank=team.rank,
+                processes=team.size,
+            )
+
+        stream = stream_from(step, workers)
         with closing(stream), closing(run):
             before = time.monotonic()
             while step < length.steps:
@@ -164,22 +183,19 @@ def train(
                 step += 1
                 now = time.monotonic()
                 times = Times(max(now - before, 1e-9), waiting)
-                ends = team.any(stop()) or step == length.steps
-                run.record(result, batch, step=step, times=times, last=ends)
-                if progress is not None and team.leads:
-                    progress(
-                        step=step,
-                        steps=length.steps,
-                        loss=result.loss,
-                        iou=result.iou,
-                        samples_per_second=config.data.batch_size / times.whole,
-                    )
+                reads, due = run.reads(step), run.validation_is_due(step)
+                # Asking other processes waits for them, which is reading as well.
+                ends = (reads or team.size == 1) and team.any(stop())
+                ends |= step == length.steps
+                saves = ends or due or step % save_every == 0
+                shown = run.record(result, step=step, times=times, read=reads or saves, last=ends)
+                if shown is not None and progress is not None and team.leads:
+                    progress(step=step, steps=length.steps, **asdict(shown))
                 before = now
-                due = run.validation_is_due(step)
                 if due:
                     run.validate(step, validation_progress)
                     before = time.monotonic()
-                if ends or due or step % save_every == 0:
+                if saves:
                     run.save(step)
                 if ends:
                     break

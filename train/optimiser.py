@@ -21,10 +21,13 @@ def at_full_rate(name: str) -> bool:
     return FULL_RATE.match(name) is not None
 
 
-def make_optimiser(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Adam:
+def make_optimiser(
+    model: nn.Module, settings: OptimizerSettings, *, fused: bool = False
+) -> torch.optim.Adam:
     """The optimiser, with one group at the full and one at the backbone's rate.
 
-    Each group has its factor on the rate in "multiplier", for `set_rate`.
+    Each group has its factor on the rate in "multiplier", for `set_rate`. A `fused` one takes no
+    step where its attribute `found_inf` is 1, which nobody has to read.
     """
     groups = []
     for full, multiplier in ((True, 1.0), (False, settings.backbone_lr_multiplier)):
@@ -32,7 +35,8 @@ def make_optimiser(model: nn.Module, settings: OptimizerSettings) -> torch.optim
         rate = settings.lr * multiplier
         groups.append({"params": parameters, "lr": rate, "multiplier": multiplier})
     made = torch.optim.AdamW if settings.kind == "adamw" else torch.optim.Adam
-    return made(groups, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay)
+    decay = settings.weight_decay
+    return made(groups, lr=settings.lr, betas=settings.betas, weight_decay=decay, fused=fused)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -1,6 +1,6 @@
 """What the steps of a run share: the trainer, the log, the checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from .config import TrainConfig
 from .dataset import Sample
 from .distributed import Team
 from .panels import panel
-from .run_log import LOG, RunLog
+from .run_log import LOG, STEPS_PER_ROW, RunLog
 from .schedule import RunLength, learning_rate_at
 from .state import (
     BEST_CHECKPOINT,
@@ -29,6 +29,7 @@ from .state import (
     save_run,
 )
 from .step import StepResult, Trainer
+from .stopwatch import NETWORK, Stopwatch
 from .validation import Validation, validate
 
 
@@ -54,6 +55,23 @@ class Times:
     waiting: float
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the steps since the last reading showed.
+
+    Attributes:
+        loss, iou: of the last step.
+        samples_per_second: of all of them.
+        network_share: part of their time in which the device computed the network, forward and
+            backward, and not data, clicks or the optimiser.
+    """
+
+    loss: float
+    iou: float
+    samples_per_second: float
+    network_share: float
+
+
 class Run:
     """One run in its output folder; only the leading process writes there.
 
@@ -67,6 +85,7 @@ class Run:
         best: best validation so far.
         benchmarks: to validate on.
         tensorboard: whether to write event files.
+        remake: makes the batch after so many steps again.
 
     Raises:
         OutputFileError: `output` cannot be written; also from the methods.
@@ -85,6 +104,7 @@ class Run:
         best: Best | None,
         benchmarks: Sequence[Benchmark],
         tensorboard: bool,
+        remake: Callable[[int], Sample],
     ) -> None:
         self._config = config
         self._length = length
@@ -94,6 +114,9 @@ class Run:
         self._data = data
         self._best = best
         self._benchmarks = benchmarks
+        self._remake = remake
+        self._watch = Stopwatch(trainer.team.device)
+        self._unread: list[tuple[int, Tensor, float, Times]] = []
         self._board: Board | None = None
         self._log: RunLog | None = None
         if self._team.leads:
@@ -107,13 +130,12 @@ class Run:
         """Take the step after `step` steps.
 
         Raises:
-            TrainingError: no memory left, or a loss or gradient that is not finite; its batch is
-                then saved.
+            TrainingError: no memory left.
         """
         config = self._config
         rate = learning_rate_at(step, config, self._length)
         try:
-            result = self._trainer.step(batch, step=step, rate=rate)
+            return self._trainer.step(batch, step=step, rate=rate, watch=self._watch)
         except RuntimeError as error:
             # CUDA has a type of its own for it, the CPU allocator only this text.
             out_of_memory = isinstance(error, torch.OutOfMemoryError)
@@ -124,33 +146,59 @@ class Run:
                 f"no memory left for batches of {config.data.batch_size} crops of {crop}: "
                 "lower --batch-size or --crop."
             ) from error
-        if not result.finite:
-            raise TrainingError(self._divergence(batch, result, step + 1))
-        return result
+
+    def reads(self, step: int) -> bool:
+        """Whether values are read after `step` steps: each time, or on the device path, where
+        reading makes it wait, for every row of the log."""
+        return not self._trainer.makes_batches or step % STEPS_PER_ROW == 0
 
     def record(
-        self, result: StepResult, batch: Sample, *, step: int, times: Times, last: bool
-    ) -> None:
-        """Log the step that made it `step` steps; now and then with pictures."""
-        if self._log is None:
-            return
-        self._log.add(
-            step=step,
-            loss=result.loss,
-            iou=result.iou,
-            gradient_norm=result.gradient_norm,
-            learning_rate=result.learning_rate,
-            samples=self._config.data.batch_size,
-            seconds=times.whole,
-            waiting=times.waiting,
-            last=last,
-        )
+        self, result: StepResult, *, step: int, times: Times, read: bool, last: bool
+    ) -> Shown | None:
+        """Remember the step that made it `step` steps, and log all since the last time that values
+        were read; now and then with pictures.
+
+        Returns:
+            What they showed; None where nothing is read.
+
+        Raises:
+            TrainingError: a loss or gradient that is not finite; its batch is then saved.
+        """
         every = self._config.run.image_every
         if self._board is not None and every and step % every == 0:
-            picture = panel(
-                batch["image"], result.clicks, result.prev_mask, result.logits, batch["labels"]
-            )
+            shown = (result.batch["image"], result.clicks, result.prev_mask, result.logits)
+            picture = panel(*shown, result.batch["labels"])
             self._board.picture("train/photo clicks previous predicted truth", picture, step=step)
+        self._unread.append((step, result.values, result.learning_rate, times))
+        if not read:
+            return None
+        values = torch.stack([each for _, each, *_ in self._unread]).tolist()
+        rows = list(zip(self._unread, values, strict=True))
+        for (taken, *_), (*_, finite) in rows:
+            if not finite:
+                if taken < step:
+                    result = self.step(self._remake(taken - 1), taken - 1)
+                raise TrainingError(self._divergence(result, taken))
+        for (taken, _, rate, used), (loss, iou, norm, _) in rows:
+            if self._log is not None:
+                self._log.add(
+                    step=taken,
+                    loss=loss,
+                    iou=iou,
+                    gradient_norm=norm,
+                    learning_rate=rate,
+                    samples=self._config.data.batch_size,
+                    seconds=used.whole,
+                    waiting=used.waiting,
+                    last=last and taken == step,
+                )
+        seconds = sum(used.whole for *_, used in self._unread)
+        phases = self._watch.read()
+        busy = sum(sum(phases[name]) for name in NETWORK if name in phases)
+        per_second = self._config.data.batch_size * len(self._unread) / seconds
+        self._unread.clear()
+        loss, iou, *_ = values[-1]
+        return Shown(loss, iou, per_second, min(busy / seconds, 1.0))
 
     def validation_is_due(self, step: int) -> bool:
         """Whether it is time for a validation after `step` steps; it always is at the end."""
@@ -199,9 +247,9 @@ class Run:
         if self._board is not None:
             self._board.close()
 
-    def _divergence(self, batch: Sample, result: StepResult, step: int) -> str:
+    def _divergence(self, result: StepResult, step: int) -> str:
         tensors = {
-            **batch,
+            **result.batch,
             "corrected_clicks": result.clicks,
             "prev_mask": result.prev_mask,
             "logits": result.logits,

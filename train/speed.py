@@ -12,16 +12,22 @@ from typing import Any
 import cv2
 import torch
 
+from ritm_edge.errors import UsageError
+
 from .broken import BROKEN_LOG, BrokenFiles
 from .config import TrainConfig
 from .dataset import ClickDataset, Sample
-from .datasets import Entry, find_entries
+from .datasets import find_entries
+from .depthwise import use_fast_depthwise, use_plain_depthwise
+from .device_batches import make_dataset
 from .distributed import Team
 from .loader import batches
+from .photo_cache import PhotoCache
 from .start import new_model
 from .step import Trainer
+from .stopwatch import Stopwatch
 
-PHASES = ("corrections", "forward", "backward", "optimiser")
+PHASES = ("batch", "corrections", "forward", "backward", "optimiser")
 BATCHES_OF_DATA = 2  # per round
 WARMUP_STEPS = 2
 
@@ -34,11 +40,17 @@ class Round:
         data: seconds per batch that one process needs to load and prepare it.
         step: seconds per optimiser step on batches that are ready.
         phases: seconds per step of each of its phases.
+        network: seconds that the network alone would take for a step: forward, backward and the
+            recipe's mean number of forwards for corrections.
+        plain: seconds per step with PyTorch's own gradients of depthwise convolutions; 0 where
+            they were not measured.
     """
 
     data: float
     step: float
     phases: dict[str, float]
+    network: float
+    plain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,16 @@ class TrainSpeed:
         return statistics.median(each.step / each.data for each in self.rounds)
 
     @property
+    def network_rate(self) -> float:
+        """Images per second that the network alone would take (median round)."""
+        return self.batch_size / statistics.median(each.network for each in self.rounds)
+
+    @property
+    def plain_ratio(self) -> float:
+        """Times that a step takes with plain depthwise gradients: median of the rounds; or 0."""
+        return statistics.median(each.plain / each.step for each in self.rounds)
+
+    @property
     def phases(self) -> dict[str, float]:
         """Seconds per step of each phase, mean over all rounds."""
         return {name: statistics.mean(each.phases[name] for each in self.rounds) for name in PHASES}
@@ -95,6 +117,9 @@ class TrainSpeed:
                 "images_per_second": round(self.together, 3),
                 "data_wait": round(self.data_wait, 4),
             },
+            "network_images_per_second": round(self.network_rate, 3),
+            "together_to_network_ratio": round(self.together / self.network_rate, 4),
+            "plain_depthwise_step_ratio": round(self.plain_ratio, 3),
             "rounds": [asdict(each) for each in self.rounds],
         }
 
@@ -106,6 +131,7 @@ def measure_speed(
     rounds: int = 6,
     steps: int = 2,
     workers: int = 1,
+    plain_depthwise: bool = False,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainSpeed:
@@ -121,89 +147,90 @@ def measure_speed(
         rounds: of the first part; as many steps per round are made in the second.
         steps: per round; their simulated corrections are those of the first steps of a run.
         workers: loading processes of the second part.
+        plain_depthwise: in every round, time the same steps without `depthwise` as well.
         device: torch device; None takes CUDA where there is one.
         progress: called with the rounds done and their number.
 
     Raises:
         InputFileError, TrainingError: the data cannot be used.
+        UsageError: `plain_depthwise` on a GPU.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if plain_depthwise and device != "cpu":
+        raise UsageError("fast depthwise gradients are for CPUs: leave the comparison out.")
     team = Team(0, 1, torch.device(device))
     entries = find_entries(config.data.datasets, data)
     trainer = Trainer(new_model(config, None)[0], config, team)
-    watch = _Stopwatch(team.device)
+    watch = Stopwatch(team.device)
     results: list[Round] = []
+    maker = team.device if trainer.makes_batches else None
+    cache = PhotoCache(entries, config, maker, workers)
+    trainer.maker.photos = cache.photos
+    samples = make_dataset(entries, config, team.device, cache, start=0)
     # One thread, as in a loading process of a run.
     cv2.setNumThreads(1)
-    with _stream(config, entries, workers=0) as stream:
+    with _stream(samples, workers=0) as stream:
         ready = [next(stream) for _ in range(2)]
         for step in range(WARMUP_STEPS):
             trainer.step(ready[step % 2], step=step, rate=config.optimizer.lr)
+        watch.read()  # waits for a GPU
         for index in range(rounds):
             start = time.perf_counter()
             ready = [next(stream) for _ in range(BATCHES_OF_DATA)]
             loaded = (time.perf_counter() - start) / BATCHES_OF_DATA
-            watch.seconds = dict.fromkeys(PHASES, 0.0)
-            start = time.perf_counter()
-            for each in range(steps):
-                step = index * steps + each
-                trainer.step(
-                    ready[each % len(ready)], step=step, rate=config.optimizer.lr, watch=watch
-                )
-            taken = (time.perf_counter() - start) / steps
-            phases = {name: seconds / steps for name, seconds in watch.seconds.items()}
-            results.append(Round(loaded, taken, phases))
+            own_steps = range(index * steps, (index + 1) * steps)
+            taken, seconds = _take(own_steps, ready, trainer, watch)
+            plain = 0.0
+            if plain_depthwise:
+                use_plain_depthwise(trainer.model)
+                plain, _ = _take(own_steps, ready, trainer, watch)
+                use_fast_depthwise(trainer.model)
+            phases = {name: sum(seconds[name]) / steps for name in PHASES}
+            network = phases["forward"] + phases["backward"]
+            # A round without a correction knows its time from the forward with gradients.
+            each_correction = statistics.mean(seconds.get("network", seconds["forward"]))
+            network += config.iterative.max_iterations / 2 * each_correction
+            results.append(Round(loaded, taken, phases, network, plain))
             if progress is not None:
                 progress(index + 1, rounds)
-    together, waiting = _both_at_once(config, entries, trainer, rounds * steps, workers)
+    with _stream(samples, workers=workers) as stream:
+        together, waiting = _both_at_once(config, stream, trainer, rounds * steps)
     return TrainSpeed(config.data.batch_size, tuple(results), together, waiting, workers)
 
 
+def _take(
+    steps: range, ready: list[Sample], trainer: Trainer, watch: Stopwatch
+) -> tuple[float, dict[str, list[float]]]:
+    """Seconds per step, and of each phase each time that it ran."""
+    start = time.perf_counter()
+    for step in steps:
+        rate = trainer.config.optimizer.lr
+        trainer.step(ready[step % len(ready)], step=step, rate=rate, watch=watch)
+    seconds = watch.read()
+    return (time.perf_counter() - start) / len(steps), seconds
+
+
 def _both_at_once(
-    config: TrainConfig, entries: list[Entry], trainer: Trainer, steps: int, workers: int
+    config: TrainConfig, stream: Iterator[Sample], trainer: Trainer, steps: int
 ) -> tuple[float, float]:
-    with _stream(config, entries, workers=workers) as stream:
-        next(stream)  # the processes have started now
-        waiting = 0.0
-        start = time.perf_counter()
-        for step in range(steps):
-            asked = time.perf_counter()
-            batch = next(stream)
-            waiting += time.perf_counter() - asked
-            trainer.step(batch, step=step, rate=config.optimizer.lr)
-        seconds = time.perf_counter() - start
+    next(stream)  # the processes have started now
+    waiting = 0.0
+    start = time.perf_counter()
+    for step in range(steps):
+        asked = time.perf_counter()
+        batch = next(stream)
+        waiting += time.perf_counter() - asked
+        result = trainer.step(batch, step=step, rate=config.optimizer.lr)
+    float(result.values[0])  # waits for a GPU
+    seconds = time.perf_counter() - start
     return config.data.batch_size * steps / seconds, waiting / seconds
 
 
 @contextmanager
-def _stream(
-    config: TrainConfig, entries: list[Entry], *, workers: int
-) -> Iterator[Iterator[Sample]]:
+def _stream(samples: ClickDataset, *, workers: int) -> Iterator[Iterator[Sample]]:
     with TemporaryDirectory() as folder:
-        stream = batches(
-            ClickDataset(entries, config, start=0),
-            batch_size=config.data.batch_size,
-            workers=workers,
-            broken=BrokenFiles(Path(folder) / BROKEN_LOG, photos=len(entries)),
-        )
+        broken = BrokenFiles(Path(folder) / BROKEN_LOG, photos=len(samples.entries))
+        size = samples.config.data.batch_size
+        stream = batches(samples, batch_size=size, workers=workers, broken=broken)
         with closing(stream):
             yield stream
-
-
-class _Stopwatch:
-    """Adds up the seconds of named phases; a GPU is waited for."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        start = self._now()
-        yield
-        self.seconds[name] += self._now() - start
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()

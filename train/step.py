@@ -1,6 +1,5 @@
 """One training step, and everything of a run that changes with it."""
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from .adaptive_iou import AdaptiveIoU
 from .config import LossSettings, TrainConfig
 from .dataset import Sample
 from .depthwise import use_fast_depthwise
+from .device_batches import BatchMaker, on_device
+from .device_clicks import add_next_clicks
 from .distributed import Team
 from .iterative import simulate_corrections, start_from_damaged_masks
 from .joint_layers import join_layers
@@ -35,24 +36,39 @@ class StepResult:
     """What one step showed; the tensors are this process's part of the batch.
 
     Attributes:
-        loss: mean over the joint batch; nan or infinite where the step was refused.
-        iou: of the joint batch, see `AdaptiveIoU`.
-        gradient_norm: over all parameters, before clipping.
+        values: float64 [4] on the device: loss (mean over the joint batch), IoU of the joint batch
+            (see `AdaptiveIoU`), norm of the gradient (over all parameters, before clipping), and 1,
+            or 0 where this step or one before it had a loss or gradient that is not finite; then
+            no parameter has changed since.
         learning_rate: of the group at the full rate.
-        finite: False where the loss or its gradient is not finite; no parameter has changed.
+        batch: image, labels and first clicks.
         clicks: [B, 2K, 3], with the simulated corrections.
         prev_mask: [B, 1, H, W], probabilities that the network was shown.
         logits: [B, 1, H, W].
     """
 
-    loss: float
-    iou: float
-    gradient_norm: float
+    values: Tensor
     learning_rate: float
-    finite: bool
+    batch: Sample
     clicks: Tensor
     prev_mask: Tensor
     logits: Tensor
+
+    @property
+    def loss(self) -> float:
+        return float(self.values[0])
+
+    @property
+    def iou(self) -> float:
+        return float(self.values[1])
+
+    @property
+    def gradient_norm(self) -> float:
+        return float(self.values[2])
+
+    @property
+    def finite(self) -> bool:
+        return bool(self.values[3] > 0)
 
 
 class Trainer:
@@ -66,11 +82,16 @@ class Trainer:
     Attributes:
         model: the network itself, whatever it is wrapped in.
         iou: the running IoU.
+        maker: of batches from plans.
+        makes_batches: whether crops and clicks are made on the device, where `step` is given the
+            plans of `PlanDataset`, and reads nothing back (fp16 reads the scale of its loss).
     """
 
     def __init__(self, model: RitmModel, config: TrainConfig, team: Team) -> None:
         self.config = config
         self.team = team
+        self.makes_batches = on_device(config, team.device)
+        self.maker = BatchMaker(config, team.device)
         run = config.run
         # channels_last changes no result beyond rounding.
         self._layout = torch.channels_last if run.channels_last else torch.contiguous_format
@@ -78,13 +99,16 @@ class Trainer:
         if team.device.type == "cpu":
             use_fast_depthwise(self.model)
         join_layers(self.model, rank=team.rank, size=team.size)
-        self.optimiser = make_optimiser(self.model, config.optimizer)
-        self.iou = AdaptiveIoU()
+        self.optimiser = make_optimiser(self.model, config.optimizer, fused=self.makes_batches)
+        self.iou = AdaptiveIoU(device=team.device)
+        self._refused = torch.zeros((), dtype=torch.bool, device=team.device)
         self._scaler = torch.amp.GradScaler(team.device.type, enabled=run.precision == "fp16")
         self._average: AveragedModel | None = None
         if run.ema_decay:
             average = get_ema_multi_avg_fn(run.ema_decay)
             self._average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+            # Each update asks for this count: on the host a GPU need not be waited for.
+            self._average.n_averaged = self._average.n_averaged.cpu()
         # One compilation for training and one for the corrections: their sizes never change.
         self._network: nn.Module = self.model
         if run.compile:
@@ -118,16 +142,20 @@ class Trainer:
         Everything random is decided by (seed, step) and the sample's place in the joint batch.
 
         Args:
-            batch: this process's part of the joint batch, in the order of ranks.
+            batch: this process's part of the joint batch, in the order of ranks, or its plan.
             step: optimiser steps before this one.
             rate: learning rate.
-            watch: times the phases "corrections", "forward", "backward" and "optimiser".
+            watch: times the phases "batch", "corrections", within these "network" (its forwards),
+                "forward", "backward" and "optimiser".
         """
-        image = batch["image"].to(self.team.device, memory_format=self._layout)
-        labels = batch["labels"].to(self.team.device)
-        clicks = batch["clicks"].to(self.team.device)
+        with watch("batch"):
+            if self.makes_batches:
+                batch = self.maker(batch)
+            batch = {name: value.to(self.team.device) for name, value in batch.items()}
+            image = batch["image"].to(memory_format=self._layout)
+            labels = batch["labels"]
         with watch("corrections"):
-            clicks, prev_mask = self._correct(image, labels, clicks, step)
+            clicks, prev_mask = self._correct(batch, image, step, watch)
         with watch("forward"):
             output = self._segment(self._joint, image, clicks, prev_mask)
             loss = total_loss(output, labels, self.config.loss)
@@ -137,26 +165,32 @@ class Trainer:
         with watch("optimiser"):
             joint_loss, iou = self._share_result(loss, output, labels)
             norm = self._clip()
-            finite = math.isfinite(joint_loss) and (math.isfinite(norm) or self._may_overflow)
-            if finite:
-                set_rate(self.optimiser, rate)
-                self._scaler.step(self.optimiser)
-                self._scaler.update()
-                if self._average is not None:
-                    self._average.update_parameters(self.model)
+            finite = joint_loss.isfinite() & (norm.isfinite() | self._may_overflow)
+            # Once refused, always: the weights stay as they were until somebody reads of it.
+            self._refused |= ~finite
+            set_rate(self.optimiser, rate)
+            if self.makes_batches and not self._scaler.is_enabled():
+                self.optimiser.found_inf = self._refused.float()  # type: ignore[attr-defined]
+                self._take_step()
+            elif not self._refused:
+                self._take_step()
         return StepResult(
-            loss=joint_loss,
-            iou=iou,
-            gradient_norm=norm,
+            values=torch.stack((joint_loss, iou, norm.double(), (~self._refused).double())),
             learning_rate=rate,
-            finite=finite,
+            batch=batch,
             clicks=clicks,
             prev_mask=prev_mask,
             logits=output.mask_logits.detach(),
         )
 
+    def _take_step(self) -> None:
+        self._scaler.step(self.optimiser)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update_parameters(self.model)
+
     def _correct(
-        self, image: Tensor, labels: Tensor, clicks: Tensor, step: int
+        self, batch: Sample, image: Tensor, step: int, watch: Watch
     ) -> tuple[Tensor, Tensor]:
         seed, settings = self.config.run.seed, self.config.iterative
         rng = np.random.default_rng((seed, 1, step))
@@ -164,24 +198,50 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))
         iterations = int(rng.integers(settings.max_iterations + 1))
         first = self.team.rank * len(image)
-        rngs = [np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))]
-        clicks, start = start_from_damaged_masks(
-            labels, clicks, probability=settings.damaged_start_probability, rngs=rngs
-        )
+        rngs: list[np.random.Generator] = []
+        clicks, start, add_clicks = batch["clicks"], batch.get("prev_mask"), None
+        if self.makes_batches:
+            add_clicks = self._correct_here(step, iterations, len(image))
+        else:
+            rngs = [np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))]
+            chance = settings.damaged_start_probability
+            clicks, start = start_from_damaged_masks(
+                batch["labels"], clicks, probability=chance, rngs=rngs
+            )
+
+        def predict(*inputs: Tensor) -> Tensor:
+            with watch("network"):
+                return torch.sigmoid(self._segment(self._network, *inputs).mask_logits)
+
         self.model.eval()
         with torch.no_grad():
             corrected = simulate_corrections(
-                lambda *inputs: torch.sigmoid(self._segment(self._network, *inputs).mask_logits),
+                predict,
                 image,
-                labels,
+                batch["labels"],
                 clicks,
                 iterations=iterations,
                 rngs=rngs,
                 prev_mask=start,
                 settings=settings,
+                add_clicks=add_clicks,
             )
         self.model.train()
         return corrected
+
+    def _correct_here(self, step: int, iterations: int, count: int) -> Callable[..., Tensor]:
+        """`device_clicks.add_next_clicks` with the chances of this process's `count` samples."""
+        rng = np.random.default_rng((self.config.run.seed, 2, step))
+        joint = rng.random((iterations, count * self.team.size, 2))
+        own = torch.from_numpy(joint[:, self.team.rank * count :][:, :count].copy())
+        own = own.to(self.team.device, non_blocking=True)
+
+        def add_clicks(*given: Tensor, order: int) -> Tensor:
+            return add_next_clicks(
+                *given, order=order, chances=own[order - 1], settings=self.config.iterative
+            )
+
+        return add_clicks
 
     def _segment(
         self, network: nn.Module, image: Tensor, clicks: Tensor, prev_mask: Tensor
@@ -195,20 +255,20 @@ class Trainer:
 
     def _share_result(
         self, loss: Tensor, output: ModelOutput, labels: Tensor
-    ) -> tuple[float, float]:
-        """Loss and IoU of the joint batch."""
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and IoU of the joint batch, float64 []."""
         counts = self.iou.count(output.mask_logits.detach(), labels)
         total = self.team.sum(torch.cat((loss.detach().double().view(1), counts)))
-        return float(total[0]) / self.team.size, self.iou.update(total[1:])
+        return total[0] / self.team.size, self.iou.update(total[1:])
 
-    def _clip(self) -> float:
+    def _clip(self) -> Tensor:
         """Norm of the gradient; beyond the limit, if there is one, it is made shorter."""
         self._scaler.unscale_(self.optimiser)
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if self.config.run.grad_clip:
             nn.utils.clip_grads_with_norm_(parameters, self.config.run.grad_clip, norm)
-        return float(norm)
+        return norm
 
     @property
     def _may_overflow(self) -> bool:
@@ -231,6 +291,8 @@ class Trainer:
             KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's.
         """
         self.optimiser.load_state_dict(state["optimiser"])
+        for group in self.optimiser.param_groups:
+            group["fused"] = self.makes_batches  # and not as where the checkpoint was made
         self._scaler.load_state_dict(state["scaler"])
         self.iou.load_state_dict(state["iou"])
         if self._average is not None:

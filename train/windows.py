@@ -103,9 +103,14 @@ def cut_window(
     Returns:
         uint8 [h, w, 3] and uint8 [h, w, C].
     """
-    shape = size[::-1]
-    colours = cv2.warpAffine(photo, matrix, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    cut = [cv2.warpAffine(maps[..., c], matrix, shape, flags=nearest) for c in range(maps.shape[2])]
-    cut[-1] = cv2.warpAffine(maps[..., -1], matrix, shape, flags=nearest, borderValue=(1,))
-    return np.asarray(colours, np.uint8), np.stack(cut, axis=2).astype(np.uint8, copy=False)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    colours = cv2.warpAffine(photo, matrix, size[::-1], flags=flags)
+    return np.asarray(colours, np.uint8), cut_maps(maps, matrix, size, outside=1)
+
+
+def cut_maps(maps: Maps, matrix: Matrix, size: tuple[int, int], *, outside: int) -> Maps:
+    """The maps of `cut_window`; the last channel is `outside` beyond the photo, others 0."""
+    shape, flags = size[::-1], cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    cut = [cv2.warpAffine(maps[..., c], matrix, shape, flags=flags) for c in range(maps.shape[2])]
+    cut[-1] = cv2.warpAffine(maps[..., -1], matrix, shape, flags=flags, borderValue=(outside,))
+    return np.stack(cut, axis=2).astype(np.uint8, copy=False)

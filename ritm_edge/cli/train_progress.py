@@ -39,20 +39,29 @@ class TrainProgress:
             self._bar.stop()
 
     def __call__(
-        self, *, step: int, steps: int, loss: float, iou: float, samples_per_second: float
+        self,
+        *,
+        step: int,
+        steps: int,
+        loss: float,
+        iou: float,
+        samples_per_second: float,
+        network_share: float,
     ) -> None:
         """Show a step; see `ritm_edge.train.loop.Progress`."""
-        values = (loss, iou, samples_per_second)
+        values = (loss, iou, samples_per_second, network_share)
         if not self._means:
             self._means = list(values)
             # A resumed run must not count its earlier steps into the speed.
             self._bar.reset(self._task, completed=step - 1, total=steps)
+        kept = SMOOTHING ** (step - self.step if self.step else 1)
         self._means = [
-            SMOOTHING * mean + (1 - SMOOTHING) * value
+            kept * mean + (1 - kept) * value
             for mean, value in zip(self._means, values, strict=True)
         ]
         self.step, self.steps = step, steps
-        status = "loss {:.3f}  IoU {:.3f}  {:.1f} images/s".format(*self._means)
+        line = "loss {:.3f}  IoU {:.3f}  {:.1f} images/s, {:.0%} of the device"
+        status = line.format(*self._means)
         self._bar.update(self._task, completed=step, status=status)
         if not self._terminal and (step % STEPS_PER_LINE == 0 or step == steps):
             left = self._bar.tasks[0].time_remaining

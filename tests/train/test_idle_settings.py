@@ -14,7 +14,7 @@ from ritm_edge.train.settings import as_dict, flatten, override
 ALWAYS = """
     model.name model.input_scheme model.encoding model.radius model.prev_mask
     data.datasets data.batch_size data.epoch_samples data.set_weights data.min_object_pixels
-    data.merge_probability data.stuff_probability
+    data.merge_probability data.stuff_probability data.cache
     augmentation.kind augmentation.crop augmentation.horizontal_flip augmentation.vertical_flip
     augmentation.colour_probability
     clicks.max_clicks clicks.decay clicks.single_click_probability clicks.erode_probability
@@ -24,7 +24,7 @@ ALWAYS = """
     optimizer.weight_decay
     schedule.steps schedule.kind schedule.warmup_steps
     loss.kind
-    run.seed run.precision run.compile run.channels_last run.grad_clip run.ema_decay
+    run.seed run.batches run.precision run.compile run.channels_last run.grad_clip run.ema_decay
     run.val_every_steps run.val_samples run.image_every
 """.split()
 # (setting, value, what makes it idle, what makes it act)

@@ -7,7 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 from ritm_edge.cli.bench.train import command
+from ritm_edge.errors import UsageError
+from ritm_edge.train.depthwise import FastDepthwise
 from ritm_edge.train.speed import PHASES, measure_speed
+from ritm_edge.train.step import Trainer
 
 from .photos import small_config
 
@@ -32,8 +35,44 @@ def test_rates_are_those_of_the_rounds_and_phases_make_up_the_step(photos):
     for each in speed.rounds:
         assert each.phases.keys() == set(PHASES)
         assert 0.5 * each.step < sum(each.phases.values()) <= each.step
+        # Forward, backward and the mean number of corrections, without clicks and optimiser.
+        bare = each.phases["forward"] + each.phases["backward"]
+        assert bare < each.network < bare + 1.5 * 3 * each.phases["forward"] + each.step
+        assert each.plain == 0
     assert speed.together > 0
+    values = speed.as_dict()
+    expected = speed.together / speed.network_rate
+    assert values["together_to_network_ratio"] == pytest.approx(expected, abs=1e-3)
     assert 0 < speed.data_wait < 1  # without loading processes all loading is waiting
+
+
+def test_the_device_path_is_measured_as_well(photos):
+    changes = {"run.batches": "device", "augmentation.kind": "windows", "cache": "device"}
+    config = small_config(**{**changes, "steps": 100, "crop": (64, 64)})
+    speed = measure_speed(config, data=photos, rounds=1, steps=2, workers=1, device="cpu")
+    assert speed.phases["batch"] > 0
+    assert speed.network_rate > speed.step_rate * 0.2
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_plain_depthwise_gradients_are_measured_in_turns(photos, device, monkeypatch):
+    config = small_config(**{"model.name": "lite0", "steps": 100, "crop": (64, 64)})
+    options = {"data": photos, "rounds": 1, "steps": 1, "workers": 0, "device": device}
+    if device == "cuda":
+        with pytest.raises(UsageError, match="for CPUs"):
+            measure_speed(config, **options, plain_depthwise=True)
+        return
+    kinds = []
+    real = Trainer.step
+
+    def watched(self, *arguments, **given):
+        kinds.append(any(type(module) is FastDepthwise for module in self.model.modules()))
+        return real(self, *arguments, **given)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    speed = measure_speed(config, **options, plain_depthwise=True)
+    assert kinds == [True, True, True, False, True]  # two to warm up, the pair, both at once
+    assert speed.plain_ratio == pytest.approx(speed.rounds[0].plain / speed.rounds[0].step)
 
 
 def test_the_command_saves_what_it_shows(photos, tmp_path):

@@ -114,7 +114,7 @@ def test_the_phases_of_a_step_are_told_in_order(batch):
         yield
 
     new_trainer().step(batch, step=0, rate=1e-3, watch=watch)
-    assert seen == ["corrections", "forward", "backward", "optimiser"]
+    assert seen == ["batch", "corrections", "network", "forward", "backward", "optimiser"]
 
 
 def test_a_compiled_network_takes_the_same_step(batch, monkeypatch):

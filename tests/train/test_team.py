@@ -12,11 +12,13 @@ import torch
 from ritm_edge.errors import UsageError
 from ritm_edge.model.ritm import HRNETS, build_model
 from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles
-from ritm_edge.train.dataset import ClickDataset
+from ritm_edge.train.config import TrainConfig
 from ritm_edge.train.datasets import find_entries
+from ritm_edge.train.device_batches import make_dataset
 from ritm_edge.train.distributed import Team
 from ritm_edge.train.loader import batches
 from ritm_edge.train.loop import train
+from ritm_edge.train.photo_cache import PhotoCache
 from ritm_edge.train.start import initialise
 from ritm_edge.train.state import LAST_CHECKPOINT
 from ritm_edge.train.step import Trainer
@@ -30,11 +32,24 @@ from .processes import SECONDS, run_team
 
 ALONE = Team(0, 1, torch.device("cpu"))
 # A low rate: Adam turns rounding into whole steps where a gradient is nearly 0.
-CONFIG = small_config(batch_size=4, crop=(64, 64), max_iterations=2, lr=1e-5)
+SETTINGS = {"batch_size": 4, "crop": (64, 64), "max_iterations": 2, "lr": 1e-5}
+CONFIG = small_config(**SETTINGS)
+PATHS = {
+    "cpu": CONFIG,
+    "device": small_config(
+        **SETTINGS,
+        **{"augmentation.kind": "windows", "run.batches": "device"},
+        damaged_start_probability=0.3,
+    ),
+}
 
 
-def own_batches(team: Team, photos: Path, steps: int) -> list[dict[str, torch.Tensor]]:
-    samples = ClickDataset(find_entries(("folder",), photos), CONFIG, start=0)
+def own_batches(
+    team: Team, photos: Path, steps: int, config: TrainConfig = CONFIG
+) -> list[dict[str, torch.Tensor]]:
+    entries = find_entries(("folder",), photos)
+    cache = PhotoCache(entries, config, None, 0)
+    samples = make_dataset(entries, config, team.device, cache, start=0)
     stream = batches(
         samples,
         batch_size=team.share(CONFIG.data.batch_size),
@@ -46,14 +61,20 @@ def own_batches(team: Team, photos: Path, steps: int) -> list[dict[str, torch.Te
     return [next(stream) for _ in range(steps)]
 
 
-def gradients_of_one_step(team: Team, photos: Path) -> dict[str, torch.Tensor]:
+def gradients_of_one_step(team: Team, photos: Path, path: str) -> dict[str, torch.Tensor]:
     """Everything one step leaves behind, in double precision: equal has to mean equal."""
     HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
     torch.manual_seed(0)
     model = build_model("hrnet18s")
     initialise(model)
-    trainer = Trainer(model.double(), CONFIG, team)
-    batch = {name: value.double() for name, value in own_batches(team, photos, 3)[2].items()}
+    config = PATHS[path]
+    trainer = Trainer(model.double(), config, team)
+    batch = own_batches(team, photos, 3, config)[2]
+    if path == "device":
+        maker = trainer.maker
+        trainer.maker = lambda plan: {name: v.double() for name, v in maker(plan).items()}
+    else:
+        batch = {name: value.double() for name, value in batch.items()}
     # The third step has two corrections, whose clicks are drawn at random.
     result = trainer.step(batch, step=2, rate=1e-3)
     found = {"loss": torch.tensor(result.loss), "iou": torch.tensor(result.iou)}
@@ -64,9 +85,10 @@ def gradients_of_one_step(team: Team, photos: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.usefixtures("tiny_networks")
-def test_one_step_on_two_processes_equals_one_on_the_joint_batch(photos):
-    two = run_team(gradients_of_one_step, photos)
-    one = gradients_of_one_step(ALONE, photos)
+@pytest.mark.parametrize("path", PATHS)
+def test_one_step_on_two_processes_equals_one_on_the_joint_batch(photos, path):
+    two = run_team(gradients_of_one_step, photos, path)
+    one = gradients_of_one_step(ALONE, photos, path)
     assert (one["clicks"][:, :, 2] == 2).any(), "the step must have corrections"
     clicks = torch.cat([each.pop("clicks") for each in two])
     assert torch.equal(clicks, one.pop("clicks"))
@@ -82,17 +104,17 @@ import sys
 from pathlib import Path
 from tests.train.test_team import run_in_this_process
 if __name__ == "__main__":
-    run_in_this_process(Path(sys.argv[1]), Path(sys.argv[2]))
+    run_in_this_process(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
 """
 
 
-def run_in_this_process(photos: Path, output: Path) -> None:
+def run_in_this_process(photos: Path, output: Path, path: str) -> None:
     """Train, and write the losses that were reported beside the run."""
     HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
     torch.set_num_threads(1)
     losses: list[float] = []
     train(
-        CONFIG,
+        PATHS[path],
         data=photos,
         output=output,
         workers=0,
@@ -105,25 +127,27 @@ def run_in_this_process(photos: Path, output: Path) -> None:
 
 
 @pytest.mark.usefixtures("tiny_networks")
-def test_torchrun_repeats_the_run_of_a_single_process(photos, tmp_path):
+@pytest.mark.parametrize("path", PATHS)
+def test_torchrun_repeats_the_run_of_a_single_process(photos, tmp_path, path):
     """Also: only the leading process reports."""
     script = tmp_path / "run.py"
     script.write_text(RUN)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    launcher += ["--standalone", str(script), str(photos), str(tmp_path / "two")]
+    launcher += ["--standalone", str(script), str(photos), str(tmp_path / "two"), path]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         launcher, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
-    run_in_this_process(photos, tmp_path / "one")
+    run_in_this_process(photos, tmp_path / "one", path)
 
     two, silent, one = (
         json.loads((tmp_path / f"{name}.json").read_text()) for name in ("two-0", "two-1", "one-0")
     )
     assert silent == []
     assert two == pytest.approx(one, rel=1e-3)
-    assert len(set(one)) == len(one) == CONFIG.schedule.steps
+    # On the device path values are read for a row of the log and at the end alone.
+    assert len(set(one)) == len(one) == (CONFIG.schedule.steps if path == "cpu" else 1)
     states = [
         torch.load(tmp_path / name / LAST_CHECKPOINT, weights_only=True)["state_dict"]
         for name in ("one", "two")

@@ -28,6 +28,7 @@ _ATTRIBUTES = re.compile(r"^\s*(\d+)\s*#\s*(\d+)\s*#[^#]*#\s*([^#,]+)")
 class AdeEntry(Entry):
     """A photo with its levels of annotation: whole objects, then parts, parts of parts…"""
 
+    varies = True
     levels: tuple[str, ...]
     attributes: str
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ class Entry(ABC):
     Attributes:
         set_name: data set and split, for the counts a user sees.
         image: path of the photo.
+        varies: whether `load` chooses among several annotations.
     """
 
+    varies: ClassVar[bool] = False
     set_name: str
     image: str
 

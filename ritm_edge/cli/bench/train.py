@@ -28,6 +28,13 @@ def command(
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps per round.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
+    plain_depthwise: Annotated[
+        bool,
+        typer.Option(
+            "--plain-depthwise",
+            help="In turns, take the steps with PyTorch's own depthwise gradients (on a CPU).",
+        ),
+    ] = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,6 +61,7 @@ def command(
             rounds=rounds,
             steps=steps,
             workers=workers,
+            plain_depthwise=plain_depthwise,
             progress=progress,
         )
     settings = {
@@ -62,6 +70,9 @@ def command(
         "max_iterations": config.iterative.max_iterations,
         "precision": config.run.precision,
         "compile": config.run.compile,
+        "batches": config.run.batches,
+        "cache": config.data.cache,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
     }
     report = make_report(recipe, settings, speed.as_dict(), machine)

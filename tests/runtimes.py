@@ -1,6 +1,7 @@
 """Small stand-ins for runtimes in tests."""
 
 from pathlib import Path
+from typing import Any
 
 from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.io_spec import IOSpec
@@ -13,11 +14,11 @@ class FakeRuntime:
     """What every stand-in for a runtime has."""
 
     name = "fake"
-    engine = None
+    engine: str | None = None
     label = "fake.onnx"
     sha256 = "0" * 64
-    source = None
-    info = None
+    source: Any = None
+    info: ArtifactInfo | None = None
 
     def close(self) -> None:
         """Nothing is open."""

@@ -133,7 +133,9 @@ def _draw_warp(
     angle = rng.uniform(-settings.rotate, settings.rotate)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
     offset = rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
-    return np.asarray(matrix, np.float64) + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
+    matrix = np.asarray(matrix, np.float64)
+    matrix[:, 2] += offset
+    return matrix
 
 
 def _channels(result: NDArray[Any], maps: Maps) -> Maps:

@@ -207,7 +207,7 @@ def make_sample(
     }
 
 
-def as_labels(target: Mask, ignored: Mask | None) -> np.ndarray:
+def as_labels(target: Mask, ignored: Mask | None) -> NDArray[np.float32]:
     """Float32 [1, H, W]: 1 object, 0 background, −1 ignored."""
     truth = target.astype(np.float32)
     if ignored is not None:

@@ -22,8 +22,8 @@ from .device_clicks import draw_places, first_clicks
 from .iterative import start_from_damaged_masks
 from .object_crops import Box
 from .photo_cache import PhotoCache
-from .scene import Photo, Scene
-from .windows import cut_maps, draw_window
+from .scene import Layers, Photo, Scene
+from .windows import Matrix, cut_maps, draw_window
 
 # Bits of a pixel's code. A target has two parts at most.
 FIRST, SECOND, OTHER, IGNORED, INSIDE = (1 << bit for bit in range(5))
@@ -67,7 +67,7 @@ class PlanDataset(ClickDataset):
     on_device = False  # whether the photos are there, and need not travel
 
     def _cut(
-        self, scene: Scene, maps: np.ndarray, target: int | None, rng: np.random.Generator
+        self, scene: Scene, maps: Layers, target: int | None, rng: np.random.Generator
     ) -> Scene:
         settings = self.config.augmentation
         size, frame = (maps.shape[0], maps.shape[1]), (0, 0, *settings.crop)
@@ -156,7 +156,7 @@ def _inside(frame: Box, size: tuple[int, int]) -> NDArray[np.uint8]:
     return inside
 
 
-def _region(matrix: np.ndarray, photo: tuple[int, ...], size: tuple[int, int]) -> tuple[int, ...]:
+def _region(matrix: Matrix, photo: tuple[int, ...], size: tuple[int, int]) -> tuple[int, ...]:
     """(top, left, bottom, right) of what a window needs of a photo."""
     ends = np.array([(x, y, 1) for y in (0, size[0] - 1) for x in (0, size[1] - 1)])
     corners = (ends @ matrix.T)[:, ::-1]

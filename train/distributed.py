@@ -18,7 +18,7 @@ TIMEOUT = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
-class Team:
+class DistributedContext:
     """The processes of a run; one alone is a team of size 1.
 
     Attributes:
@@ -70,7 +70,7 @@ class Team:
 
 
 @contextmanager
-def joined_team(device: str | None = None) -> Iterator[Team]:
+def joined_team(device: str | None = None) -> Iterator[DistributedContext]:
     """The team that `torchrun` started, or this process alone.
 
     Args:
@@ -91,13 +91,13 @@ def joined_team(device: str | None = None) -> Iterator[Team]:
         device = f"cuda:{local}"
     chosen = torch.device(device or "cpu")
     if size == 1:
-        yield Team(0, 1, chosen)
+        yield DistributedContext(0, 1, chosen)
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Team(dist.get_rank(), size, chosen)
+        yield DistributedContext(dist.get_rank(), size, chosen)
     except RuntimeError as error:
         # Gloo's errors have no type of their own.
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):

@@ -15,7 +15,7 @@ from ritm_edge.model.checkpoint import save_checkpoint, save_safetensors
 from .board import FOLDER, Board
 from .config import TrainConfig
 from .dataset import Sample
-from .distributed import Team
+from .distributed import DistributedContext
 from .panels import panel
 from .run_log import LOG, STEPS_PER_ROW, RunLog
 from .schedule import RunLength, learning_rate_at
@@ -109,7 +109,7 @@ class Run:
         self._config = config
         self._length = length
         self._trainer = trainer
-        self._team: Team = trainer.team
+        self._team: DistributedContext = trainer.team
         self._output = output
         self._data = data
         self._best = best

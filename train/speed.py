@@ -20,7 +20,7 @@ from .dataset import ClickDataset, Sample
 from .datasets import find_entries
 from .depthwise import use_fast_depthwise, use_plain_depthwise
 from .device_batches import make_dataset
-from .distributed import Team
+from .distributed import DistributedContext
 from .loader import batches
 from .photo_cache import PhotoCache
 from .start import new_model
@@ -158,7 +158,7 @@ def measure_speed(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if plain_depthwise and device != "cpu":
         raise UsageError("fast depthwise gradients are for CPUs: leave the comparison out.")
-    team = Team(0, 1, torch.device(device))
+    team = DistributedContext(0, 1, torch.device(device))
     entries = find_entries(config.data.datasets, data)
     trainer = Trainer(new_model(config, None)[0], config, team)
     watch = Stopwatch(team.device)

@@ -19,7 +19,7 @@ from .dataset import Sample
 from .depthwise import use_fast_depthwise
 from .device_batches import BatchMaker, on_device
 from .device_clicks import add_next_clicks
-from .distributed import Team
+from .distributed import DistributedContext
 from .iterative import simulate_corrections, start_from_damaged_masks
 from .joint_layers import join_layers
 from .losses import LOSSES, binary_cross_entropy
@@ -87,7 +87,7 @@ class Trainer:
             plans of `PlanDataset`, and reads nothing back (fp16 reads the scale of its loss).
     """
 
-    def __init__(self, model: RitmModel, config: TrainConfig, team: Team) -> None:
+    def __init__(self, model: RitmModel, config: TrainConfig, team: DistributedContext) -> None:
         self.config = config
         self.team = team
         self.makes_batches = on_device(config, team.device)

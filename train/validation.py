@@ -14,7 +14,7 @@ from ritm_edge.model.ritm import RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.session.zoom_in import ZoomIn
 
-from .distributed import Team
+from .distributed import DistributedContext
 
 THRESHOLDS = (0.80, 0.85, 0.90)
 SELECTING = "noc@90"
@@ -42,7 +42,7 @@ class Validation:
 def validate(
     model: RitmModel,
     benchmarks: Sequence[Benchmark],
-    team: Team,
+    team: DistributedContext,
     *,
     max_clicks: int = 20,
     samples: int = 0,

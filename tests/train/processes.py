@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ritm_edge.train.distributed import Team, joined_team
+from ritm_edge.train.distributed import DistributedContext, joined_team
 
 SECONDS = 120
 
@@ -56,7 +56,7 @@ def _member(
     )
     try:
         with joined_team("cpu") as team:
-            assert isinstance(team, Team)
+            assert isinstance(team, DistributedContext)
             # As bytes: a queue shares tensors' memory, which ends with the process.
             results.put((rank, True, pickle.dumps(function(team, *arguments))))
     except BaseException:

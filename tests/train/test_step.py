@@ -11,7 +11,7 @@ from ritm_edge.model.ritm import build_model
 from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles
 from ritm_edge.train.dataset import ClickDataset
 from ritm_edge.train.datasets import find_entries
-from ritm_edge.train.distributed import Team
+from ritm_edge.train.distributed import DistributedContext
 from ritm_edge.train.loader import batches
 from ritm_edge.train.start import initialise
 from ritm_edge.train.step import Trainer
@@ -19,7 +19,7 @@ from ritm_edge.train.step import Trainer
 from .photos import small_config
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
-ALONE = Team(0, 1, torch.device("cpu"))
+ALONE = DistributedContext(0, 1, torch.device("cpu"))
 
 
 def new_trainer(**changes) -> Trainer:

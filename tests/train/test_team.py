@@ -15,7 +15,7 @@ from ritm_edge.train.broken import BROKEN_LOG, BrokenFiles
 from ritm_edge.train.config import TrainConfig
 from ritm_edge.train.datasets import find_entries
 from ritm_edge.train.device_batches import make_dataset
-from ritm_edge.train.distributed import Team
+from ritm_edge.train.distributed import DistributedContext
 from ritm_edge.train.loader import batches
 from ritm_edge.train.loop import train
 from ritm_edge.train.photo_cache import PhotoCache
@@ -30,7 +30,7 @@ from .drawn_benchmark import BENCHMARK
 from .photos import small_config
 from .processes import SECONDS, run_team
 
-ALONE = Team(0, 1, torch.device("cpu"))
+ALONE = DistributedContext(0, 1, torch.device("cpu"))
 # A low rate: Adam turns rounding into whole steps where a gradient is nearly 0.
 SETTINGS = {"batch_size": 4, "crop": (64, 64), "max_iterations": 2, "lr": 1e-5}
 CONFIG = small_config(**SETTINGS)
@@ -45,7 +45,7 @@ PATHS = {
 
 
 def own_batches(
-    team: Team, photos: Path, steps: int, config: TrainConfig = CONFIG
+    team: DistributedContext, photos: Path, steps: int, config: TrainConfig = CONFIG
 ) -> list[dict[str, torch.Tensor]]:
     entries = find_entries(("folder",), photos)
     cache = PhotoCache(entries, config, None, 0)
@@ -61,7 +61,9 @@ def own_batches(
     return [next(stream) for _ in range(steps)]
 
 
-def gradients_of_one_step(team: Team, photos: Path, path: str) -> dict[str, torch.Tensor]:
+def gradients_of_one_step(
+    team: DistributedContext, photos: Path, path: str
+) -> dict[str, torch.Tensor]:
     """Everything one step leaves behind, in double precision: equal has to mean equal."""
     HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
     torch.manual_seed(0)
@@ -157,7 +159,7 @@ def test_torchrun_repeats_the_run_of_a_single_process(photos, tmp_path, path):
             torch.testing.assert_close(value, states[1][name], rtol=1e-3, atol=1e-3, msg=name)
 
 
-def validation(team: Team) -> tuple[dict, list[int]]:
+def validation(team: DistributedContext) -> tuple[dict, list[int]]:
     seen: list[int] = []
     model = tiny_model().train()
     result = validate(
@@ -175,7 +177,7 @@ def test_a_validation_is_divided_and_every_process_gets_all_of_it():
     assert first["Drawn"].keys() == {"noc@80", "noc@85", "noc@90", "failed@90"}
 
 
-def leave_the_other_alone(team: Team) -> bool:
+def leave_the_other_alone(team: DistributedContext) -> bool:
     return team.leads and team.any(False)
 
 
@@ -186,13 +188,16 @@ def test_a_process_whose_partner_is_gone_says_so():
 
 def test_a_batch_that_cannot_be_divided_is_refused():
     with pytest.raises(UsageError, match="batch of 5 cannot be divided among 2 processes"):
-        Team(0, 2, torch.device("cpu")).share(5)
+        DistributedContext(0, 2, torch.device("cpu")).share(5)
 
 
 @pytest.mark.parametrize("processes", [2, 4])
 def test_the_parts_of_the_processes_are_the_joint_batches_in_order(photos, processes):
     whole = own_batches(ALONE, photos, 2)
-    parts = [own_batches(Team(r, processes, ALONE.device), photos, 2) for r in range(processes)]
+    parts = [
+        own_batches(DistributedContext(r, processes, ALONE.device), photos, 2)
+        for r in range(processes)
+    ]
     for index, joint in enumerate(whole):
         joined = torch.cat([part[index]["image"] for part in parts])
         assert torch.equal(joined, joint["image"])

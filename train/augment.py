@@ -133,9 +133,8 @@ def _draw_warp(
     angle = rng.uniform(-settings.rotate, settings.rotate)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
     offset = rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
-    matrix = np.asarray(matrix, np.float64)
-    matrix[:, 2] += offset
-    return matrix
+    moved: Matrix = matrix + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
+    return moved
 
 
 def _channels(result: NDArray[Any], maps: Maps) -> Maps:

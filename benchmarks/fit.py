@@ -141,7 +141,7 @@ def compare_fits(
         benchmark: photos with masks.
         clicks: numbers of clicks, from 1, after which is compared.
         flip: average with the mirrored image, in the reference too.
-        limit: only the first so many objects.
+        limit: how many objects, counted from the first.
         alternatives: what to compare.
         progress: told how many objects are done, and of how many.
 

@@ -30,7 +30,7 @@ MARK = re.compile(
 
 
 def fill_tables(text: str, root: Path) -> str:
-    """The text with every marked table made anew from its JSON file below `root`.
+    """The text with every marked table filled again from its JSON file below `root`.
 
     Raises:
         InputFileError: a JSON file that is missing or of another kind.

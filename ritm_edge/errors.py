@@ -27,7 +27,7 @@ from contextlib import contextmanager
 
 
 class DataWarning(UserWarning):
-    """A photo that may be damaged, or files that are left out; the work goes on."""
+    """A photo that may be damaged, or files that are left out; the work continues."""
 
 
 def first_line(error: BaseException) -> str:

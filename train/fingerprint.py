@@ -1,4 +1,4 @@
-"""What a run was trained on: kept in its checkpoint, and compared when the run goes on."""
+"""What a run was trained on: kept in its checkpoint, and compared when the run is resumed."""
 
 import os
 import zlib

@@ -1,4 +1,4 @@
-"""Files of rows, one JSON object a line, that a run goes on writing after a crash."""
+"""Files of rows, one JSON object a line, that a run continues to write after a crash."""
 
 import json
 import os

@@ -258,7 +258,7 @@ class Run:
         last = self._output / LAST_CHECKPOINT
         advice = "repeat with a lower --lr"
         if last.exists():
-            advice = f"start anew with --init {last}, a lower --lr and another --output"
+            advice = f"begin again with --init {last}, a lower --lr and another --output"
         return (
             f"the loss or its gradient is not finite at step {step} (learning rate "
             f"{result.learning_rate:.2g}): {place}; {advice}."

@@ -23,7 +23,7 @@ class RunLog:
     left out); `data_wait` is the share of the time in which the step had to wait for data.
 
     Args:
-        path: the file; rows beyond `done` (steps that a resumed run repeats) and a half-written
+        path: the file; rows beyond `done` (steps that a resumed run repeats) and a partly written
             last row are dropped.
         done: steps the run has already taken.
 

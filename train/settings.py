@@ -72,7 +72,7 @@ def override(values: T, assignments: Iterable[str]) -> T:
         section, dot, key = path.strip().partition(".")
         if not equals or not dot or not key:
             raise UsageError(
-                f"'{assignment}' sets nothing: write SECTION.KEY=VALUE, "
+                f"'{assignment}' is not a setting: write SECTION.KEY=VALUE, "
                 "for example optimizer.lr=0.001."
             )
         changed.setdefault(section, {})[key] = text.strip()

@@ -86,13 +86,13 @@ def restore_model(
         or not isinstance(training["step"], int)
     ):
         raise CheckpointError(
-            f"{path} holds no training state: start anew with --init {path} and another --output."
+            f"{path} holds no training state: begin again with --init {path} and another --output."
         )
     changed = _changes(training["config"], config)
     if changed:
         raise TrainingError(
             f"{path} belongs to a run with other settings ({', '.join(changed)}): repeat that "
-            f"run's options, or start anew with --init {path} and another --output."
+            f"run's options, or begin again with --init {path} and another --output."
         )
     model = build_model(**parse_config(content["config"], path).as_dict())  # type: ignore[arg-type]
     load_state_strictly(model, content["state_dict"], path)
@@ -145,7 +145,7 @@ def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best
         return None if state["best"] is None else Best(float(state["best"][0]), state["best"][1])
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
         raise CheckpointError(
-            f"{path} has an optimiser state that does not fit ({error}): start anew with --init "
+            f"{path} has an optimiser state that does not fit ({error}): begin again with --init "
             f"{path} and another --output."
         ) from error
 
@@ -168,7 +168,7 @@ def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, 
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete half-written files of a run that was killed."""
+    """Delete partly written files of a run that was killed."""
     for path in folder.glob(".*"):
         if path.is_file() and _LEFTOVER.fullmatch(path.name):
             path.unlink(missing_ok=True)

@@ -107,7 +107,7 @@ class Journal:
             if same and other_id != identity:
                 raise UsageError(
                     f"{self.path} holds results of {values['file']} on {values['benchmark']} from "
-                    f"{_what_changed(other, values)}: pass --fresh to measure all anew, or "
+                    f"{_what_changed(other, values)}: pass --fresh to measure everything again, or "
                     "another --journal."
                 )
         if identity not in self._runs:

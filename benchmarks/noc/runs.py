@@ -50,7 +50,7 @@ def measure(
         settings: the protocol; the target size of its zoom-in is set here.
         label: what the report calls the file; None takes its name.
         target_size: of the zoom-in, see `ZoomIn`; None takes the benchmark's.
-        limit: only the first so many objects; None takes all.
+        limit: how many objects, counted from the first; None takes all.
         jobs: processes; the results are the same for any number.
         threads: that `runtime` was opened with, and that each process gets.
         journal: where finished objects are kept, and taken from when they are there.

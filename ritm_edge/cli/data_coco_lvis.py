@@ -47,9 +47,9 @@ def command(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 uses this one.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Join the masks of COCO and LVIS: a COCO mask goes where LVIS has a better one.
+    """Join the masks of COCO and LVIS; a COCO mask is dropped where LVIS has a better one.
 
-    Stopped at any moment, the same command goes on. Needs COCO's panoptic annotations of train2017
+    The same command resumes wherever it was stopped. Needs COCO's panoptic annotations of train2017
     and val2017 (from the instances alone there is no stuff) and LVIS v1's train and val.
 
     Example: ritm-edge data combine-coco-lvis --data-root datasets --workers 8

@@ -69,7 +69,7 @@ def main() -> None:
         print_error(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print_error("interrupted: nothing half-written was left.")
+        print_error("interrupted: no partly written file was left behind.")
         sys.exit(130)
     except BrokenPipeError:
         # The reader (head, less) has gone: not an error. Keep Python from complaining at exit.

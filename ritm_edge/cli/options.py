@@ -96,7 +96,8 @@ AllowChanged = Annotated[
     ),
 ]
 ObjectLimit = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Only the first so many objects.")
+    int | None,
+    typer.Option("--limit", min=1, help="Evaluate only this many objects, the first ones."),
 ]
 Changes = Annotated[
     list[str] | None,

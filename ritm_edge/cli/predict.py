@@ -44,7 +44,7 @@ def command(
         typer.Option(
             "--at",
             metavar="X,Y[,pos|neg]",
-            help="The same as image viewers show it: the column first. Instead of --click.",
+            help="A click as image viewers show it, the column first. Use it instead of --click.",
         ),
     ] = None,
     mask: Annotated[

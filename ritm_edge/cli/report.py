@@ -37,7 +37,7 @@ def command(
             "--model", help="The measured file: repeats the worst cases' clicks to show the masks."
         ),
     ] = None,
-    title: Annotated[str, typer.Option("--title", help="Of the page.")] = "ritm-edge report",
+    title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "ritm-edge report",
     threads: Threads = None,
     allow_changed: AllowChanged = False,
 ) -> None:

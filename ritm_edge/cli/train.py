@@ -87,7 +87,7 @@ def command(
 ) -> None:
     """Train a model on photos with object masks.
 
-    Ctrl-C saves a checkpoint and stops; the same command with --resume goes on from there. On
+    Ctrl-C saves a checkpoint and stops; the same command with --resume continues from there. On
     several GPUs or machines: torchrun --nproc-per-node=N $(which ritm-edge) train …
 
     Example: ritm-edge train --data photos --output runs/first --steps 2000

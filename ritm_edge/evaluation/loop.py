@@ -34,7 +34,7 @@ class EvaluationSettings:
         zoom_in: None shows the network the whole image.
         flip: average with the mirrored image.
         threshold: a pixel is selected above this probability.
-        click_limit: the network gets only the first so many clicks; None gives it all.
+        click_limit: how many clicks, from the first, the network sees; None gives it all.
         fit: how crops are shown to a graph of fixed size, see `ritm_edge.session.fit`.
         start_iou: start from a mask damaged to this IoU (`damaged_mask`) instead of from nothing.
             The session then follows the app protocol, since the published one shows the network

@@ -39,7 +39,7 @@ class InteractiveSession:
         threshold: a pixel belongs to the mask above this probability.
         max_side: pixels, longest side of a network input where the graph takes any size; None is
             800 in the app protocol, no limit in the published one.
-        click_limit: the network gets only the first so many clicks; None gives it all.
+        click_limit: how many clicks, from the first, the network sees; None gives it all.
         fit: how a crop is shown to a graph of fixed size: "context", "letterbox" or "stretch", see
             `ritm_edge.session.fit`.
 

@@ -31,7 +31,7 @@ def predict(
         prev_mask: float32 [h, w], probabilities.
         clicks: in network pixels, in click order.
         flip: average the logits with those of the mirrored input (a second run).
-        click_limit: only the first so many clicks are given to the network; None gives all.
+        click_limit: how many clicks, from the first, the network sees; None gives all.
 
     Raises:
         ClickError: more clicks of one sign than the graph has slots; nothing was run.

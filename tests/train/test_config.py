@@ -38,8 +38,8 @@ from .photos import small_config
         ("clicks.negative_places=0.5,0.5,0.5", "negative_places sum to 1.5"),
         ("optimizer.lrate=1", r"unknown setting 'optimizer.lrate': did you mean optimizer.lr?"),
         ("optimiser.lr=1", r"unknown setting 'optimiser': did you mean optimizer.lr?"),
-        ("lr=1", "'lr=1' sets nothing: write SECTION.KEY=VALUE"),
-        ("optimizer.lr", "'optimizer.lr' sets nothing"),
+        ("lr=1", "'lr=1' is not a setting: write SECTION.KEY=VALUE"),
+        ("optimizer.lr", "'optimizer.lr' is not a setting"),
     ],
 )
 def test_what_cannot_be_set_is_refused_by_name(assignment, message):

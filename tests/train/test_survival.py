@@ -91,7 +91,7 @@ def test_a_run_killed_again_and_again_ends_as_if_nothing_had_happened(photos, tm
     logs = [(tmp_path / name / LOG).read_text().splitlines() for name in ("killed", "straight")]
     steps = [[json.loads(row)["step"] for row in log] for log in logs]
     assert steps[0] == steps[1] == [20, 40]
-    assert not list(output.glob(".*")), "half-written files are removed"
+    assert not list(output.glob(".*")), "partly written files are removed"
 
 
 @pytest.mark.usefixtures("tiny_networks")
@@ -143,7 +143,7 @@ def test_the_batch_of_a_diverged_step_is_kept_for_inspection(photos, tmp_path, m
     options = {"workers": 0, "tensorboard": False, "device": "cpu"}
     place = output / "diverged-step-4.pth"
     with pytest.raises(
-        TrainingError, match=f"not finite at step 4 .*its batch is in {place}; start anew .*--lr"
+        TrainingError, match=f"not finite at step 4 .*its batch is in {place}; begin again .*--lr"
     ):
         train(CONFIG, data=photos, output=output, save_every=2, **options)
     batch = torch.load(place, weights_only=True)

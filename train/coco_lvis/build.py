@@ -40,7 +40,7 @@ def combine(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Merge one split into `output`/coco_lvis_SPLIT.sqlite; goes on where it was stopped.
+    """Merge one split into `output`/coco_lvis_SPLIT.sqlite; resumes where it was stopped.
 
     Args:
         split: "train" or "val".

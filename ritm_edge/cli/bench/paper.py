@@ -66,11 +66,11 @@ def command(
     ] = Path("paper"),
     as_json: AsJson = False,
 ) -> None:
-    """Make the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 anew from measurements.
+    """Reproduce the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 from measurements.
 
-    Measured values stand beside the published ones; "—" is what was not measured or has no known
-    source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6), clicks.png
-    (Figure 5) and external-mask.png (Figure 1).
+    Measured values are shown next to the published ones; "—" stands for what was not measured or
+    has no known source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6),
+    clicks.png (Figure 5) and external-mask.png (Figure 1).
 
     Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
     """

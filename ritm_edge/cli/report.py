@@ -63,6 +63,7 @@ def command(
     from ..data import open_benchmark
     from ..files import atomic_output
     from ..runtimes.base import open_runtime
+    from ..weights import checkpoint_path
 
     names = [path.name for path in results]
     if len(set(names)) < len(names):
@@ -75,7 +76,7 @@ def command(
             raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
     runtime = None
     if model is not None:
-        runtime = open_runtime(model, threads=threads, allow_changed=allow_changed)
+        runtime = open_runtime(checkpoint_path(model), threads=threads, allow_changed=allow_changed)
         if not any(run.sha256 == runtime.sha256 for run in runs):
             print_notice(
                 f"{model} is none of the measured files: its masks may differ from theirs."

@@ -243,3 +243,10 @@ def test_the_paper_s_figures_belong_to_its_size():
     assert row["paper_flops"] is None
     document = as_document([row], [], (96, 96))
     assert "| deeplab_r50, decoder 128 | 31.41 M |" in flops_table(document)
+
+
+def test_embedded_weights_are_measured_by_name():
+    done = CliRunner().invoke(app, ["bench", "flops", "lite0", "--size", "64x64", "--json"])
+    assert done.exit_code == 0, done.exception
+    (artifact,) = json.loads(done.stdout)["artifacts"]
+    assert artifact["file"] == "lite0.safetensors"

@@ -40,11 +40,13 @@ def command(
     from ritm_edge.benchmarks.flops import table
     from ritm_edge.benchmarks.flops.report import as_document, measure_artifact, measure_models
 
+    from ...weights import checkpoint_path
+
     artifacts = []
     with progress_bar() as progress:
         task = progress.add_task("flops", total=1 + len(files or []), status="networks")
         models = measure_models(height_width)
-        for path in files or []:
+        for path in map(checkpoint_path, files or []):
             progress.update(task, advance=1, status=path.name)
             artifacts += measure_artifact(path, height_width, allow_changed=allow_changed)
         progress.update(task, advance=1, status="")

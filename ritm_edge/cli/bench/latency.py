@@ -69,6 +69,8 @@ def command(
 
     from ...weights import checkpoint_path
 
+    artifacts = [checkpoint_path(path) for path in artifacts or []]
+
     settings = LatencySettings(
         runs=runs,
         warmup=warmup,
@@ -82,7 +84,7 @@ def command(
     if not no_pytorch:
         model = None if checkpoint is not None else _model_of(artifacts, allow_changed)
         baseline = checkpoint_path(checkpoint, model=model)
-    candidates = len(artifacts or []) + (baseline is not None)
+    candidates = len(artifacts) + (baseline is not None)
     with progress_bar() as progress:
         task = progress.add_task("latency", total=step_count(candidates, settings), status="")
         started = False
@@ -93,7 +95,7 @@ def command(
             started = True
 
         result = measure(
-            artifacts or [],
+            artifacts,
             baseline=baseline,
             settings=settings,
             roofline=roofline,

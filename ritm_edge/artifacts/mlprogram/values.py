@@ -34,10 +34,6 @@ class TensorType:
     dtype: str
     shape: tuple[int, ...]
 
-    @property
-    def elements(self) -> int:
-        return math.prod(self.shape)
-
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
 
@@ -90,9 +86,8 @@ def read_value(value: Any, name: str, weights: Callable[[str], WeightFile]) -> s
         blob = value.blobFileValue
         if declared.dtype not in ("fp16", "fp32", INT8):
             raise UnsupportedError(f"{declared.dtype} weights (constant '{name}')")
-        array = weights(blob.fileName).read(
-            blob.offset, NUMPY_DTYPES[declared.dtype], declared.elements
-        )
+        dtype, count = NUMPY_DTYPES[declared.dtype], math.prod(declared.shape)
+        array = weights(blob.fileName).read(blob.offset, dtype, count)
         return array.reshape(declared.shape)
     if place is None or value.immediateValue.WhichOneof("value") != "tensor":
         raise FormatError(f"the constant '{name}' has no value")
@@ -114,8 +109,7 @@ def _immediate(tensor: Any, declared: TensorType, name: str) -> NDArray[Any]:
     else:
         member = {"fp32": tensor.floats, "int32": tensor.ints, "bool": tensor.bools}[declared.dtype]
         flat = np.array(member.values, dtype)
-    if flat.size != declared.elements:
-        raise FormatError(
-            f"the constant '{name}' has {flat.size} values instead of {declared.elements}"
-        )
+    count = math.prod(declared.shape)
+    if flat.size != count:
+        raise FormatError(f"the constant '{name}' has {flat.size} values instead of {count}")
     return flat.reshape(declared.shape)

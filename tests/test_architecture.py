@@ -109,6 +109,7 @@ def test_inside_the_core_arrows_go_down_only():
     level = {name: number for number, names in enumerate(LAYERS) for name in names}
     packages = {p.name for p in CORE.iterdir() if (p / "__init__.py").exists()}
     assert packages == set(level)
+    level["__main__.py"] = len(LAYERS)  # starts the command line
     for path in python_files("ritm_edge"):
         here = path.relative_to(CORE).parts[0]
         for module, _ in imported_modules(path):

@@ -39,11 +39,11 @@ class BatchNormReLU(nn.Sequential):
 
 
 class AbsoluteScale(nn.Module):
-    """Multiplies by the absolute value of one learned scalar, 0.05 at the start."""
+    """Multiplies by the absolute value of one learned scalar, `initial` at the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, initial: float = 0.05) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.full((1,), 0.05))
+        self.scale = nn.Parameter(torch.full((1,), initial))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale.abs()

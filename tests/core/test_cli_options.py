@@ -111,7 +111,8 @@ ACTING = {
     "--seed --roofline --output --json",
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
     "--start-iou --limit --jobs --threads --output --journal --json",
-    "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
+    "bench train": "--data-root --set --rounds --steps --threads --workers --plain-depthwise "
+    "--output --json",
     "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
     "bench flops": "--allow-changed --size --kinds --output --json",
     "bench paper": "--allow-changed --gallery --output --json",

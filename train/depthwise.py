@@ -107,6 +107,11 @@ def use_fast_depthwise(model: nn.Module) -> None:
             module.__class__ = FastDepthwise
 
 
+def has_depthwise(model: nn.Module) -> bool:
+    """Whether there is a convolution that `use_fast_depthwise` changes."""
+    return any(isinstance(module, nn.Conv2d) and _fits(module) for module in model.modules())
+
+
 def use_plain_depthwise(model: nn.Module) -> None:
     """Undo `use_fast_depthwise`."""
     for module in model.modules():

@@ -18,7 +18,7 @@ from .broken import BROKEN_LOG, BrokenFiles
 from .config import TrainConfig
 from .dataset import ClickDataset, Sample
 from .datasets import find_entries
-from .depthwise import use_fast_depthwise, use_plain_depthwise
+from .depthwise import has_depthwise, use_fast_depthwise, use_plain_depthwise
 from .device_batches import make_dataset
 from .distributed import DistributedContext
 from .loader import batches
@@ -153,14 +153,20 @@ def measure_speed(
 
     Raises:
         InputFileError, TrainingError: the data cannot be used.
-        UsageError: `plain_depthwise` on a GPU.
+        UsageError: `plain_depthwise` on a GPU, or for a model without depthwise convolutions.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if plain_depthwise and device != "cpu":
-        raise UsageError("fast depthwise gradients are for CPUs: leave the comparison out.")
+        raise UsageError("--plain-depthwise compares gradients on CPUs: leave it out on a GPU.")
+    model = new_model(config, None)[0]
+    if plain_depthwise and not has_depthwise(model):
+        raise UsageError(
+            f"--plain-depthwise does nothing for {config.model.name}, which has no depthwise "
+            "convolution: leave it out."
+        )
     team = DistributedContext(0, 1, torch.device(device))
     entries = find_entries(config.data.datasets, data)
-    trainer = Trainer(new_model(config, None)[0], config, team)
+    trainer = Trainer(model, config, team)
     watch = Stopwatch(team.device)
     results: list[Round] = []
     maker = team.device if trainer.makes_batches else None

@@ -69,6 +69,7 @@ IDLE = [
     ("bench paper {noc} --no-gallery --threads 2", "--threads"),
     ("bench paper {noc} --objects 2", "--objects"),
     ("bench train --data {grabcut} --set schedule.kind=multistep", "schedule.kind"),
+    ("bench train --data {grabcut} --plain-depthwise", "--plain-depthwise"),
     ("bench train --data {grabcut} --set run.val_every=2", "run.val_every"),
     ("bench train --data {grabcut} --set loss.kind=bce --set loss.gamma=1", "loss.gamma"),
     ("report {noc} --threads 2", "--threads"),
@@ -111,8 +112,7 @@ ACTING = {
     "--seed --roofline --output --json",
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
     "--start-iou --limit --jobs --threads --output --journal --json",
-    "bench train": "--data-root --set --rounds --steps --threads --workers --plain-depthwise "
-    "--output --json",
+    "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
     "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
     "bench flops": "--allow-changed --size --kinds --output --json",
     "bench paper": "--allow-changed --gallery --output --json",

@@ -59,7 +59,7 @@ def test_plain_depthwise_gradients_are_measured_in_turns(photos, device, monkeyp
     config = small_config(**{"model.name": "lite0", "steps": 100, "crop": (64, 64)})
     options = {"data": photos, "rounds": 1, "steps": 1, "workers": 0, "device": device}
     if device == "cuda":
-        with pytest.raises(UsageError, match="for CPUs"):
+        with pytest.raises(UsageError, match="on CPUs"):
             measure_speed(config, **options, plain_depthwise=True)
         return
     kinds = []

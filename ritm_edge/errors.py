@@ -21,9 +21,11 @@ Messages are one sentence: what is wrong, which value, what to do next. Exit cod
 traceback are left for bugs of our own.
 """
 
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class DataWarning(UserWarning):
@@ -35,6 +37,15 @@ def first_line(error: BaseException) -> str:
     says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0][:160] if lines else type(error).__name__
+
+
+def raise_own_fault(error: Exception) -> None:
+    """Raise an error again that is a bug, not a damaged file: a name that a line of this package
+    uses and that does not exist, for example in a new version of a library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = bool(frames) and Path(frames[-1].filename).is_relative_to(Path(__file__).parent)
+    if ours and isinstance(error, AttributeError | NameError | ImportError):
+        raise error
 
 
 @contextmanager

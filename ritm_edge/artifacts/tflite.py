@@ -64,7 +64,7 @@ def metadata_text(flatbuffer: bytes, key: str, path: Path) -> str | None:
     Raises:
         ArtifactError: the flatbuffer is malformed.
     """
-    schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
+    schema = require("ai_edge_litert.schema_py_generated", extra="tflite-runtime")
     try:
         model = schema.Model.GetRootAs(flatbuffer, 0)
         for index in range(model.MetadataLength()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
-from ..errors import ArtifactError
+from ..errors import ArtifactError, raise_own_fault
 from ..files import atomic_output, existing_file
 from .checksum import require_unchanged, seal
 
@@ -71,6 +71,7 @@ class ZippedModel:
             raise
         # Reading a damaged zip raises a dozen kinds, NotImplementedError and zlib.error among them.
         except Exception as error:
+            raise_own_fault(error)
             raise ArtifactError(
                 f"{path} was damaged or otherwise changed after export, or is no {cls.SUFFIX} of "
                 f"ritm-edge export ({type(error).__name__}): copy or export it again."

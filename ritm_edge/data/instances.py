@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, InputFileError
+from ..errors import ImageError, InputFileError, raise_own_fault
 from ..files import existing_file
 from ..optional import require
 from .base import Raise, Sample, Truth, read_bgr, report_by_raising
@@ -89,6 +89,7 @@ def read_mat(path: Path) -> Labels:
     try:
         labels = np.asarray(io.loadmat(str(path))["GTinst"][0]["Segmentation"][0])
     except Exception as error:  # the reader raises a dozen kinds on damaged files
+        raise_own_fault(error)
         raise ImageError(
             f"{path} holds no GTinst.Segmentation that can be read ({type(error).__name__}): "
             "download the benchmark again."

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import DataWarning, ImageError, RitmEdgeError, ShapeError, UsageError
+from ..errors import (
+    DataWarning,
+    ImageError,
+    RitmEdgeError,
+    ShapeError,
+    UsageError,
+    raise_own_fault,
+)
 from ..files import existing_file
 from . import images_deep as deep
 from . import jpeg, mask_kinds
@@ -187,6 +194,7 @@ def _explained(path: Path) -> Iterator[None]:
         reason, advice = (*error.args, "save it with 8 or 16 bits per channel")[:2]
         raise ImageError(f"{path} {reason}: {advice}.") from error
     except Exception as error:  # decoders raise a dozen kinds on damaged files
+        raise_own_fault(error)
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else ""
         raise ImageError(
             f"{path} is damaged and cannot be decoded ({reason or type(error).__name__}): "

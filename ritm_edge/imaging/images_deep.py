@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
+# OpenCV 5 moved the functions that set how much it says.
+_LOGGING: Any = cv2 if hasattr(cv2, "getLogLevel") else cv2.utils.logging
 _TIFF_MAGIC, _JPEG_MAGIC = (b"II*\x00", b"MM\x00*"), b"\xff\xd8"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
 _JPEG_COMPRESSIONS = (6, 7)  # the old and the new way
@@ -125,12 +127,12 @@ def decode_deep_colour(path: Path) -> Pixels:
     Raises:
         ValueError: OpenCV cannot decode it.
     """
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # its own complaints would interleave with ours
+    level = _LOGGING.getLogLevel()
+    _LOGGING.setLogLevel(0)  # its own complaints would interleave with ours
     try:
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
-        cv2.setLogLevel(level)
+        _LOGGING.setLogLevel(level)
     if image is None or image.ndim not in (2, 3) or image.dtype not in (np.uint8, np.uint16):
         raise ValueError("its channels have an unusual layout")
     if image.ndim == 2:

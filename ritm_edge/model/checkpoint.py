@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, first_line
+from ..errors import CheckpointError, first_line, raise_own_fault
 from ..files import atomic_output, existing_file, recorded_sha256, sha256_of
 from ..optional import require
 from ..untrusted_json import parse_json
@@ -126,6 +126,7 @@ def _read_pickle(path: Path) -> Any:
             "executed; use a checkpoint from a source you trust."
         ) from error
     except Exception as error:  # a damaged pickle can end in any
+        raise_own_fault(error)
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}): download it again."
         ) from error

@@ -29,7 +29,7 @@ def open_session(model: str | bytes, *, threads: int | None = None, optimize: bo
         MissingExtraError: ONNX Runtime is not installed.
         Exception: ONNX Runtime's own, where it cannot take the model.
     """
-    ort = require("onnxruntime", extra="onnx")
+    ort = require("onnxruntime", extra="onnx-runtime")
     options = ort.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     if threads is not None:

@@ -31,7 +31,7 @@ class TFLiteGraph:
     """
 
     def __init__(self, path: Path, flatbuffer: bytes, *, threads: int | None = None) -> None:
-        litert = require("ai_edge_litert.interpreter", extra="tflite")
+        litert = require("ai_edge_litert.interpreter", extra="tflite-runtime")
         try:
             # The bytes that were checked, not the file again: it may change in between.
             with _OPENING, _silent_stderr():

@@ -387,3 +387,11 @@ def test_a_closed_stderr_costs_the_warning_only(tmp_path):
         "read_photo('a.jpg')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_a_missing_function_of_opencv_is_not_called_damage(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", png(np.zeros((4, 4, 3), np.uint16), 2, 16))
+    assert read_photo(path).shape == (4, 4, 3)
+    monkeypatch.delattr("cv2.imdecode")
+    with pytest.raises(AttributeError, match="imdecode"):
+        read_photo(path)

@@ -16,7 +16,7 @@ from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
 # OpenCV 5 moved the functions that set how much it says.
-_LOGGING: Any = cv2 if hasattr(cv2, "getLogLevel") else cv2.utils.logging
+_LOGGING: Any = getattr(cv2.utils, "logging", cv2)
 _TIFF_MAGIC, _JPEG_MAGIC = (b"II*\x00", b"MM\x00*"), b"\xff\xd8"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
 _JPEG_COMPRESSIONS = (6, 7)  # the old and the new way

@@ -2,10 +2,12 @@
 # make test         set up, then: format, lint, types, tests
 # make check-style  format, lint and types only
 #
-# On Linux the registry's torch brings CUDA packages of several GB. For the CPU build:
-#   make quickstart TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# PYTHON is the newest Python found for which every part has wheels, else 3.14, which lacks the TFLite
+# and Core ML converters. On Linux the registry's torch brings several GB of CUDA packages, so without
+# an NVIDIA driver the CPU build is taken where its index answers; TORCH_INDEX=URL chooses another.
 
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell for v in 3.13 3.12 3.11 3.14; do \
+    python$$v -c "import venv" 2>/dev/null && echo python$$v && break; done),python3)
 VENV ?= .venv
 TORCH_INDEX ?=
 OUT ?= out
@@ -231,15 +233,10 @@ layout:
 
 setup: $(VENV)/.installed
 
-# torch goes first and alone, so that no other package's loose range can choose its build.
-# onnx2tf requires opencv-python, whose files replace the headless ones and need a desktop's
-# libGL; the headless build is put back over it.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt constraints-3.12.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade "pip>=24" "setuptools>=68"
-	$(PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple) torch==2.13.0
-	$(PIP) -c constraints.txt -e ".[all,dev]"
-	$(PIP) -c constraints.txt --no-deps --force-reinstall opencv-python-headless
+	$(PIP) --upgrade "pip>=24" "setuptools>=77"
+	PIP="$(PIP)" TORCH_INDEX="$(TORCH_INDEX)" sh scripts/install.sh $(BIN)/python
 	touch $@
 
 clean:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,10 @@ def _convert(source: Path) -> Part:
     from .ops import replace_guessing_operations
 
     replace_guessing_operations()
+    # Version 2 writes TFLite by a backend of its own unless told otherwise. Its files convert without
+    # an error and then cannot run, lose their masks in int8 or give wrong results at open sizes.
+    two = int(version("onnx2tf").partition(".")[0]) >= 2
+    backend = {"tflite_backend": "tf_converter"} if two else {}
     graph = onnx.load(source).graph
     inputs = {value.name: _shape(value) for value in graph.input}
     outputs = {value.name: _shape(value) for value in graph.output}
@@ -104,6 +109,7 @@ def _convert(source: Path) -> Part:
         disable_model_save=True,
         onnxruntime_output_memmap_dir=str(source.parent),
         non_verbose=True,
+        **backend,
     )
     found = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
     expected = {name: _nhwc(shape) for name, shape in inputs.items()}

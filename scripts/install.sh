@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs everything into a fresh environment: PIP="..." TORCH_INDEX=[URL] sh scripts/install.sh PYTHON
+#
+# torch goes first and alone, so that no other package's loose range can choose its build. onnx2tf
+# requires opencv-python, whose files replace the headless ones and need a desktop's libGL; the
+# headless build is put back over it.
+set -eu
+PYTHON=$1
+CPU_INDEX=https://download.pytorch.org/whl/cpu
+
+minor=$("$PYTHON" -c 'import sys; print(sys.version_info.minor)')
+case $minor in
+    11) pins="-c constraints.txt" ;;
+    12 | 13) pins="-c constraints-3.12.txt" ;;
+    *) pins="" && echo "Python 3.$minor: the converters for TFLite and Core ML are left out, since" \
+        "they have no wheels for it; everything else is installed." ;;
+esac
+
+if [ -z "$TORCH_INDEX" ] && [ "$(uname -s)" = Linux ] && [ ! -e /proc/driver/nvidia/version ] &&
+    "$PYTHON" -c "import urllib.request as r; r.urlopen('$CPU_INDEX/torch/', timeout=5)" 2>/dev/null
+then
+    TORCH_INDEX=$CPU_INDEX
+fi
+if [ -n "$TORCH_INDEX" ]; then
+    index="--index-url $TORCH_INDEX --extra-index-url https://pypi.org/simple"
+else
+    index=""
+fi
+
+# shellcheck disable=SC2086 # PIP, pins and index are lists of words
+{
+    $PIP $pins $index torch==2.13.0
+    $PIP $pins -e ".[all,dev]"
+    $PIP $pins --no-deps --force-reinstall opencv-python-headless
+}

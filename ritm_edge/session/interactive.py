@@ -134,8 +134,8 @@ class InteractiveSession:
         if not (0 <= position[0] < height and 0 <= position[1] < width):
             raise ClickError(
                 f"click {number + 1} at row {row}, column {column} is outside the image of "
-                f"{height} rows and {width} columns: click inside it (the row, that is y, comes "
-                "first)."
+                f"{height} rows and {width} columns: click inside it (rows count from the top, "
+                "columns from the left)."
             )
         offset = 0 if self._state.given is None else self._order_after_mask
         return Click(*position, positive=bool(positive), order=number + offset)

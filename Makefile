@@ -7,7 +7,7 @@
 # an NVIDIA driver the CPU build is taken where its index answers; TORCH_INDEX=URL chooses another.
 
 PYTHON ?= $(or $(shell for v in 3.13 3.12 3.11 3.14; do \
-    python$$v -c "import venv" 2>/dev/null && echo python$$v && break; done),python3)
+    python$$v -c "import ensurepip" 2>/dev/null && echo python$$v && break; done),python3)
 VENV ?= .venv
 TORCH_INDEX ?=
 OUT ?= out

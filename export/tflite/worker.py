@@ -90,8 +90,8 @@ def _convert(source: Path) -> Part:
     from .ops import replace_guessing_operations
 
     replace_guessing_operations()
-    # Version 2 writes TFLite by a backend of its own unless told otherwise. Its files convert without
-    # an error and then cannot run, lose their masks in int8 or give wrong results at open sizes.
+    # Version 2 writes TFLite by a backend of its own unless told otherwise. Its files convert
+    # without an error and then cannot run, lose their masks in int8 or are wrong at open sizes.
     two = int(version("onnx2tf").partition(".")[0]) >= 2
     backend = {"tflite_backend": "tf_converter"} if two else {}
     graph = onnx.load(source).graph

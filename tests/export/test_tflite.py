@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import tflite
+from ritm_edge.export.tflite import worker
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
@@ -225,6 +227,7 @@ from pathlib import Path
 import torch
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.targets import tflite
+from ritm_edge.export.tflite import worker
 source = ExportInput(torch.nn.Sigmoid(), {"input": torch.zeros(1, 2, 5, 4)}, ("y",))
 tflite.convert(source, Path("p.tflite"))
 print("tensorflow" in sys.modules)
@@ -349,3 +352,25 @@ def resize_model(**attributes):
         [onnx.numpy_helper.from_array(sizes, "sizes")],
     )
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+
+
+@pytest.mark.parametrize(("release", "backend"), [("1.29.24", None), ("2.6.9", "tf_converter")])
+def test_onnx2tf_never_uses_its_own_tflite_backend(tmp_path, monkeypatch, release, backend):
+    """Version 2 does by default; its files convert without an error and are wrong."""
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 3, 4, 4))
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 3, 4, 4))
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    path = tmp_path / "graph.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", [value], [result])), path)
+    given = {}
+
+    def convert(**options):
+        given.update(options)
+        raise InterruptedError
+
+    monkeypatch.setitem(sys.modules, "onnx2tf", SimpleNamespace(convert=convert))
+    monkeypatch.setattr("ritm_edge.export.tflite.ops.replace_guessing_operations", lambda: None)
+    monkeypatch.setattr(worker, "version", lambda _: release)
+    with pytest.raises(InterruptedError):
+        worker._convert(path)
+    assert given.get("tflite_backend") == backend

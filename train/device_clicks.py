@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ritm_edge.io_spec import MASK_THRESHOLD
+
 from .click_sampler import (
     ERODE_TIMES,
     FIRST_CLICK_ORDER,
@@ -19,7 +21,6 @@ from .click_sampler import (
 )
 from .config import ClickSettings, IterativeSettings
 from .distance import squared_depth
-from .iterative import THRESHOLD
 
 # Where a first click falls: on the first or second part of the target, deep in the target, on its
 # deepest pixel, on the background, on another object, on the ring around the target.
@@ -127,8 +128,8 @@ def add_next_clicks(
             of the pixels that may be chosen.
     """
     target = labels[:, 0] > 0.5
-    missed = target & (probabilities[:, 0] < THRESHOLD)
-    extra = ~target & (probabilities[:, 0] > THRESHOLD)
+    missed = target & (probabilities[:, 0] < MASK_THRESHOLD)
+    extra = ~target & (probabilities[:, 0] > MASK_THRESHOLD)
     if settings.skip_ignored:
         extra &= labels[:, 0] >= 0
     depth = squared_depth(missed.byte() + 2 * extra.byte())

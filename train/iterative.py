@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ritm_edge.evaluation.damaged_mask import damaged_mask
+from ritm_edge.io_spec import MASK_THRESHOLD
 
 from .click_sampler import FIRST_CLICK_ORDER, depth_of
 from .config import IterativeSettings
 
-THRESHOLD = 0.49
 # IoU of a mask from elsewhere that is worth correcting.
 DAMAGED_IOU = (0.5, 0.95)
 
@@ -40,8 +40,8 @@ def next_click_candidates(
     Returns:
         Whether the click is positive, and flat indices of the candidate pixels (maybe none).
     """
-    missed = target & (probability < THRESHOLD)
-    extra = ~target & (probability > THRESHOLD)
+    missed = target & (probability < MASK_THRESHOLD)
+    extra = ~target & (probability > MASK_THRESHOLD)
     if ignored is not None:
         extra &= ~ignored
     depth_missed, depth_extra = depth_of(missed), depth_of(extra)

@@ -23,6 +23,7 @@ from ..errors import (
     RitmEdgeError,
     ShapeError,
     UsageError,
+    first_line,
     raise_own_fault,
 )
 from ..files import existing_file
@@ -195,10 +196,9 @@ def _explained(path: Path) -> Iterator[None]:
         raise ImageError(f"{path} {reason}: {advice}.") from error
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         raise_own_fault(error)
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else ""
         raise ImageError(
-            f"{path} is damaged and cannot be decoded ({reason or type(error).__name__}): "
-            "copy or download it again."
+            f"{path} is damaged and cannot be decoded ({first_line(error)}): copy or download it "
+            "again."
         ) from error
 
 

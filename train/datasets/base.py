@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data.base import read_bgr
-from ritm_edge.errors import DatasetError, InputFileError
+from ritm_edge.errors import DatasetError, InputFileError, first_line
 from ritm_edge.files import existing_file
 from ritm_edge.imaging.images import read_photo
 from ritm_edge.optional import require
@@ -78,8 +78,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = from_json(existing_file(path).read_bytes())
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise DatasetError(f"{path} is not JSON ({reason}): download it again.") from error
+        raise DatasetError(
+            f"{path} is not JSON ({first_line(error)}): download it again."
+        ) from error
     except InputFileError as error:
         raise DatasetError(str(error)) from error
     if not isinstance(content, dict):

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ...errors import first_line
 from .package import Package
 from .problems import FormatError, UnsupportedError, problems_of
 from .program import Compiled, Step, compile_program
@@ -94,8 +95,7 @@ def _execute(step: Step, values: Mapping[str, Tensor], weights: Mapping[str, Ten
     except UnsupportedError as error:
         raise UnsupportedError(f"{error} in {where}") from error
     except (RuntimeError, ArithmeticError, IndexError, TypeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise FormatError(f"{where} cannot be executed ({reason})") from error
+        raise FormatError(f"{where} cannot be executed ({first_line(error)})") from error
     got = TensorType(DTYPE_NAMES.get(result.dtype, str(result.dtype)), tuple(result.shape))
     if got != step.declared:
         raise FormatError(f"{where} gives {got}, but declares {step.declared}")

@@ -21,6 +21,7 @@ from ritm_edge.train.recipes import load_recipe
 from ritm_edge.train.run_log import LOG
 from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS
 
+from .diverging import let_the_loss_diverge
 from .photos import shapes, small_config
 from .test_loop import assert_same_run, content, run, stop_after
 
@@ -250,24 +251,7 @@ def test_values_are_read_when_they_are_logged(photos, tmp_path):
 def test_a_step_that_is_not_finite_is_refused_and_its_batch_made_again(
     photos, tmp_path, monkeypatch, where
 ):
-    original, calls = training_step.total_loss, iter(range(1000))
-
-    class Infinite(torch.autograd.Function):
-        @staticmethod
-        def forward(_, value):
-            return value.clone()
-
-        @staticmethod
-        def backward(_, gradient):
-            return gradient * torch.inf
-
-    def diverging(*arguments):
-        loss = original(*arguments)
-        if next(calls) != 6:
-            return loss
-        return loss * torch.nan if where == "loss" else Infinite.apply(loss)
-
-    monkeypatch.setattr(training_step, "total_loss", diverging)
+    let_the_loss_diverge(monkeypatch, where, when=lambda call: call == 6)
     config = device_config(**{"steps": 60, "weight_decay": 0.1, **PUBLISHED})
     output = tmp_path / "run"
     seen = {}

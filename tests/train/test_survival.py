@@ -14,13 +14,13 @@ import torch
 
 from ritm_edge.errors import TrainingError
 from ritm_edge.model.ritm import HRNETS
-from ritm_edge.train import step as training_step
 from ritm_edge.train.loop import train
 from ritm_edge.train.run_log import LOG
 from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS
 
 from ..models import TINY
 from ..paths import ROOT
+from .diverging import let_the_loss_diverge
 from .photos import small_config
 
 CONFIG = small_config(steps=40, ema_decay=0.9, grad_clip=1.0)
@@ -120,25 +120,7 @@ def test_a_file_system_that_takes_no_more_stops_the_run_and_keeps_the_checkpoint
 @pytest.mark.usefixtures("tiny_networks")
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_the_batch_of_a_diverged_step_is_kept_for_inspection(photos, tmp_path, monkeypatch, where):
-    original = training_step.total_loss
-    calls = iter(range(100))
-
-    class Infinite(torch.autograd.Function):
-        @staticmethod
-        def forward(_, value):
-            return value.clone()
-
-        @staticmethod
-        def backward(_, gradient):
-            return gradient * torch.inf
-
-    def diverging(*arguments):
-        loss = original(*arguments)
-        if next(calls) < 3:
-            return loss
-        return loss * torch.nan if where == "loss" else Infinite.apply(loss)
-
-    monkeypatch.setattr(training_step, "total_loss", diverging)
+    let_the_loss_diverge(monkeypatch, where, when=lambda call: call >= 3)
     output = tmp_path / "run"
     options = {"workers": 0, "tensorboard": False, "device": "cpu"}
     place = output / "diverged-step-4.pth"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
@@ -81,37 +82,30 @@ def refuse_foreign(path: Path | None) -> Path | None:
     return path
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 ReportFile = Annotated[
     Path | None,
-    typer.Option(
-        "--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."
-    ),
+    Option("--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
+Threads = Annotated[int | None, Option("--threads", min=1, help="CPU threads.")]
 AllowChanged = Annotated[
-    bool,
-    typer.Option(
-        "--allow-changed", help="Also take model files that changed after they were made."
-    ),
+    bool, Option("--allow-changed", help="Also take model files that changed after they were made.")
 ]
 ObjectLimit = Annotated[
-    int | None,
-    typer.Option("--limit", min=1, help="Evaluate only this many objects, the first ones."),
+    int | None, Option("--limit", min=1, help="Evaluate only this many objects, the first ones.")
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
 ]
 
 Checkpoint = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
+    Path | None, Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded.")
 ]
 InputSize = Annotated[
-    str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
+    str | None, Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
 ]
-ClickSlots = Annotated[int, typer.Option("--max-clicks", help="Click slots for each sign.")]
+ClickSlots = Annotated[int, Option("--max-clicks", help="Click slots for each sign.")]
 
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 

@@ -102,7 +102,6 @@ def draw_curves(curves: Curves, output: Path) -> None:
     """Draw loss, IoU and, where there is any, NoC@90 above each other.
 
     Args:
-        curves: from `read_curves`.
         output: .png, .svg or .pdf.
 
     Raises:

@@ -36,11 +36,8 @@ def _paths(value: Any) -> list[Path]:
 
 
 def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Say before any work that a file would be lost.
-
-    Raises:
-        UsageError: an output is an input, or another output.
-    """
+    """Say before any work that a file would be lost. Raises UsageError: an output is an input, or
+    another output."""
     for number, path in enumerate(outputs):
         if any(_same_file(path, each) for each in inputs):
             raise UsageError(f"{path} is an input and would be overwritten: use another name.")
@@ -63,11 +60,8 @@ def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
 
 
 def refuse_folder(path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: says so before the work, not after.
-
-    Raises:
-        OutputFileError: a folder.
-    """
+    """Callback of an option that names a file to write: says so before the work, not after. Raises
+    OutputFileError: a folder."""
     if path is not None and path.is_dir():
         raise OutputFileError(f"{path} is a folder: name a file in it.")
     return path
@@ -113,11 +107,7 @@ _SIZE = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "400x600" → (400, 600): height, then width, pixels.
-
-    Raises:
-        UsageError: not HxW.
-    """
+    """ "400x600" → (400, 600): height, then width, pixels. Raises UsageError: not HxW."""
     match = _SIZE.match(text.strip())
     if match is None:
         raise UsageError(f"'{text}' is not a size: write HEIGHTxWIDTH, for example 400x400.")
@@ -125,21 +115,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_data(text: str) -> tuple[str, Path]:
-    """ "GrabCut=some/folder" → ("GrabCut", Path).
-
-    Raises:
-        UsageError: not NAME=DIR.
-    """
+    """ "GrabCut=some/folder" → ("GrabCut", Path). Raises UsageError: not NAME=DIR."""
     name, folder = parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut")
     return name, Path(folder)
 
 
 def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
-    """The two sides of "left=right".
-
-    Raises:
-        UsageError: one of them is missing; names the form.
-    """
+    """The two sides of "left=right". Raises UsageError: one of them is missing; names the form."""
     left, equals, right = text.partition("=")
     if not (left and equals and right):
         raise UsageError(f"'{text}' is not {form}: write for example {example}.")

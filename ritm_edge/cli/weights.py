@@ -162,11 +162,8 @@ def pull_command(
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a download named as a checkpoint that cannot be loaded as one.
-
-    Raises:
-        DownloadError: it cannot.
-    """
+    """Refuse a download named as a checkpoint that cannot be loaded as one. Raises DownloadError:
+    it cannot."""
     if path.suffix not in CHECKPOINT_SUFFIXES or find_spec("torch") is None:
         return
     from ..errors import CheckpointError, DownloadError

@@ -55,12 +55,8 @@ def load_recipe(name: str, *, as_implemented: bool = False) -> TrainConfig:
 
 def load_recipe_file(path: Path) -> TrainConfig:
     """Settings written as JSON: sections as `--dry-run --json` prints them, alone or under
-    "settings"; what is left out has its default.
-
-    Raises:
-        InputFileError: missing, or no such JSON.
-        UsageError: an unknown setting, a value that cannot be used or one that does nothing.
-    """
+    "settings"; what is left out has its default. Raises InputFileError: missing, or no such JSON;
+    UsageError: an unknown setting, a value that cannot be used or one that does nothing."""
     try:
         content = parse_json(existing_file(path).read_bytes())
     except (OSError, ValueError) as error:

@@ -119,12 +119,12 @@ gallery: setup
 	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
 	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
 
-# The legs of the first weights, from scratch on a CPU; STEP=FILE counts steps over all of them.
-LEGS := $(RESULTS)/training
+# The phases of the first weights, from scratch on a CPU; STEP=FILE counts steps over all of them.
+TRAINING := $(RESULTS)/training
 curve: setup
-	$(BIN)/ritm-edge bench curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(LEGS)/leg$(n).jsonl) \
-	    $(foreach p,1600=leg1 2000=leg2 2600=leg3 3300=leg5 5953=leg7 6903=leg8 8303=leg9 9003=leg10, \
-	    --noc $(subst =,=$(LEGS)/,$(p))_noc.json) -o docs/training-curve.png
+	$(BIN)/ritm-edge bench curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(TRAINING)/phase$(n).jsonl) \
+	    $(foreach p,1600=phase1 2000=phase2 2600=phase3 3300=phase5 5953=phase7 6903=phase8 8303=phase9 9003=phase10, \
+	    --noc $(subst =,=$(TRAINING)/,$(p))_noc.json) -o docs/training-curve.png
 
 # What makes the difference between recipes: short runs with the same crops and seed, scored on photos
 # that none of them saw. About an hour on two cores; needs the package of ImageNet weights and, as
@@ -154,7 +154,7 @@ ablation-scores:
 	    cp $(OUT)/ablation/$$run/weights.safetensors $(OUT)/ablation/$$run.safetensors; done
 	$(BIN)/ritm-edge bench noc --data Folder=$(HELD)/sample --limit 150 --max-clicks 5 --all-clicks \
 	    $(foreach run,$(SHORT_RUNS),$(OUT)/ablation/$(run).safetensors) --jobs $(THREADS) \
-	    -o $(LEGS)/ablation.json
+	    -o $(TRAINING)/ablation.json
 	$(MAKE) tables
 
 # Trainings with the published augmentation and clicks whose batches the CPU path and the device
@@ -168,7 +168,7 @@ paths: setup
 	        --set data.datasets=folder --set run.precision=fp32 --set run.batches=$$batches \
 	        || exit 1; \
 	done; done
-	$(BIN)/python scripts/compare_paths.py $(OUT)/paths $(LEGS)/paths.json
+	$(BIN)/python scripts/compare_paths.py $(OUT)/paths $(TRAINING)/paths.json
 
 # Images per second of training; on a CPU also what fast depthwise gradients gain.
 train-speed: setup

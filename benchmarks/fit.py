@@ -51,7 +51,6 @@ class Alternative:
     """One way to show crops.
 
     Attributes:
-        name: for people.
         fit: of `ritm_edge.session.fit`.
         sizes: (H, W) of the graphs in one artifact; the one nearest in shape is taken.
     """
@@ -138,12 +137,9 @@ def compare_fits(
 
     Args:
         runtime: takes any size.
-        benchmark: photos with masks.
         clicks: numbers of clicks, from 1, after which is compared.
         flip: average with the mirrored image, in the reference too.
         limit: how many objects, counted from the first.
-        alternatives: what to compare.
-        progress: told how many objects are done, and of how many.
 
     Raises:
         UsageError: a graph of fixed size.

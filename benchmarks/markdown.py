@@ -30,11 +30,8 @@ MARK = re.compile(
 
 
 def fill_tables(text: str, root: Path) -> str:
-    """The text with every marked table filled again from its JSON file below `root`.
-
-    Raises:
-        InputFileError: a JSON file that is missing or of another kind.
-    """
+    """The text with every marked table filled again from its JSON file below `root`. Raises
+    InputFileError: a JSON file that is missing or of another kind."""
 
     def table(match: re.Match[str]) -> str:
         source = existing_file(root / match["source"])
@@ -44,11 +41,8 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`.
-
-    Raises:
-        InputFileError: none of them.
-    """
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`. Raises
+    InputFileError: none of them."""
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
     if isinstance(values, dict) and values.get("kind") == NOC_KIND:

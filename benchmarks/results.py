@@ -243,11 +243,8 @@ Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResult
 
 
 def read_results(path: Path) -> Results:
-    """Read one results file.
-
-    Raises:
-        InputFileError: missing, no JSON, of another kind, or with values of another type.
-    """
+    """Read one results file. Raises InputFileError: missing, no JSON, of another kind, or with
+    values of another type."""
     path = existing_file(path)
     if path.is_dir() or path.stat().st_size > MAX_BYTES:
         raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")

@@ -13,9 +13,6 @@ def make_report(
     """Plain values that say what was measured, and where.
 
     Args:
-        recipe: its name.
-        settings: what decides the speed.
-        speed: `TrainSpeed.as_dict()`.
         machine: `describe_machine()` from before the measurement.
     """
     return {

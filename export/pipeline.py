@@ -36,8 +36,6 @@ class Exported:
     """One finished artifact.
 
     Attributes:
-        target: its target's name.
-        path: the file or folder.
         megabytes: size on disk, 10⁶ bytes.
         seconds: conversion time, without verification.
         rewrites: names of the passes that changed the graph; empty for the baseline one.
@@ -87,7 +85,6 @@ def export_checkpoint(
 
     Args:
         checkpoint: `.pth` or `.safetensors`.
-        target: what to make.
         spec: size and number of clicks; `prev_mask` is taken from the checkpoint. A size of None
             makes an artifact for any height and width, where the target can.
         output: folder for the artifact; an older one of the same name is replaced at the end.
@@ -98,7 +95,6 @@ def export_checkpoint(
         rewrites: names of exact rewrites to apply to the graph before it is converted; None takes
             those that win on the target, an empty sequence makes the baseline graph.
         photos: uint8 RGB photos to verify on, beside the synthetic cases.
-        stage: told what is being done.
 
     Raises:
         ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.

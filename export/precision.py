@@ -29,7 +29,6 @@ class ReducedPrecision:
     """One precision of one target.
 
     Attributes:
-        convert: writes the artifact.
         tolerance: how much worse than float32 at the task it may be, and why.
         calibrated: whether `convert` needs recorded inputs.
         keep_float: layers that stay out of int8 by default: cheap to run, and measured to be
@@ -65,11 +64,7 @@ class PrecisionOptions:
     accept_loss: bool = False
 
     def check(self, precision: str) -> None:
-        """Refuse what does nothing at a precision.
-
-        Raises:
-            UsageError: names the option.
-        """
+        """Refuse what does nothing at a precision. Raises UsageError: names the option."""
         idle = {
             "--keep-float": self.keep_float is not None
             and precision not in (Precision.INT8, Precision.INT8_DYNAMIC),

@@ -20,11 +20,7 @@ def all_targets() -> list[Target]:
 
 
 def find_target(name: str) -> Target:
-    """The target called `name`.
-
-    Raises:
-        UsageError: none is.
-    """
+    """The target called `name`. Raises UsageError: none is."""
     known = {target.name: target for target in all_targets()}
     if name not in known:
         raise UsageError(f"unknown target '{name}': choose from {', '.join(known)}.")
@@ -32,11 +28,8 @@ def find_target(name: str) -> Target:
 
 
 def find_precision(target: Target, name: str) -> ReducedPrecision | None:
-    """A target's precision by name; None for fp32, which every target has.
-
-    Raises:
-        UsageError: the target does not have it, or nothing is called that.
-    """
+    """A target's precision by name; None for fp32, which every target has. Raises UsageError: the
+    target does not have it, or nothing is called that."""
     if name == Precision.FP32:
         return None
     if name not in [*Precision]:

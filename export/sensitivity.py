@@ -56,10 +56,7 @@ def measure_sensitivity(
     """All layers of the ONNX target's graph, the most sensitive first.
 
     Args:
-        reference: the float32 model.
-        spec: of a fixed size.
         folder: of photos to calibrate and compare on; see `calibration.record_calibration`.
-        progress: told of every finished layer.
 
     Raises:
         ConversionError: a converter failed.

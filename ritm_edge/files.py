@@ -53,12 +53,9 @@ def make_folder(path: Path) -> None:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; the disk has its content before and its name afterwards.
-
-    Raises:
-        OSError: it cannot be done, or `target` is something that `source` must not replace: a
-            folder by a file, a device, a folder with other things in it.
-    """
+    """Rename `source` to `target`; the disk has its content before and its name afterwards. Raises
+    OSError: it cannot be done, or `target` is something that `source` must not replace: a folder by
+    a file, a device, a folder with other things in it."""
     if target.is_dir() and source.is_dir():
         others = {e.name for e in target.iterdir() if not e.name.startswith(".")}
         of_one_kind = others <= {each.name for each in source.iterdir()}
@@ -103,11 +100,8 @@ def _remove(path: Path) -> None:
 
 
 def existing_file(path: Path) -> Path:
-    """Return `path` if something readable is there.
-
-    Raises:
-        InputFileError: nothing is there, or it cannot be read.
-    """
+    """Return `path` if something readable is there. Raises InputFileError: nothing is there, or it
+    cannot be read."""
     path = Path(path)
     if not path.exists():
         raise InputFileError(f"{path} does not exist: check the path.")
@@ -125,10 +119,7 @@ def size_in_bytes(path: Path) -> int:
 
 def sha256_of(path: Path) -> str:
     """SHA-256, 64 hexadecimal digits, of a file, or of names and contents of all in a folder.
-
-    Raises:
-        InputFileError: it is not there or cannot be read.
-    """
+    Raises InputFileError: it is not there or cannot be read."""
     path = existing_file(path)
     if not path.is_dir():
         with path.open("rb") as file:

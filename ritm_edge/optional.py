@@ -10,11 +10,8 @@ WITHOUT_3_14 = ("tflite", "coreml")  # extras whose converters have no wheels fo
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import `module`.
-
-    Raises:
-        MissingExtraError: it is not installed; the message names the extra that brings it.
-    """
+    """Import `module`. Raises MissingExtraError: it is not installed; the message names the extra
+    that brings it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

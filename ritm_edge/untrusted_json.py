@@ -78,10 +78,7 @@ def require_kinds(value: Any, kinds: Mapping[str, Any], name: str = "it") -> Non
 
 def parse_long_json(text: str | bytes) -> Any:
     """`parse_json` for texts with many brackets, as lists of measurements: their depth counts.
-
-    Raises:
-        ValueError: no JSON, or nested deeper than 40.
-    """
+    Raises ValueError: no JSON, or nested deeper than 40."""
     data = text.encode() if isinstance(text, str) else text
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub(b"", data)):

@@ -26,8 +26,6 @@ def published_crop(
     Args:
         photo: uint8 [H, W, 3].
         maps: uint8 [H, W, C]; labels, never blended.
-        settings: ranges and probabilities.
-        rng: source of randomness.
 
     Returns:
         uint8 [h, w, 3] and uint8 [h, w, C].

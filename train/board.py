@@ -20,7 +20,6 @@ class Board:
     """Writes event files; `tensorboard --logdir RUN` shows them.
 
     Args:
-        folder: made if it is missing.
         done: steps the run has already taken; events beyond (which a resumed run repeats) are
             hidden.
 

@@ -27,7 +27,6 @@ class BrokenFiles:
 
     Args:
         path: the log; what an earlier part of the run wrote is counted again.
-        photos: number of photos in the data.
 
     Raises:
         OutputFileError: `path` is another program's file.

@@ -30,8 +30,6 @@ def sample_first_clicks(
         parts: bool [H, W] each; the target is their union. One positive click falls into each
             part. An empty list means an empty target with negative clicks only.
         others: bool [H, W], pixels of other labelled objects.
-        settings: slots, counts and places.
-        rng: source of randomness.
         ignored: bool [H, W], pixels that nobody labelled: no negative click falls there. The
             published data has none; ours has borders that may belong to the object.
 

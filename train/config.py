@@ -300,11 +300,8 @@ class RunSettings:
 
 @settings
 class TrainConfig:
-    """Everything that decides a run; saved in every checkpoint and compared on resume.
-
-    Raises:
-        UsageError: a value that cannot be trained with; the message names it.
-    """
+    """Everything that decides a run; saved in every checkpoint and compared on resume. Raises
+    UsageError: a value that cannot be trained with; the message names it."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
     data: DataSettings = field(default_factory=DataSettings)

@@ -19,12 +19,12 @@ SMOOTHED_SHARE = 1 / 20
 
 @dataclass
 class Curves:
-    """Points (step, value) of a run whose legs follow each other.
+    """Points (step, value) of a run whose phases follow each other.
 
     Attributes:
         loss, iou: of training.
         noc: benchmark → NoC@90, sorted by step.
-        ends: steps where a leg ended and the next began.
+        ends: steps where a phase ended and the next began.
     """
 
     loss: list[tuple[int, float]] = field(default_factory=list)
@@ -34,12 +34,12 @@ class Curves:
 
 
 def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None) -> Curves:
-    """Join the logs of the legs of a run.
+    """Join the logs of the phases of a run.
 
     Args:
         logs: files `log.jsonl` or folders that hold one, in the order of training; the steps of
             each count on from the last of the one before.
-        reports: step, counted over all legs → JSON of `ritm-edge bench noc -o`, for checkpoints
+        reports: step, counted over all phases → JSON of `ritm-edge bench noc -o`, for checkpoints
             that were evaluated by hand.
 
     Raises:
@@ -102,7 +102,6 @@ def draw_curves(curves: Curves, output: Path) -> None:
     """Draw loss, IoU and, where there is any, NoC@90 above each other.
 
     Args:
-        curves: from `read_curves`.
         output: .png, .svg or .pdf.
 
     Raises:

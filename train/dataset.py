@@ -39,7 +39,6 @@ class ClickDataset(Dataset[Sample]):
 
     Args:
         entries: as from `find_entries`.
-        config: crop, seed, probabilities.
         start: optimiser steps already done; index 0 is the first sample after them.
         cached: the entries, loaded; None loads each where it is drawn.
 
@@ -74,11 +73,8 @@ class ClickDataset(Dataset[Sample]):
         return self.draw(index)[0]
 
     def draw(self, index: int) -> tuple[Sample, list[Problem]]:
-        """The sample at `index`, and what could not be read on the way to it.
-
-        Raises:
-            TrainingError: many photos in a row that are broken or hold no usable object.
-        """
+        """The sample at `index`, and what could not be read on the way to it. Raises TrainingError:
+        many photos in a row that are broken or hold no usable object."""
         position = self.start + index
         rng = np.random.default_rng((self.config.run.seed, position))
         problems: list[Problem] = []
@@ -191,8 +187,6 @@ def make_sample(
         scene: the crop; objects smaller than `min_object_pixels` are no targets.
         target: index of the object; None chooses among the roots, and where there is none the
             target is empty. By chance (`merge_probability`) another root joins it.
-        config: probabilities and number of click slots.
-        rng: source of randomness.
 
     Returns:
         As `ClickDataset.__getitem__`.

@@ -36,11 +36,8 @@ class DistributedContext:
         return self.rank == 0
 
     def share(self, batch_size: int) -> int:
-        """Samples of a joint batch that each process takes.
-
-        Raises:
-            UsageError: the batch cannot be divided equally.
-        """
+        """Samples of a joint batch that each process takes. Raises UsageError: the batch cannot be
+        divided equally."""
         if batch_size % self.size:
             raise UsageError(
                 f"a batch of {batch_size} cannot be divided among {self.size} processes: choose a "

@@ -39,7 +39,6 @@ def refuse_idle(config: TrainConfig, names: Iterable[str], also: dict[str, str])
     """Refuse settings that change nothing in a configuration.
 
     Args:
-        config: what will be trained.
         names: "section.key" of the settings that somebody chose.
         also: what else is not there → the settings that need it.
 

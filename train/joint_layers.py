@@ -15,7 +15,6 @@ def join_layers(model: nn.Module, *, rank: int, size: int) -> nn.Module:
 
     Args:
         model: on its device already.
-        rank: of this process.
         size: number of processes; 1 changes nothing.
     """
     if size == 1:
@@ -76,11 +75,6 @@ class JointDropout(nn.Module):
 
     With the same `torch.manual_seed` on every process the samples are dropped as one process
     with the whole batch would drop them.
-
-    Args:
-        layer: what it replaces.
-        rank: of this process.
-        size: number of processes.
     """
 
     def __init__(self, layer: nn.Dropout | nn.Dropout2d, *, rank: int, size: int) -> None:

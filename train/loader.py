@@ -86,8 +86,6 @@ def batches(
         batch_size: B.
         workers: processes that load; 0 loads in this one.
         broken: told what could not be read; it stops the run where that is too much.
-        rank: of this process.
-        processes: that train together.
 
     Raises:
         TrainingError: too many photos cannot be used, or a worker died.

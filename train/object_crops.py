@@ -29,7 +29,6 @@ def random_crop(
         size: (h, w) of the result, pixels.
         around: (top, left, bottom, right), exclusive ends, of an object: the window contains a
             random margin around it, as zoom-in gives. None: a random part of the photo.
-        rng: source of randomness.
 
     Returns:
         uint8 [h, w, 3] and uint8 [h, w, C].

@@ -11,11 +11,8 @@ from .schedule import RunLength
 
 
 def draw_probabilities(entries: list[Entry], config: TrainConfig) -> NDArray[np.float64]:
-    """Chance of each photo so that sets come in the proportions of `data.set_weights`.
-
-    Raises:
-        TrainingError: every set that is there has the weight 0.
-    """
+    """Chance of each photo so that sets come in the proportions of `data.set_weights`. Raises
+    TrainingError: every set that is there has the weight 0."""
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry.set_name] = counts.get(entry.set_name, 0) + 1
@@ -32,11 +29,6 @@ class DrawOrder:
     """Photo at each position: random draws, or every photo once per epoch in a random order.
 
     It depends on (seed, position) alone: the number of processes and a resume change nothing.
-
-    Args:
-        entries: all photos.
-        config: seed, weights, samples per epoch.
-        length: of the run.
 
     Raises:
         TrainingError: as `draw_probabilities`.

@@ -40,8 +40,6 @@ class PhotoCache:
     """All photos of a run, decoded, where `data.cache` says.
 
     Args:
-        entries: the photos.
-        config: of the run.
         device: that makes the batches; None where the CPU does.
         workers: processes that decode; 0 decodes in this one.
 

@@ -35,12 +35,8 @@ COUNTER = "num_batches_tracked"  # absent in old files, and without effect here
 
 
 def imagenet_file(model: str) -> Path:
-    """The ImageNet weights of a model's backbone that an installed package carries.
-
-    Raises:
-        UsageError: there is no package for this model.
-        MissingExtraError: it is not installed.
-    """
+    """The ImageNet weights of a model's backbone that an installed package carries. Raises
+    UsageError: there is no package for this model; MissingExtraError: it is not installed."""
     if model not in LITE_PACKAGES:
         raise UsageError(
             f"no package carries ImageNet weights of {model}: pass the file of its backbone as "
@@ -56,7 +52,6 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
     Args:
         model: changed in place; what the file has no weights for stays as it is.
         content: of the file: names to tensors, alone or under "state_dict" or "model".
-        path: for messages.
 
     Returns:
         What was loaded and what was not, in one line.

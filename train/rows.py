@@ -32,11 +32,8 @@ def refuse_foreign(path: Path, first: str, *others: str) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows but those that a crash cut short; empty if there is no file.
-
-    Raises:
-        OutputFileError: the file cannot be read.
-    """
+    """All rows but those that a crash cut short; empty if there is no file. Raises OutputFileError:
+    the file cannot be read."""
     if not path.exists():
         return []
     try:
@@ -53,11 +50,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows to a file, made if it is missing; they are on the disk when this returns.
-
-    Raises:
-        OutputFileError: the file cannot be written.
-    """
+    """Add rows to a file, made if it is missing; they are on the disk when this returns. Raises
+    OutputFileError: the file cannot be written."""
     text = "".join(json.dumps(row) + "\n" for row in rows)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -59,9 +59,6 @@ class RunLog:
         """Count one step; writes a row when enough are collected or the run ends here.
 
         Args:
-            step: from 1.
-            loss, iou, gradient_norm, learning_rate: of this step.
-            samples: in the joint batch.
             seconds: from the end of the step before to the end of this one.
             waiting: seconds of them in which there was no data.
             last: whether the run ends with this step.

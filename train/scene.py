@@ -127,7 +127,6 @@ def without(scene: Scene, removed: Sequence[int], *, erase: bool = False) -> Sce
     """The scene with fewer objects; the children of a removed one go to its parent.
 
     Args:
-        scene: any.
         removed: indices of objects.
         erase: turn their pixels into background; otherwise they stay labelled and count as
             other objects for negative clicks.

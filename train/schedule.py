@@ -17,15 +17,8 @@ class RunLength:
 
 
 def run_length(config: TrainConfig, photos: int) -> RunLength:
-    """Count the steps; the last, partial batch of an epoch is dropped, as published.
-
-    Args:
-        config: batch size, epochs or steps.
-        photos: number of photos in the data.
-
-    Raises:
-        TrainingError: an epoch has less than one batch.
-    """
+    """Count the steps; the last, partial batch of an epoch is dropped, as published. Raises
+    TrainingError: an epoch has less than one batch."""
     samples = config.data.epoch_samples or photos
     steps_per_epoch = samples // config.data.batch_size
     steps = config.schedule.steps or config.schedule.epochs * steps_per_epoch

@@ -38,7 +38,6 @@ def new_model(
     """The model of a new run, and in one line where its weights are from.
 
     Args:
-        config: which model.
         init: a checkpoint of this model or the name of embedded weights, the file of its
             backbone's ImageNet weights or "imagenet" for those of an installed package; None draws
             all weights at random.

@@ -58,11 +58,8 @@ def save_run(
     step: int,
     best: Best | None,
 ) -> None:
-    """Replace the checkpoint at `path` atomically; `data` is the fingerprint of its photos.
-
-    Raises:
-        OutputFileError: the place cannot be written; the old checkpoint stays.
-    """
+    """Replace the checkpoint at `path` atomically; `data` is the fingerprint of its photos. Raises
+    OutputFileError: the place cannot be written; the old checkpoint stays."""
     state = {**trainer.state_dict(), "step": step, "config": as_dict(config), "data": data}
     state["best"] = None if best is None else [best.score, best.step]
     save_checkpoint(trainer.model, path, training=state)
@@ -71,12 +68,9 @@ def save_run(
 def restore_model(
     path: Path, config: TrainConfig, *, allow_changed: bool = False
 ) -> tuple[RitmModel, dict[str, Any]]:
-    """Model and training state of a checkpoint to go on from.
-
-    Raises:
-        CheckpointError: no such checkpoint, one without training state, or a changed one.
-        TrainingError: it belongs to a run with other settings.
-    """
+    """Model and training state of a checkpoint to go on from. Raises CheckpointError: no such
+    checkpoint, one without training state, or a changed one; TrainingError: it belongs to a run
+    with other settings."""
     content = read_checkpoint(path, allow_changed=allow_changed)
     training = content.get("training")
     if (
@@ -104,11 +98,8 @@ def restore_model(
 def check_data(
     path: Path, training: Mapping[str, Any], data: Tensor, *, allow_other: bool = False
 ) -> str | None:
-    """What the user should know of the photos of a checkpoint's run and those at hand.
-
-    Raises:
-        TrainingError: they are others, and `allow_other` is not given.
-    """
+    """What the user should know of the photos of a checkpoint's run and those at hand. Raises
+    TrainingError: they are others, and `allow_other` is not given."""
     if "data" not in training:
         return f"{path} does not tell which photos it was trained on: nothing to compare with."
     differs = difference(training["data"], data)

@@ -56,7 +56,6 @@ def validate(
         team: each process takes every `team.size`-th sample, and all get the result.
         max_clicks: per sample.
         samples: only this many of each benchmark, evenly spaced; 0 takes all.
-        progress: called with the number of this process's finished samples and their total.
 
     Raises: as `evaluate_sample`.
     """

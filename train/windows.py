@@ -34,8 +34,6 @@ def draw_window(
     Args:
         box: (top, left, bottom, right), exclusive ends, of the object.
         photo_size: (H, W), pixels.
-        settings: size of the crop, shares of the kinds of windows, and probabilities.
-        rng: source of randomness.
 
     Returns:
         float64 [2, 3]: (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo.

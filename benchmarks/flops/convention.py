@@ -33,7 +33,6 @@ class Rule(Enum):
     """What an operation counts as where its name alone tells.
 
     Attributes:
-        kind: of layer.
         per_element: FLOPs.
         of_input: for each element of the first input, otherwise of the first result.
     """
@@ -114,11 +113,8 @@ class Count:
         """One convolution and its parameters.
 
         Args:
-            output: shape of its result.
-            channels: of that.
             window: positions of the kernel, 9 for 3×3.
             inputs: input channels of one group.
-            groups: their number.
             bias: whether one is added to every output.
         """
         outputs = prod(output)
@@ -134,7 +130,6 @@ class Count:
         """One matrix product.
 
         Args:
-            output: shape of its result.
             inner: MACs of each element.
             per_element: FLOPs besides these, as 1 for a bias.
         """

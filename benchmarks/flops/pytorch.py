@@ -46,7 +46,6 @@ class ModelCount:
     """One network.
 
     Attributes:
-        config: which one.
         parameters: all trainable values, those of batch normalisations included.
         count: every operation of a forward pass.
         published_flops: by the paper's convention, see `published_flops`.

@@ -29,7 +29,6 @@ class Roofline:
 
     Attributes:
         flops_per_s: of the fastest dense float32 kernel; one multiply-accumulate is 2.
-        kernel: which one that was.
         bytes_per_s: read and written while copying memory.
         threads: CPU threads; None is PyTorch's choice.
     """
@@ -41,12 +40,8 @@ class Roofline:
 
 
 def measure_roofline(threads: int | None) -> Roofline:
-    """Measure in a process of its own.
-
-    Raises:
-        MissingExtraError: PyTorch, which does it, is not installed.
-        ConversionError: the process failed.
-    """
+    """Measure in a process of its own. Raises MissingExtraError: PyTorch, which does it, is not
+    installed; ConversionError: the process failed."""
     require("torch", extra="torch")
     command = [sys.executable, "-m", __name__, str(threads or 0)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -37,7 +37,6 @@ class LatencySettings:
         cold_starts: fresh processes of each candidate that are timed to their first result.
         threads: CPU threads of every runtime; None lets each choose.
         size: (H, W) in pixels where the artifacts leave it open; None is 400x400.
-        seed: of the inputs.
         allow_changed: also time artifacts that changed after export.
     """
 
@@ -62,7 +61,6 @@ class LatencyRow:
     """Measurements of one candidate; times in milliseconds, memory in bytes.
 
     Attributes:
-        path: artifact or checkpoint.
         runtime: "pytorch", "onnx", "tflite", "coreml".
         engine: what executes it, where a runtime has more than one; None otherwise.
         baseline: whether the ratios of the others are taken to this one.
@@ -74,7 +72,6 @@ class LatencyRow:
         idle_memory_bytes: of the same process before it opened the file.
         file_bytes: size on disk; a folder counts with all in it.
         parity: what the artifact says of its verification against PyTorch; None if nothing.
-        precision: of the artifact.
         rewrites: exact rewrites its graph went through; none for a baseline graph, None where there
             is no artifact.
         ratio_to_baseline: median of the ratios, round by round, to the baseline graph of the same
@@ -175,7 +172,6 @@ def measure(
     Args:
         artifacts: artifacts or checkpoints.
         baseline: checkpoint that PyTorch runs, timed too; None leaves ratios out.
-        settings: see there.
         roofline: also measure the machine's peak, before the rounds, and state each file's share.
         report: called with a text before each of `step_count` steps.
 
@@ -230,11 +226,8 @@ def step_count(candidates: int, settings: LatencySettings) -> int:
 def common_size(
     specs: Sequence[tuple[Path, IOSpec]], wanted: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """The one (H, W) that all candidates accept.
-
-    Raises:
-        UsageError: two artifacts of different size, or one that is not of the wanted size.
-    """
+    """The one (H, W) that all candidates accept. Raises UsageError: two artifacts of different
+    size, or one that is not of the wanted size."""
     fixed = {path: spec.size for path, spec in specs if spec.size is not None}
     listing = ", ".join(f"{path} takes {size[0]}x{size[1]}" for path, size in fixed.items())
     if len(set(fixed.values())) > 1:

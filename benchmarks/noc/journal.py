@@ -116,11 +116,8 @@ class Journal:
         return identity, dict(self._results.get(identity, {}))
 
     def append(self, run: str, result: SampleResult) -> None:
-        """Keep one object's result; it is on the disk when this returns.
-
-        Raises:
-            OutputFileError: it cannot be written.
-        """
+        """Keep one object's result; it is on the disk when this returns. Raises OutputFileError: it
+        cannot be written."""
         self._write({"of": run, **object_as_dict(result)})
 
     def _write(self, values: Mapping[str, Any]) -> None:

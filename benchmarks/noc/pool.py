@@ -35,8 +35,6 @@ def evaluate_all(
 
     Args:
         runtime: what to evaluate; other processes open it again.
-        samples: the objects.
-        settings: the protocol.
         jobs: processes; 1 evaluates here.
         threads: CPU threads of each other process, as `runtime` was opened with.
 

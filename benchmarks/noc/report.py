@@ -72,10 +72,8 @@ class NocReport:
     """One file on one benchmark.
 
     Attributes:
-        benchmark: its name.
         benchmark_size: objects it has, of which `results` may be the first few.
         subject: from `describe_subject`.
-        settings: the protocol.
         threads: CPU threads of each process; None where the runtime chose.
         jobs: processes.
         results: per object, in the order of the benchmark.
@@ -182,11 +180,8 @@ def object_as_dict(result: SampleResult) -> dict[str, Any]:
 
 
 def object_from_dict(values: dict[str, Any]) -> SampleResult:
-    """The inverse of `object_as_dict`.
-
-    Raises:
-        ValueError, KeyError, TypeError: values of another kind.
-    """
+    """The inverse of `object_as_dict`. Raises ValueError, KeyError, TypeError: values of another
+    kind."""
     clicks = tuple(
         Click(float(row), float(column), positive=bool(positive), order=order)
         for order, (row, column, positive) in enumerate(values["clicks"])

@@ -45,7 +45,6 @@ def measure(
     """Evaluate a runtime with the published protocol.
 
     Args:
-        runtime: any.
         benchmark: samples, and the target size of their zoom-in.
         settings: the protocol; the target size of its zoom-in is set here.
         label: what the report calls the file; None takes its name.
@@ -54,7 +53,6 @@ def measure(
         jobs: processes; the results are the same for any number.
         threads: that `runtime` was opened with, and that each process gets.
         journal: where finished objects are kept, and taken from when they are there.
-        progress: told of every finished object.
 
     Raises:
         UsageError: more clicks than the graph has slots, or a journal of another run.
@@ -94,11 +92,8 @@ def measure(
 
 
 def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
-    """Refuse at once what would fail after hours: clicks that may not fit into the graph.
-
-    Raises:
-        UsageError: names the two ways out.
-    """
+    """Refuse at once what would fail after hours: clicks that may not fit into the graph. Raises
+    UsageError: names the two ways out."""
     slots = runtime.spec.max_clicks
     most = min(settings.max_clicks, settings.click_limit or settings.max_clicks)
     if slots is not None and most > slots:

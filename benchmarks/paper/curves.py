@@ -20,8 +20,6 @@ class Curve:
     """One file on one benchmark.
 
     Attributes:
-        benchmark: its name.
-        label: the file.
         means: mean IoU over the objects after 1, 2, … clicks; an object that stopped at the
             target keeps its last IoU.
         stopped: the first number of clicks that not every object got; None if all got all.
@@ -55,11 +53,8 @@ def curves_of(results: Sequence[Results]) -> list[Curve]:
 
 
 def draw_curves(curves: Sequence[Curve], path: Path) -> None:
-    """One panel per benchmark, one line per file; the format goes by the suffix of `path`.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
+    """One panel per benchmark, one line per file; the format goes by the suffix of `path`. Raises
+    MissingExtraError: matplotlib is not installed."""
     require("matplotlib", extra="report")
     from matplotlib.figure import Figure
 

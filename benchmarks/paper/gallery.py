@@ -34,9 +34,6 @@ def simulated_steps(
     """A session of the simulated user as in `evaluate_sample`, with the IoU after each click.
 
     Args:
-        runtime: any.
-        sample: photo and truth.
-        clicks: how many.
         start_iou: of an external mask to correct; None starts from nothing.
 
     Returns:
@@ -71,11 +68,8 @@ def scripted_steps(
 
 
 def draw_gallery(rows: Sequence[Sequence[Step]], path: Path) -> None:
-    """One row of pictures per session; the format goes by the suffix of `path`.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
+    """One row of pictures per session; the format goes by the suffix of `path`. Raises
+    MissingExtraError: matplotlib is not installed."""
     require("matplotlib", extra="report")
     from matplotlib.figure import Figure
 

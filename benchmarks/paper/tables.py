@@ -34,9 +34,6 @@ class PaperTable:
     """One table.
 
     Attributes:
-        number: in the paper.
-        title: its subject.
-        header: column names.
         rows: cells as text; "—" where nothing was measured or is known.
         note: one sentence about sources; may be empty.
     """

@@ -19,7 +19,6 @@ class Line:
     """One file's curve, in units of the drawing.
 
     Attributes:
-        label: the file.
         style: 0 … `COLOURS` − 1.
         points: (x, y, words) of each click.
         path: the same points as SVG's "x,y x,y".
@@ -36,7 +35,6 @@ class CurveChart:
     """Mean IoU after each click on one benchmark.
 
     Attributes:
-        benchmark: its name.
         lines: at most `COLOURS`.
         hidden: how many more files were measured.
         x_ticks, y_ticks: (position, text).

@@ -23,8 +23,6 @@ class ClickTable:
     """All files on one benchmark.
 
     Attributes:
-        benchmark: its name.
-        header: column names.
         rows: cells as text, in the order of the files.
         bars: the count of clicks to 0.90, or to the strictest IoU there is.
     """

@@ -40,7 +40,6 @@ def render_page(
         results: by the name of their file.
         benchmarks: those whose photos may be shown, by name.
         runtime: replays the clicks of the worst cases; see `worst_cases`.
-        title: of the page.
 
     Raises:
         MissingExtraError: Jinja is not installed.

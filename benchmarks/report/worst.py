@@ -32,14 +32,10 @@ class Case:
     """One object.
 
     Attributes:
-        name: in its benchmark.
         clicks: to IoU 0.90; None if it was never reached.
         most: clicks that were made.
-        best, last: IoU, as text.
         spark: IoU after each click as SVG points of a drawing `SPARK_WIDTH` × `SPARK_HEIGHT`.
         others: (file, clicks as text) of the other files on the same object.
-        picture: data URI, or None.
-        caption: what the picture shows.
     """
 
     name: str
@@ -70,7 +66,6 @@ def worst_cases(
     """The worst objects of the first file on each benchmark.
 
     Args:
-        runs: every measured file.
         benchmarks: those with photos at hand, by name.
         runtime: replays the clicks to show the mask; None shows the true object.
 

@@ -100,12 +100,9 @@ def _sees_a_photo(operation: Any) -> bool:
 
 
 def stamp(path: Path, text: str) -> None:
-    """Write the self-description, with its checksum, into the model's user-defined metadata.
-
-    Raises:
-        ArtifactError: no ML Program at `path`.
-        OutputFileError: it cannot be written; the old description stays.
-    """
+    """Write the self-description, with its checksum, into the model's user-defined metadata. Raises
+    ArtifactError: no ML Program at `path`; OutputFileError: it cannot be written; the old
+    description stays."""
     package = open_package(path)
     specification = package.spec_file
     model = parse_model(specification.read_bytes())

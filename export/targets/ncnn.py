@@ -24,8 +24,6 @@ def convert(source: ExportInput, path: Path, *, half_weights: bool = False) -> N
     """Write an .ncnn file of static shape.
 
     Args:
-        source: what to convert.
-        path: where to.
         half_weights: store those of convolutions in half precision; nothing else is.
 
     Raises:

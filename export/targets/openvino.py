@@ -28,8 +28,6 @@ def convert(
     """Write an .openvino file of static shape.
 
     Args:
-        source: what to convert.
-        path: where to.
         make: makes the ONNX graph, which decides the precision.
 
     Raises:

@@ -48,7 +48,6 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
 
     Args:
         source: inputs and outputs of four axes become NHWC, clicks stay [1, 2K, 3].
-        path: where to.
         precision: "fp16" halves the weights of convolutions, "int8" computes in calibrated
             integers, "int8-dynamic" measures the ranges of activations anew in every run.
 
@@ -136,11 +135,8 @@ def _reason(text: str) -> str:
 
 
 def stamp(path: Path, text: str) -> None:
-    """Write the self-description, with its checksum, into the file's metadata.
-
-    Raises:
-        ArtifactError: `path` was not written by `convert`, or is damaged.
-    """
+    """Write the self-description, with its checksum, into the file's metadata. Raises
+    ArtifactError: `path` was not written by `convert`, or is damaged."""
     model = unpack(read_flatbuffer(path, allow_changed=True))
     set_metadata(model, METADATA_KEY, text)
     with atomic_output(path) as temporary:

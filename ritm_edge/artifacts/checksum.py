@@ -20,12 +20,8 @@ _VALUE = re.compile(rb'\s*:\s*"(?=[^"]{64}")')
 
 
 def read_whole(path: Path) -> bytes:
-    """The bytes of an artifact of one file.
-
-    Raises:
-        ArtifactError: a folder, or more than 2 GiB.
-        InputFileError: it is not there or cannot be read.
-    """
+    """The bytes of an artifact of one file. Raises ArtifactError: a folder, or more than 2 GiB;
+    InputFileError: it is not there or cannot be read."""
     path = existing_file(path)
     if path.is_dir() or path.stat().st_size > MAX_BYTES:
         raise ArtifactError(f"{path} is a folder or larger than 2 GiB: pass a {path.suffix} file.")
@@ -39,11 +35,8 @@ def seal(described: bytes, *others: Any) -> bytes:
 
 
 def require_unchanged(path: Path, described: bytes, *others: Any) -> bool:
-    """Whether there is a checksum; artifacts of the first version have none.
-
-    Raises:
-        ArtifactError: it is not that of the contents, given as to `seal`.
-    """
+    """Whether there is a checksum; artifacts of the first version have none. Raises ArtifactError:
+    it is not that of the contents, given as to `seal`."""
     start, digest = _locate(described, others)
     if described[start : start + len(digest)] != digest:
         raise changed(path)

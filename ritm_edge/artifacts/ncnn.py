@@ -25,7 +25,6 @@ class Layer:
 
     Attributes:
         kind: what it computes, e.g. "Convolution".
-        name: unique.
         inputs, outputs: names of the arrays it reads and writes.
         settings: by number, as text; which is what depends on the kind.
     """
@@ -38,11 +37,7 @@ class Layer:
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Read one line.
-
-        Raises:
-            ValueError: it is none.
-        """
+        """Read one line. Raises ValueError: it is none."""
         kind, name, inputs, outputs, *rest = line.split()
         first, last = int(inputs), int(inputs) + int(outputs)
         if min(int(inputs), int(outputs)) < 0 or last > len(rest):
@@ -64,20 +59,13 @@ class Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an Input: its array's shape without the batch.
-
-        Raises:
-            ValueError: a size that is no number.
-        """
+        """Of an Input: its array's shape without the batch. Raises ValueError: a size that is no
+        number."""
         return tuple(int(self.settings[key]) for key in SHAPE_KEYS if key in self.settings)[::-1]
 
 
 def parse_layers(text: str) -> list[Layer]:
-    """The layers of a .param text, in order of execution.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The layers of a .param text, in order of execution. Raises ValueError: it is none."""
     magic, _, *lines = text.splitlines()
     if magic.strip() != MAGIC:
         raise ValueError("another first line")

@@ -25,7 +25,6 @@ def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
     """Read a file of ours and return its flatbuffer.
 
     Args:
-        path: of the file.
         allow_changed: take it without a look at its checksum.
 
     Raises:
@@ -55,11 +54,6 @@ def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
 
 def metadata_text(flatbuffer: bytes, key: str, path: Path) -> str | None:
     """The metadata entry called `key`, or None.
-
-    Args:
-        flatbuffer: from `read_flatbuffer`.
-        key: name of the entry.
-        path: for messages.
 
     Raises:
         ArtifactError: the flatbuffer is malformed.

@@ -50,7 +50,6 @@ class ZippedModel:
         """Read and check every member.
 
         Args:
-            path: of the file.
             allow_changed: take it without a look at the checksum in its description.
 
         Raises:
@@ -79,11 +78,8 @@ class ZippedModel:
 
     @classmethod
     def stamp(cls, path: Path, text: str) -> None:
-        """Write the self-description into the file, with the checksum of all.
-
-        Raises:
-            ArtifactError: `path` is damaged or of another kind.
-        """
+        """Write the self-description into the file, with the checksum of all. Raises ArtifactError:
+        `path` is damaged or of another kind."""
         file = cls.read(path, allow_changed=True)
         description = seal(text.encode(), file.graph, file.weights).decode()
         with atomic_output(path) as temporary:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from ..errors import InputFileError
 from ..tables import UNMEASURED
@@ -23,13 +24,11 @@ def group() -> None:
 @app.command("check")
 def check(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Benchmark in its official layout, or our own.")
+        Path, Argument(metavar="DIR", help="Benchmark in its official layout, or our own.")
     ],
     name: Annotated[
         str | None,
-        typer.Option(
-            "--as", metavar="NAME", help="Which benchmark it should be; default: recognised."
-        ),
+        Option("--as", metavar="NAME", help="Which benchmark it should be; default: recognised."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

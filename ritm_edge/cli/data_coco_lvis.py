@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ..optional import require
 from ..tables import UNMEASURED
@@ -32,19 +32,18 @@ class RuleName(StrEnum):
 
 
 def command(
-    data: Annotated[Path, typer.Option("--data-root", help="Folder with COCO 2017 and LVIS v1.")],
+    data: Annotated[Path, Option("--data-root", help="Folder with COCO 2017 and LVIS v1.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for the result; default: coco_lvis below."),
+        Option("--output", "-o", help="Folder for the result; default: coco_lvis below."),
     ] = None,
     rule: Annotated[
-        RuleName,
-        typer.Option(help="Limits of the paper (IoU 0.80) or of the official code (0.70)."),
+        RuleName, Option(help="Limits of the paper (IoU 0.80) or of the official code (0.70).")
     ] = RuleName.PAPER,
     splits: Annotated[
-        list[str] | None, typer.Option("--split", help="train, val; default: both.")
+        list[str] | None, Option("--split", help="train, val; default: both.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 uses this one.")] = 1,
+    workers: Annotated[int, Option(min=0, help="Processes; 0 uses this one.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Join the masks of COCO and LVIS; a COCO mask is dropped where LVIS has a better one.

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from ..artifacts.info import Precision
 from ..errors import UsageError
@@ -24,71 +24,59 @@ def _renamed(wanted: bool) -> None:
 def command(
     target: Annotated[
         list[str],
-        typer.Option(
+        Option(
             "--target", "-t", help="onnx, tflite, coreml, openvino or ncnn; repeat for several."
         ),
     ],
     checkpoint: Checkpoint = None,
     allow_changed: AllowChanged = False,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Refuse a checkpoint of any other model.")
-    ] = None,
+    model: Annotated[str | None, Option(help="Refuse a checkpoint of any other model.")] = None,
     size: InputSize = None,
     max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
-    dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="Any height and width (ONNX only).")
-    ] = False,
+    dynamic: Annotated[bool, Option("--dynamic", help="Any height and width (ONNX only).")] = False,
     precision: Annotated[
-        str,
-        typer.Option("--precision", "-p", help="fp32, fp16, int8 or int8-dynamic."),
+        str, Option("--precision", "-p", help="fp32, fp16, int8 or int8-dynamic.")
     ] = Precision.FP32,
     calibration: Annotated[
         Path | None,
-        typer.Option(
-            "--calibration",
+        Option(
             help="For int8: folder with images/ and masks/ (object ids); default: the sample "
-            "photo, augmented. A simulated user clicks on its objects.",
-            show_default=False,
+            "photo, augmented. A simulated user clicks on its objects."
         ),
     ] = None,
     keep_float: Annotated[
         list[str] | None,
-        typer.Option(
-            "--keep-float",
+        Option(
             metavar="LAYER",
             help="For int8: beginning of a layer's name to keep out of it, instead of the "
             "target's own list; repeat for several.",
-            show_default=False,
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data",
+        Option(
             metavar="NAME=DIR",
             help="Judge a reduced precision by its clicks on this benchmark, not by masks of the "
             "sample photo.",
-            show_default=False,
         ),
     ] = None,
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Keep an artifact that loses too much.")
+        bool, Option("--accept-loss", help="Keep an artifact that loses too much.")
     ] = False,
     _sensitivity: Annotated[
-        bool,
-        typer.Option("--sensitivity", hidden=True, is_eager=True, callback=_renamed),
+        bool, Option("--sensitivity", hidden=True, is_eager=True, callback=_renamed)
     ] = False,
     rewrites: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--rewrites/--no-rewrites",
             help="Exact rewrites that make the graph faster; without them the baseline graph, as "
             "NAME-baseline.SUFFIX.",
         ),
     ] = True,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
-    ] = Path("artifacts"),
+    output: Annotated[Path, Option("--output", "-o", help="Folder for the artifacts.")] = Path(
+        "artifacts"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Export weights to artifacts and prove each one equal to PyTorch.

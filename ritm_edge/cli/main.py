@@ -6,6 +6,7 @@ import warnings
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from .. import __version__
 from ..errors import RitmEdgeError, UsageError
@@ -32,7 +33,7 @@ def _print_version(wanted: bool) -> None:
 def root(
     version: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
@@ -41,7 +42,7 @@ def root(
 
 
 @app.command("curve", hidden=True, context_settings={"ignore_unknown_options": True})
-def curve(_arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+def curve(_arguments: Annotated[list[str] | None, Argument(hidden=True)] = None) -> None:
     """The former name of `ritm-edge bench curve`."""
     raise UsageError("ritm-edge curve has become ritm-edge bench curve: use that.")
 

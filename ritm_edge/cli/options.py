@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
@@ -35,11 +36,8 @@ def _paths(value: Any) -> list[Path]:
 
 
 def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Say before any work that a file would be lost.
-
-    Raises:
-        UsageError: an output is an input, or another output.
-    """
+    """Say before any work that a file would be lost. Raises UsageError: an output is an input, or
+    another output."""
     for number, path in enumerate(outputs):
         if any(_same_file(path, each) for each in inputs):
             raise UsageError(f"{path} is an input and would be overwritten: use another name.")
@@ -62,11 +60,8 @@ def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
 
 
 def refuse_folder(path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: says so before the work, not after.
-
-    Raises:
-        OutputFileError: a folder.
-    """
+    """Callback of an option that names a file to write: says so before the work, not after. Raises
+    OutputFileError: a folder."""
     if path is not None and path.is_dir():
         raise OutputFileError(f"{path} is a folder: name a file in it.")
     return path
@@ -81,37 +76,30 @@ def refuse_foreign(path: Path | None) -> Path | None:
     return path
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 ReportFile = Annotated[
     Path | None,
-    typer.Option(
-        "--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."
-    ),
+    Option("--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
+Threads = Annotated[int | None, Option("--threads", min=1, help="CPU threads.")]
 AllowChanged = Annotated[
-    bool,
-    typer.Option(
-        "--allow-changed", help="Also take model files that changed after they were made."
-    ),
+    bool, Option("--allow-changed", help="Also take model files that changed after they were made.")
 ]
 ObjectLimit = Annotated[
-    int | None,
-    typer.Option("--limit", min=1, help="Evaluate only this many objects, the first ones."),
+    int | None, Option("--limit", min=1, help="Evaluate only this many objects, the first ones.")
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
 ]
 
 Checkpoint = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
+    Path | None, Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded.")
 ]
 InputSize = Annotated[
-    str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
+    str | None, Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
 ]
-ClickSlots = Annotated[int, typer.Option("--max-clicks", help="Click slots for each sign.")]
+ClickSlots = Annotated[int, Option("--max-clicks", help="Click slots for each sign.")]
 
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 
@@ -119,11 +107,7 @@ _SIZE = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "400x600" → (400, 600): height, then width, pixels.
-
-    Raises:
-        UsageError: not HxW.
-    """
+    """ "400x600" → (400, 600): height, then width, pixels. Raises UsageError: not HxW."""
     match = _SIZE.match(text.strip())
     if match is None:
         raise UsageError(f"'{text}' is not a size: write HEIGHTxWIDTH, for example 400x400.")
@@ -131,21 +115,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_data(text: str) -> tuple[str, Path]:
-    """ "GrabCut=some/folder" → ("GrabCut", Path).
-
-    Raises:
-        UsageError: not NAME=DIR.
-    """
+    """ "GrabCut=some/folder" → ("GrabCut", Path). Raises UsageError: not NAME=DIR."""
     name, folder = parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut")
     return name, Path(folder)
 
 
 def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
-    """The two sides of "left=right".
-
-    Raises:
-        UsageError: one of them is missing; names the form.
-    """
+    """The two sides of "left=right". Raises UsageError: one of them is missing; names the form."""
     left, equals, right = text.partition("=")
     if not (left and equals and right):
         raise UsageError(f"'{text}' is not {form}: write for example {example}.")

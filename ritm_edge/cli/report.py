@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from ..errors import UsageError
 from .console import print_notice, stderr
@@ -14,30 +15,24 @@ def command(
     context: typer.Context,
     results: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="RESULTS…",
             help="JSON of bench noc, bench latency, bench flops, bench fit and verify --json.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", callback=refuse_foreign, help="The page.")
+        Path, Option("--output", "-o", callback=refuse_foreign, help="The page.")
     ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
-        typer.Option(
-            "--data",
-            metavar="NAME=DIR",
-            help="Benchmark whose photos show the worst cases; repeatable.",
-        ),
+        Option(metavar="NAME=DIR", help="Benchmark whose photos show the worst cases; repeatable."),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            "--model", help="The measured file: repeats the worst cases' clicks to show the masks."
-        ),
+        Option(help="The measured file: repeats the worst cases' clicks to show the masks."),
     ] = None,
-    title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "ritm-edge report",
+    title: Annotated[str, Option(help="Title of the page.")] = "ritm-edge report",
     threads: Threads = None,
     allow_changed: AllowChanged = False,
 ) -> None:

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from ..errors import UsageError
 from ..optional import require
@@ -25,65 +26,61 @@ INTERRUPTED = 130
 def command(
     context: typer.Context,
     recipe: Annotated[
-        str, typer.Argument(help="Named settings, see --list, or a .json of them.")
+        str, Argument(help="Named settings, see --list, or a .json of them.")
     ] = DEFAULT_RECIPE,
     data: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--data-root", "--data", help="Folder with the recipe's data sets in their layouts."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the checkpoint and the log.")
+        Path | None, Option("--output", "-o", help="Folder for the checkpoint and the log.")
     ] = None,
     changes: Changes = None,
     as_implemented: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--as-implemented", help="Schedule and sampling of the official code, not the paper's."
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show settings, data and steps; train nothing.")
+        bool, Option("--dry-run", help="Show settings, data and steps; train nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="--list or --dry-run as JSON.")] = False,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps of the whole run.")] = None,
-    crop: Annotated[str | None, typer.Option(help="Size of training crops, HxW pixels.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate of Adam.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides data, augmentation, clicks.")] = None,
-    model: Annotated[str | None, typer.Option(help="As hrnet18s or deeplab_r34.")] = None,
+    as_json: Annotated[bool, Option("--json", help="--list or --dry-run as JSON.")] = False,
+    steps: Annotated[int | None, Option(help="Optimiser steps of the whole run.")] = None,
+    crop: Annotated[str | None, Option(help="Size of training crops, HxW pixels.")] = None,
+    batch_size: Annotated[int | None, Option(help="Samples per step.")] = None,
+    lr: Annotated[float | None, Option(help="Peak learning rate of Adam.")] = None,
+    seed: Annotated[int | None, Option(help="Decides data, augmentation, clicks.")] = None,
+    model: Annotated[str | None, Option(help="As hrnet18s or deeplab_r34.")] = None,
     init: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE|NAME",
             help="Start from this checkpoint, from embedded weights by name (lite0), or from the "
             "backbone's ImageNet weights: a file, or 'imagenet' for those of a package.",
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --output, if there is one.")
+        bool, Option("--resume", help="Continue the run in --output, if there is one.")
     ] = False,
     allow_other_data: Annotated[
-        bool,
-        typer.Option("--allow-other-data", help="Resume a run that began on other photos."),
+        bool, Option("--allow-other-data", help="Resume a run that began on other photos.")
     ] = False,
     allow_changed: AllowChanged = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
+    threads: Annotated[int | None, Option(min=1, help="CPU threads of the network.")] = None,
+    workers: Annotated[int, Option(min=0, help="Data-loading processes.")] = 1,
+    save_every: Annotated[int, Option(min=1, help="Steps between checkpoints.")] = 200,
     val: Annotated[
         list[str] | None,
-        typer.Option(
-            "--val",
+        Option(
             metavar="NAME=DIR",
             help="Benchmark to count clicks on every run.val_every epochs; repeatable.",
         ),
     ] = None,
-    tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard files.")] = True,
-    list_recipes: Annotated[
-        bool, typer.Option("--list", help="List the recipes and exit.")
-    ] = False,
+    tensorboard: Annotated[bool, Option(help="Write TensorBoard files.")] = True,
+    list_recipes: Annotated[bool, Option("--list", help="List the recipes and exit.")] = False,
 ) -> None:
     """Train a model on photos with object masks.
 
@@ -172,13 +169,14 @@ def command(
 
 
 def _print_recipes(*, as_json: bool) -> None:
-    from ritm_edge.train.recipes import load_recipe, recipe_names, recipe_summary
+    from ritm_edge.train.recipes import recipes
 
-    recipes = {name: (load_recipe(name), recipe_summary(name)) for name in recipe_names()}
+    found = {n: {"summary": each.summary} | _essence(each.config) for n, each in recipes().items()}
     if as_json:
-        print_json({name: {"summary": text} | _essence(c) for name, (c, text) in recipes.items()})
+        print_json(found)
         return
-    rows = [[name, *_essence(c).values(), text] for name, (c, text) in recipes.items()]
+    columns = [*_ESSENCE, "summary"]
+    rows = [[name, *(values[column] for column in columns)] for name, values in found.items()]
     print_table(["recipe", *_ESSENCE, "what it is for"], rows)
 
 

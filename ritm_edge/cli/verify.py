@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
@@ -18,38 +18,29 @@ OBJECTS = 20  # of --objects
 
 
 def command(
-    artifact: Annotated[
-        Path, typer.Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")
-    ],
+    artifact: Annotated[Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")],
     checkpoint: Annotated[
         Path | None,
-        typer.Option(
-            "--checkpoint", help="What it should equal; default: the embedded weights of its model."
-        ),
+        Option(help="What it should equal; default: the embedded weights of its model."),
     ] = None,
     photo: Annotated[
-        list[Path] | None,
-        typer.Option("--photo", help="Also compare on this photo; repeat for several."),
+        list[Path] | None, Option(help="Also compare on this photo; repeat for several.")
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data",
+        Option(
             metavar="NAME=DIR",
             help="Below fp32: also count clicks on this benchmark, and judge by them.",
-            show_default=False,
         ),
     ] = None,
     objects: Annotated[
         Path | None,
-        typer.Option(
-            "--objects",
+        Option(
             help="Below fp32: compare masks on photos of this folder (images/, masks/) instead of "
-            "the sample photo.",
-            show_default=False,
+            "the sample photo."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random inputs.")] = 1,
+    seed: Annotated[int, Option(help="Of the random inputs.")] = 1,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
     as_json: AsJson = False,

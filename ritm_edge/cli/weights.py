@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ..tables import UNMEASURED
 from .console import download_bar, print_json, print_notice, print_table
@@ -93,17 +94,15 @@ def _cell(value: str | float | None) -> str:
 @app.command("pull")
 def pull_command(
     source: Annotated[
-        str, typer.Argument(metavar="URL|NAME", help="Address of a checkpoint, or a listed name.")
+        str, Argument(metavar="URL|NAME", help="Address of a checkpoint, or a listed name.")
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--output", "-o", help="File or folder to save to; default: this folder, same name."
         ),
     ] = None,
-    sha256: Annotated[
-        str | None, typer.Option("--sha256", help="Checksum that the file must have.")
-    ] = None,
+    sha256: Annotated[str | None, Option(help="Checksum that the file must have.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a checkpoint.
@@ -163,11 +162,8 @@ def pull_command(
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a download named as a checkpoint that cannot be loaded as one.
-
-    Raises:
-        DownloadError: it cannot.
-    """
+    """Refuse a download named as a checkpoint that cannot be loaded as one. Raises DownloadError:
+    it cannot."""
     if path.suffix not in CHECKPOINT_SUFFIXES or find_spec("torch") is None:
         return
     from ..errors import CheckpointError, DownloadError

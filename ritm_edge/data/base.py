@@ -63,7 +63,6 @@ class Sample:
 
     Attributes:
         name: unique in its benchmark.
-        image_path: the photo.
         read_truth: reads the mask, int32 [H, W] with 1 object, 0 background, −1 ignored.
     """
 
@@ -109,12 +108,8 @@ class Benchmark:
 
 
 def read_bgr(path: Path) -> NDArray[np.uint8]:
-    """Decode a mask as the published `cv2.imread` does: 8-bit BGR, transparency ignored.
-
-    Raises:
-        ImageError: not an image, damaged, or too large.
-        InputFileError: missing or unreadable.
-    """
+    """Decode a mask as the published `cv2.imread` does: 8-bit BGR, transparency ignored. Raises
+    ImageError: not an image, damaged, or too large; InputFileError: missing or unreadable."""
     read_photo(path)  # OpenCV reads damaged files without a word
     image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
     if image is None:
@@ -142,7 +137,6 @@ def image_files(
     """Stem → image file, in the order of the file names; system files are passed over.
 
     Args:
-        folder: where they are.
         report: told of two files with the same stem.
         own: our own layout: the stem is all before the suffix, not before the first dot as
             published, and what looks like a photo and is not read is reported.

@@ -21,10 +21,7 @@ class CheckReport:
     """What was found in a folder.
 
     Attributes:
-        benchmark: its name.
-        folder: what was checked.
         photos: different photos that have an object.
-        objects: samples of the evaluation.
         published: counts in the published evaluation; None for folders of one's own.
         ignored_pixels: share of all mask pixels that count neither way, 0…1.
         problems: one sentence each; empty where nothing is wrong.
@@ -69,7 +66,6 @@ def check_folder(
     Args:
         folder: of the benchmark, or the one its archive makes.
         name: which benchmark it should be; None recognises it.
-        progress: told how many objects are done, and of how many.
 
     Raises:
         InputFileError: the folder has the layout of no benchmark, or nothing in it can be read.
@@ -121,11 +117,8 @@ class _Decoded:
         self._last: tuple[Path, tuple[int, ...]] | None = None
 
     def add(self, sample: Sample) -> None:
-        """Decode photo and truth.
-
-        Raises:
-            InputFileError: one of them is missing or broken, their sizes differ, or no object.
-        """
+        """Decode photo and truth. Raises InputFileError: one of them is missing or broken, their
+        sizes differ, or no object."""
         if self._last is None or self._last[0] != sample.image_path:
             photo = read_photo(sample.image_path)
             self.photos.add(hash(photo.tobytes()))

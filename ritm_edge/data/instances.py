@@ -23,9 +23,7 @@ class InstanceTruth:
     """Reads one object of a map; a class and not a closure so that samples can be pickled.
 
     Attributes:
-        path: the map.
         read: gives its integer [H, W] labels.
-        label: of the object.
         ignored: label of the pixels that count neither way; None where there are none.
     """
 
@@ -53,10 +51,7 @@ def instance_samples(
     """One sample per object of a map, by rising label, called "NAME#LABEL".
 
     Args:
-        name: of the photo.
-        image: the photo.
         labels: its map; 0 is background.
-        read: reads the map.
         ignored: label that is no object.
         report: told when the map cannot be read or has no object.
     """
@@ -76,12 +71,8 @@ def instance_samples(
 
 def read_mat(path: Path) -> Labels:
     """The instance map (GTinst.Segmentation) of one of SBD's .mat files: 0 background, 1… objects.
-
-    Raises:
-        ImageError: damaged, or without such a map.
-        InputFileError: missing or unreadable.
-        MissingExtraError: SciPy is not installed.
-    """
+    Raises ImageError: damaged, or without such a map; InputFileError: missing or unreadable;
+    MissingExtraError: SciPy is not installed."""
     io = require("scipy.io", extra="train")
     path = existing_file(path)
     if not path.is_file() or path.stat().st_size > MAX_MAT_BYTES:

@@ -14,10 +14,6 @@ def to_json(array: ArrayLike) -> dict[str, Any]:
 
 
 def from_json(values: dict[str, Any]) -> NDArray[np.float32]:
-    """The inverse of `to_json`.
-
-    Raises:
-        ValueError, KeyError, TypeError: values of another kind.
-    """
+    """The inverse of `to_json`. Raises ValueError, KeyError, TypeError: values of another kind."""
     array = np.frombuffer(base64.b64decode(values["float32"], validate=True), "<f4")
     return array.reshape(values["shape"]).astype(np.float32)

@@ -19,12 +19,8 @@ class Transport(Protocol):
     """Carries a request to a device and its answer back, one at a time."""
 
     def exchange(self, request: str) -> str:
-        """The answer to a request.
-
-        Raises:
-            TimeoutError: there is none in time; says how long that was.
-            ConnectionError: the other end has gone; says why, as far as that is known.
-        """
+        """The answer to a request. Raises TimeoutError: there is none in time; says how long that
+        was; ConnectionError: the other end has gone; says why, as far as that is known."""
         ...
 
     def close(self, *, at_once: bool = False) -> None:
@@ -49,7 +45,6 @@ class RemoteRuntime:
     """See `runtimes.base.Runtime`; use it in a `with` block, or close it.
 
     Args:
-        file: what to open, and how.
         transport: to the device; None starts a process on this machine.
     """
 
@@ -73,11 +68,8 @@ class RemoteRuntime:
         self._transport.close()
 
     def open(self) -> float:
-        """Open the file there; milliseconds.
-
-        Raises:
-            RitmEdgeError: whatever `open_runtime` raises; ArtifactError where the other side ends.
-        """
+        """Open the file there; milliseconds. Raises RitmEdgeError: whatever `open_runtime` raises;
+        ArtifactError where the other side ends."""
         file = self._file
         options = {"threads": file.threads, "allow_changed": file.allow_changed}
         answer = self._ask(do="open", path=str(file.path), **options)

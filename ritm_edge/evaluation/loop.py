@@ -64,7 +64,6 @@ class SampleResult:
     """What happened on one sample.
 
     Attributes:
-        name: of the sample.
         clicks: in order, in image pixels.
         ious: float32 [clicks], IoU after each; NaN without any object.
         seconds: decoding, click search and IoU included, as published.
@@ -113,7 +112,6 @@ def evaluate_sample(
     """Click on one sample until its target IoU or the click limit is reached.
 
     Args:
-        runtime: any.
         sample: anything with `name` and `load()`.
         settings: the defaults of `EvaluationSettings` when None.
         observe: called with the session and the IoU after each click.

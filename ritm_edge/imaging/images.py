@@ -107,11 +107,8 @@ def read_mask(
 
 
 def read_mask_file(path: str | Path) -> mask_kinds.Mask:
-    """Read a mask of any size, turned by its EXIF orientation.
-
-    Raises:
-        InputFileError, ImageError: as `read_photo`; several frames; a picture that is no mask.
-    """
+    """Read a mask of any size, turned by its EXIF orientation. Raises InputFileError, ImageError:
+    as `read_photo`; several frames; a picture that is no mask."""
     path = _existing_image(Path(path))
     with _explained(path):
         pixels, orientation = _decode(path, is_mask=True)
@@ -160,11 +157,8 @@ def encode_image(image: ArrayLike, path: str | Path) -> bytes:
 
 
 def check_suffix(path: str | Path, suffixes: tuple[str, ...], what: str) -> None:
-    """Refuse an output path whose suffix says no or the wrong format.
-
-    Raises:
-        UsageError: names the suffixes that can be used.
-    """
+    """Refuse an output path whose suffix says no or the wrong format. Raises UsageError: names the
+    suffixes that can be used."""
     if Path(path).suffix.lower() not in suffixes:
         raise UsageError(f"{path} cannot hold {what}: use a name ending in {', '.join(suffixes)}.")
 

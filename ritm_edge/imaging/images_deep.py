@@ -48,11 +48,7 @@ class Pixels:
 
 
 def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
-    """uint8 [H, W, 3], composited on white.
-
-    Raises:
-        UnknownRangeError: float pixels.
-    """
+    """uint8 [H, W, 3], composited on white. Raises UnknownRangeError: float pixels."""
     if pixels.colour.dtype.kind == "f":
         raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
     colour = pixels.colour
@@ -74,11 +70,7 @@ def scaled(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def from_pillow(image: Image.Image) -> Pixels:
-    """Pixels of any Pillow mode.
-
-    Raises:
-        UnknownRangeError: 32-bit integers outside 0…65535.
-    """
+    """Pixels of any Pillow mode. Raises UnknownRangeError: 32-bit integers outside 0…65535."""
     if image.mode == "F":
         return Pixels(np.asarray(image, np.float32))
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -122,11 +114,8 @@ def is_deep_colour(image: Image.Image) -> bool:
 
 
 def decode_deep_colour(path: Path) -> Pixels:
-    """16-bit colour with or without alpha through OpenCV.
-
-    Raises:
-        ValueError: OpenCV cannot decode it.
-    """
+    """16-bit colour with or without alpha through OpenCV. Raises ValueError: OpenCV cannot decode
+    it."""
     level = _LOGGING.getLogLevel()
     _LOGGING.setLogLevel(0)  # its own complaints would interleave with ours
     try:

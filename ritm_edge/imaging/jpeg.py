@@ -18,11 +18,8 @@ _lock = threading.Lock()  # one thread at a time may turn stderr aside
 
 
 def read_whole(path: Path) -> tuple[bytes, str]:
-    """The file, with an end marker in any case, and a warning about damage or nothing.
-
-    Raises:
-        ValueError: more than the end marker is missing.
-    """
+    """The file, with an end marker in any case, and a warning about damage or nothing. Raises
+    ValueError: more than the end marker is missing."""
     content = path.read_bytes()
     is_cut = content.rfind(_END) < content.rfind(_SCAN)
     content += _END if is_cut else b""

@@ -33,11 +33,7 @@ class Mask:
 
     def select(self, name: object, label: int | None) -> tuple[NDArray[np.float32], str]:
         """Probabilities of all objects, or of one id of a label map, and how `name` was read.
-
-        Raises:
-            ImageError: nothing is selected.
-            UsageError: no such id, or not a label map.
-        """
+        Raises ImageError: nothing is selected; UsageError: no such id, or not a label map."""
         ids = [int(each) for each in np.unique(self.labels) if each > 0]
         text = f"{name} was read as {self.kind}"
         if not ids:
@@ -59,11 +55,8 @@ class Mask:
 
 
 def understand(pixels: Pixels) -> Mask:
-    """The mask that a decoded file is.
-
-    Raises:
-        UnknownRangeError: floats outside 0…1, or many colours.
-    """
+    """The mask that a decoded file is. Raises UnknownRangeError: floats outside 0…1, or many
+    colours."""
     colour, alpha, indices = pixels.colour, pixels.alpha, pixels.indices
     if indices is not None and _holds_ids(pixels, indices):
         return _label_map(indices)

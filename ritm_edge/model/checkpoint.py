@@ -204,8 +204,6 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
     """Write `.pth` in the published form, atomically.
 
     Args:
-        model: weights and configuration.
-        path: where to.
         training: plain values and tensors to keep beside the model (optimiser, step, …).
 
     Raises:

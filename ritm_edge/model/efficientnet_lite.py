@@ -182,7 +182,6 @@ class LiteNetwork(nn.Module):
     """Backbone, click pyramid and decoder: normalised RGB and click features in, logits out.
 
     Args:
-        config: widths and depths.
         with_clicks: whether click features come in; not with DMF, where they are in the RGB.
     """
 

@@ -11,7 +11,6 @@ def example_inputs(spec: IOSpec, *, seed: int = 0) -> dict[str, Tensor]:
 
     Args:
         spec: with `max_clicks`; a graph of any size is traced at 96×128.
-        seed: of the random values.
     """
     height, width = spec.size or (96, 128)
     generator = torch.Generator().manual_seed(seed)

@@ -153,11 +153,7 @@ class FileRuntime(ABC):
 
     @abstractmethod
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
-        """Outputs by name, NCHW, in memory that the next call leaves alone.
-
-        Args:
-            arrays: from `check_inputs`.
-        """
+        """Outputs by name, NCHW, in memory that the next call leaves alone."""
 
 
 def float32_arrays(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:

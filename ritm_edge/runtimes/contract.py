@@ -18,11 +18,8 @@ Tensors = Mapping[str, tuple[str, Shape]]  # type and shape by name
 
 
 def check_inputs(spec: IOSpec, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Arrays in contract order, checked by name, then by shape; types are left as they are.
-
-    Raises:
-        ShapeError: lists every problem.
-    """
+    """Arrays in contract order, checked by name, then by shape; types are left as they are. Raises
+    ShapeError: lists every problem."""
     unknown = sorted(inputs.keys() - set(spec.input_names))
     missing = sorted({IMAGE, CLICKS} - inputs.keys())
     if unknown or missing:
@@ -48,10 +45,7 @@ def check_inputs(spec: IOSpec, inputs: Mapping[str, ArrayLike]) -> dict[str, NDA
 
 def require_contract(path: Path, spec: IOSpec, inputs: Tensors, outputs: Tensors) -> None:
     """Refuse a file whose tensors, in NCHW, are not those that its self-description promises.
-
-    Raises:
-        ArtifactError: other names, types, ranks or lengths.
-    """
+    Raises ArtifactError: other names, types, ranks or lengths."""
     promised: dict[str, tuple[str, Shape]] = {n: (FLOAT32, s) for n, s in spec.shapes().items()}
     mask = {MASK: promised.pop(MASK)}
     for kind, found, expected in (("inputs", inputs, promised), ("outputs", outputs, mask)):
@@ -62,11 +56,8 @@ def require_contract(path: Path, spec: IOSpec, inputs: Tensors, outputs: Tensors
 
 
 def require_mask(path: Path, mask: Any, size: tuple[int, ...], error: type[InputFileError]) -> None:
-    """Refuse a result that is no map of probabilities; the price is one look at every value.
-
-    Raises:
-        InputFileError: the given `error`: no float32 array [1, 1, *size], or not within 0…1.
-    """
+    """Refuse a result that is no map of probabilities; the price is one look at every value. Raises
+    InputFileError: the given `error`: no float32 array [1, 1, *size], or not within 0…1."""
     dtype, shape = getattr(mask, "dtype", type(mask).__name__), getattr(mask, "shape", ())
     problem = f"{dtype} {list(shape)} instead of float32 {[1, 1, *size]}"
     if dtype == np.float32 and shape == (1, 1, *size):

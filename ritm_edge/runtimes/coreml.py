@@ -30,11 +30,8 @@ class CoreMLRuntime(FileRuntime):
     name = "coreml"  # not parallel: Apple allows one prediction of a model at a time
 
     def __init__(self, file: ModelFile) -> None:
-        """Open the folder, see `open_runtime`; Core ML decides on threads for itself.
-
-        Raises:
-            UnsupportedOperationError: the evaluator lacks an operation; its name is in the message.
-        """
+        """Open the folder, see `open_runtime`; Core ML decides on threads for itself. Raises
+        UnsupportedOperationError: the evaluator lacks an operation; its name is in the message."""
         path = file.path
         package = open_package(path, checked=not file.allow_changed)
         info = file.info or ArtifactInfo.from_json(package.metadata.get(METADATA_KEY), path)

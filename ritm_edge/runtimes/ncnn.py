@@ -67,7 +67,6 @@ class NcnnGraph:
         """Calculate arrays of the graph, given all of its inputs.
 
         Args:
-            arrays: the inputs.
             names: of arrays, in the order of execution: what was used is forgotten.
 
         Raises:

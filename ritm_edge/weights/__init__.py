@@ -12,11 +12,8 @@ _FOLDER = Path(__file__).parent
 
 
 def default_checkpoint(model: str = DEFAULT_MODEL) -> Path:
-    """Path of the embedded weights of a model (half precision, widened on load).
-
-    Raises:
-        UsageError: no weights of that model are embedded.
-    """
+    """Path of the embedded weights of a model (half precision, widened on load). Raises UsageError:
+    no weights of that model are embedded."""
     if model not in EMBEDDED_MODELS:
         raise UsageError(
             f"no weights of {model} are embedded, only of {' and '.join(EMBEDDED_MODELS)}: pass "

@@ -28,11 +28,8 @@ Progress = Callable[[int, int | None], None]
 
 
 def file_name(url: str) -> str:
-    """Last part of the URL's path.
-
-    Raises:
-        UsageError: not an http(s) URL, or one that names no file.
-    """
+    """Last part of the URL's path. Raises UsageError: not an http(s) URL, or one that names no
+    file."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -46,11 +43,7 @@ def file_name(url: str) -> str:
 
 
 def normalised_sha256(text: str) -> str:
-    """64 hexadecimal digits in lower case.
-
-    Raises:
-        UsageError: something else.
-    """
+    """64 hexadecimal digits in lower case. Raises UsageError: something else."""
     digest = text.strip().lower().removeprefix("sha256:")
     if not _SHA256.fullmatch(digest):
         raise UsageError(f"'{text}' is no SHA-256 checksum: pass its 64 hexadecimal digits.")

@@ -15,7 +15,6 @@ class PublishedCheckpoint:
         name: what users type.
         model: name for `build_model`.
         training: data and procedure, as the paper calls them.
-        url: where the file is.
     """
 
     name: str
@@ -38,11 +37,8 @@ PUBLISHED = (
 
 
 def published_checkpoint(name: str) -> PublishedCheckpoint:
-    """The published checkpoint called `name`.
-
-    Raises:
-        UsageError: there is none; the message lists those that exist.
-    """
+    """The published checkpoint called `name`. Raises UsageError: there is none; the message lists
+    those that exist."""
     for each in PUBLISHED:
         if each.name == name.removesuffix(".pth"):
             return each

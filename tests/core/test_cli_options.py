@@ -21,8 +21,8 @@ from ritm_edge.weights import default_checkpoint
 
 from ..paths import ROOT
 
-NOC = ROOT / "docs" / "results" / "training" / "leg10_noc.json"
-LOG = ROOT / "docs" / "results" / "training" / "leg4.jsonl"
+NOC = ROOT / "docs" / "results" / "training" / "phase10_noc.json"
+LOG = ROOT / "docs" / "results" / "training" / "phase4.jsonl"
 
 
 def commands(group=None, name: str = "") -> Iterator[tuple[str, object]]:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from ritm_edge.cli.train import command
 from ritm_edge.errors import InputFileError, TrainingError, UsageError
 from ritm_edge.train.board import FOLDER
-from ritm_edge.train.recipes import recipe_names
+from ritm_edge.train.recipes import recipes
 from ritm_edge.train.run_log import LOG
 from ritm_edge.train.state import LAST_CHECKPOINT, WEIGHTS
 
@@ -35,7 +35,7 @@ def invoke(*arguments: object):
 def test_the_list_names_every_recipe():
     result = invoke("--list")
     assert result.exit_code == 0
-    for name in recipe_names():
+    for name in recipes():
         assert name in result.output
 
 

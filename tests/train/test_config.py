@@ -8,7 +8,7 @@ from ritm_edge.errors import TrainingError, UsageError
 from ritm_edge.model.ritm import build_model
 from ritm_edge.train.config import AugmentationSettings, ModelSettings, TrainConfig
 from ritm_edge.train.datasets import dataset_names
-from ritm_edge.train.recipes import load_recipe, recipe_names, recipe_summary
+from ritm_edge.train.recipes import load_recipe, recipes
 from ritm_edge.train.schedule import learning_rate_at, run_length
 from ritm_edge.train.settings import as_dict, flatten, override
 
@@ -80,10 +80,10 @@ def test_a_wrong_value_is_refused_where_it_is_made():
 
 
 def test_every_recipe_is_a_usable_configuration():
-    assert {"hrnet18s-small-crops", "hrnet18s-larger-crops"} <= set(recipe_names())
-    for name in recipe_names():
+    assert {"hrnet18s-small-crops", "hrnet18s-larger-crops"} <= set(recipes())
+    for name in recipes():
         config = load_recipe(name)
-        assert recipe_summary(name)
+        assert recipes()[name].summary
         plain = json.loads(json.dumps(as_dict(config)))
         assert TrainConfig(**plain) == config
         weights = config.data.set_weights
@@ -137,7 +137,7 @@ RUNS = [
 
 
 def test_every_run_of_the_paper_has_a_recipe():
-    assert set(RUNS) <= set(recipe_names())
+    assert set(RUNS) <= set(recipes())
     for name in RUNS:
         config = load_recipe(name)
         assert config.augmentation.crop == (320, 480)

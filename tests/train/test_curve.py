@@ -1,4 +1,4 @@
-"""The picture of a run, from logs of several legs."""
+"""The picture of a run, from logs of several phases."""
 
 import json
 from pathlib import Path

@@ -7,7 +7,7 @@ import pytest
 from ritm_edge.errors import UsageError
 from ritm_edge.train.config import TrainConfig
 from ritm_edge.train.idle_settings import NEEDS, changed
-from ritm_edge.train.recipes import load_recipe, load_recipe_file, recipe_names
+from ritm_edge.train.recipes import load_recipe, load_recipe_file, recipes
 from ritm_edge.train.settings import as_dict, flatten, override
 
 # Settings that act whatever the others are.
@@ -94,7 +94,7 @@ def test_every_setting_is_known_to_act_or_to_be_idle_somewhere():
     assert not idle & set(ALWAYS)
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", recipes())
 def test_the_defaults_of_a_recipe_are_never_refused(tmp_path, name):
     config = load_recipe(name)
     assert changed(config, []) == config

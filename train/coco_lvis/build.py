@@ -46,10 +46,7 @@ def combine(
         split: "train" or "val".
         coco: folder of COCO 2017, or the one above it.
         lvis: folder of LVIS v1, or the one above it.
-        output: folder.
-        rule: limits.
         workers: processes; 0 works in this one.
-        progress: called with photos done and photos in all.
 
     Returns:
         Counts: photos, objects, from_coco, from_lvis, stuff, dropped_coco, dropped_lvis, broken.
@@ -88,11 +85,7 @@ def combine(
 
 
 def known_splits(names: list[str] | None) -> list[str]:
-    """The splits to make: all where none is named.
-
-    Raises:
-        UsageError: an unknown one.
-    """
+    """The splits to make: all where none is named. Raises UsageError: an unknown one."""
     unknown = [name for name in names or [] if name not in SPLITS]
     if unknown:
         raise UsageError(f"unknown split '{unknown[0]}': choose one of {', '.join(SPLITS)}.")

@@ -39,7 +39,6 @@ class Job(ABC):
     Attributes:
         name: of the photo, without suffix.
         lvis: as `InstancesEntry.annotations`.
-        rule: name of the rule.
     """
 
     name: str
@@ -48,11 +47,7 @@ class Job(ABC):
 
     @abstractmethod
     def read_coco(self) -> CocoMasks:
-        """COCO's masks.
-
-        Raises:
-            InputFileError: they cannot be read at all.
-        """
+        """COCO's masks. Raises InputFileError: they cannot be read at all."""
 
     def read_lvis(self, shape: tuple[int, int]) -> tuple[list[Mask], list[str]]:
         """LVIS's masks, bool [H, W], and what is wrong with others."""

@@ -21,7 +21,6 @@ class Rule:
     """When two masks are the same object.
 
     Attributes:
-        name: for messages and the file's metadata.
         coco_iou: a COCO mask goes where an LVIS mask overlaps it by more than this.
         coco_box_iou: and their boxes by more than this.
         lvis_iou, lvis_box_iou: likewise for an LVIS mask and a later one of LVIS.
@@ -74,7 +73,6 @@ def merge(
         things: bool [H, W] each, COCO's objects, crowds included as published.
         stuff: bool [H, W] each, COCO's regions.
         lvis: bool [H, W] each; at least one mask in all three together.
-        rule: limits.
     """
     ours = _large(lvis)
     theirs = _large(things)

@@ -31,7 +31,6 @@ class Annotation:
         masks: compressed run lengths, text.
         places: (layer, label) of each mask.
         parents: of each object, an index or None.
-        counts: what was kept and dropped, by name.
     """
 
     height: int
@@ -47,11 +46,7 @@ class Annotation:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Annotation":
-        """Checked as a file that somebody else made.
-
-        Raises:
-            ValueError: not such an annotation.
-        """
+        """Checked as a file that somebody else made. Raises ValueError: not such an annotation."""
         values = parse_json(_inflate(data))
         try:
             masks = tuple(str(mask) for mask in values["masks"])
@@ -158,11 +153,8 @@ class Writer:
 
 
 def read_names(path: Path) -> list[str]:
-    """Photos of a finished file, sorted.
-
-    Raises:
-        DatasetError: unfinished, damaged or another kind of file.
-    """
+    """Photos of a finished file, sorted. Raises DatasetError: unfinished, damaged or another kind
+    of file."""
     with _reading(path) as base:
         facts = dict(base.execute("SELECT name, value FROM facts"))
         if facts.get("version") != VERSION or facts.get("complete") != "yes":
@@ -174,11 +166,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_annotation(path: Path, name: str) -> Annotation:
-    """The masks of one photo.
-
-    Raises:
-        DatasetError: it is not there or damaged.
-    """
+    """The masks of one photo. Raises DatasetError: it is not there or damaged."""
     with _reading(path) as base:
         row = base.execute("SELECT annotation FROM photos WHERE name = ?", (name,)).fetchone()
     if row is None:

@@ -24,7 +24,6 @@ def find_entries(names: tuple[str, ...], root: Path) -> list[Entry]:
     """The photos of several training sets, in a stable order.
 
     Args:
-        names: of `dataset_names()`.
         root: folder with the data sets in their official layouts.
 
     Raises:

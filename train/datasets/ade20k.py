@@ -59,11 +59,8 @@ class AdeEntry(Entry):
 
 
 def find(root: Path) -> list[AdeEntry]:
-    """Photos of the training split (20,210 in the release of 2016).
-
-    Raises:
-        DatasetError: no ADE20K here.
-    """
+    """Photos of the training split (20,210 in the release of 2016). Raises DatasetError: no ADE20K
+    here."""
     folder = find_root(root, FOLDERS, "images", what="ADE20K (full release)") / "images"
     entries = []
     for seg in sorted(folder.rglob("*_seg.png")):

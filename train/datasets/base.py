@@ -34,11 +34,8 @@ class Entry(ABC):
 
     @abstractmethod
     def load(self, rng: np.random.Generator) -> Scene:
-        """Read photo and annotation; `rng` chooses where a photo has several annotations.
-
-        Raises:
-            InputFileError: the photo, or the annotation as a whole, cannot be used.
-        """
+        """Read photo and annotation; `rng` chooses where a photo has several annotations. Raises
+        InputFileError: the photo, or the annotation as a whole, cannot be used."""
 
     def photo(self) -> Photo:
         """uint8 [H, W, 3], RGB; errors as `read_photo`."""
@@ -55,11 +52,7 @@ def read_colours(path: str | Path, shape: tuple[int, ...] | None) -> NDArray[np.
 def same_size(
     labels: NDArray[np.uint8], path: str | Path, shape: tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """`labels`, if it has the photo's size.
-
-    Raises:
-        DatasetError: it has not.
-    """
+    """`labels`, if it has the photo's size. Raises DatasetError: it has not."""
     if labels.shape[:2] != tuple(shape[:2]):
         raise DatasetError(
             f"{path} is {labels.shape[0]}x{labels.shape[1]}, its photo {shape[0]}x{shape[1]}: "
@@ -69,11 +62,8 @@ def same_size(
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of any size, from a file that somebody else made.
-
-    Raises:
-        DatasetError: no such file, or not a JSON object.
-    """
+    """A JSON object of any size, from a file that somebody else made. Raises DatasetError: no such
+    file, or not a JSON object."""
     from_json = require("pydantic_core", extra="train").from_json  # bounds the nesting by itself
     try:
         content = from_json(existing_file(path).read_bytes())
@@ -92,10 +82,8 @@ def find_root(root: Path, names: Iterable[str], probe: str, *, what: str) -> Pat
     """The folder of a data set: `root` itself or a known folder below it.
 
     Args:
-        root: what the user gave.
         names: folders to try, relative to `root`.
         probe: a path that exists in the right one.
-        what: name of the data set, for the message.
 
     Raises:
         DatasetError: none of them has `probe`.

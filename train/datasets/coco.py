@@ -52,12 +52,9 @@ class InstancesEntry(Entry):
 
 
 def find(root: Path) -> list[Entry]:
-    """Photos of train2017; from the panoptic annotations where they are there (objects and
-    stuff, as published), otherwise from the instances.
-
-    Raises:
-        DatasetError: no COCO here, or annotations that cannot be read.
-    """
+    """Photos of train2017; from the panoptic annotations where they are there (objects and stuff,
+    as published), otherwise from the instances. Raises DatasetError: no COCO here, or annotations
+    that cannot be read."""
     folder = find_folder(root)
     if (folder / "annotations" / f"panoptic_{SPLIT}.json").exists():
         return [*find_panoptic(folder, SPLIT)]
@@ -78,12 +75,9 @@ def find_folder(root: Path) -> Path:
 
 
 def read_instances(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, bytes]]:
-    """Images by id, and the annotations of each as `InstancesEntry` keeps them.
-
-    Raises:
-        DatasetError: missing, or not in COCO's format as a whole; single annotations are judged
-            when their photo is loaded.
-    """
+    """Images by id, and the annotations of each as `InstancesEntry` keeps them. Raises
+    DatasetError: missing, or not in COCO's format as a whole; single annotations are judged when
+    their photo is loaded."""
     content = read_json(path)
     images, annotations = content.get("images"), content.get("annotations")
     if not isinstance(images, list) or not isinstance(annotations, list):

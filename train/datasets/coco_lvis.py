@@ -47,11 +47,8 @@ class CocoLvisEntry(Entry):
 
 
 def find(root: Path) -> list[CocoLvisEntry]:
-    """Photos of train2017 with masks of both data sets.
-
-    Raises:
-        DatasetError: not combined yet, or no photos here.
-    """
+    """Photos of train2017 with masks of both data sets. Raises DatasetError: not combined yet, or
+    no photos here."""
     try:
         path = find_root(root, FOLDERS, FILE, what="combined COCO+LVIS") / FILE
     except DatasetError as error:

@@ -37,12 +37,8 @@ class MaskEntry(Entry):
 
 def find(root: Path) -> list[MaskEntry]:
     """All photos with a mask; the set's name is "SET/masks". What has no counterpart is left out
-    with a `DataWarning`.
-
-    Raises:
-        DatasetError: there is no pair.
-        InputFileError: two photos or two masks of one name.
-    """
+    with a `DataWarning`. Raises DatasetError: there is no pair; InputFileError: two photos or two
+    masks of one name."""
     found: list[MaskEntry] = []
     left_out = LeftOut()
     for place in sorted(root.glob("[!.]*")):

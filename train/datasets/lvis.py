@@ -18,11 +18,7 @@ FILES = ("lvis_v1_{}.json", "annotations/lvis_v1_{}.json")
 
 
 def annotation_file(root: Path, split: str) -> Path:
-    """lvis_v1_train.json or lvis_v1_val.json.
-
-    Raises:
-        DatasetError: it is nowhere.
-    """
+    """lvis_v1_train.json or lvis_v1_val.json. Raises DatasetError: it is nowhere."""
     for name in FILES:
         probe = name.format(split)
         try:
@@ -44,11 +40,8 @@ def photo_name(image: dict[str, Any]) -> str:
 
 
 def find(root: Path) -> list[Entry]:
-    """Photos of the train split with at least one mask (v1: 100,170 images are listed).
-
-    Raises:
-        DatasetError: no LVIS v1 or no photos here, or annotations that cannot be read.
-    """
+    """Photos of the train split with at least one mask (v1: 100,170 images are listed). Raises
+    DatasetError: no LVIS v1 or no photos here, or annotations that cannot be read."""
     path = annotation_file(root, "train")
     images, annotations = read_instances(path)
     names = {i: photo_name(image) for i, image in sorted(images.items()) if i in annotations}

@@ -51,11 +51,8 @@ def _read_mask(path: str, photo: Photo) -> NDArray[np.bool_]:
 
 
 def find(root: Path) -> list[OpenImagesEntry]:
-    """Photos of the train split with at least one mask, by id.
-
-    Raises:
-        DatasetError: no OpenImages here, or a list that cannot be read.
-    """
+    """Photos of the train split with at least one mask, by id. Raises DatasetError: no OpenImages
+    here, or a list that cannot be read."""
     folder = find_root(root, FOLDERS, LIST, what="OpenImages")
     by_photo = _read_list(folder / LIST)
     patterns = [

@@ -49,20 +49,14 @@ class PanopticEntry(Entry):
 
 
 def read_segment_ids(path: Path, shape: tuple[int, ...] | None) -> NDArray[np.int32]:
-    """Ids of a panoptic PNG, red + 256 green + 65536 blue, int32 [H, W].
-
-    Raises:
-        InputFileError: missing, damaged, or of another size.
-    """
+    """Ids of a panoptic PNG, red + 256 green + 65536 blue, int32 [H, W]. Raises InputFileError:
+    missing, damaged, or of another size."""
     return read_colours(path, shape).astype(np.int32) @ np.array([1, 256, 65536], np.int32)
 
 
 def read_panoptic(folder: Path, split: str) -> list[tuple[str, str, tuple[Segment, ...]]]:
-    """Stem of the photo, file name of the map, and the segments of each annotation.
-
-    Raises:
-        DatasetError: the JSON file is missing or not in the panoptic format.
-    """
+    """Stem of the photo, file name of the map, and the segments of each annotation. Raises
+    DatasetError: the JSON file is missing or not in the panoptic format."""
     path = folder / "annotations" / f"panoptic_{split}.json"
     content = read_json(path)
     try:

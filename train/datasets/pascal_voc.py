@@ -17,11 +17,8 @@ def find_folder(root: Path) -> Path:
 
 
 def find(root: Path, *, split: str = "train") -> list[MaskEntry]:
-    """Photos of a list (train: 1,464); the palette's last entry, the contours, is ignored.
-
-    Raises:
-        DatasetError: no Pascal VOC here, or a list that cannot be read.
-    """
+    """Photos of a list (train: 1,464); the palette's last entry, the contours, is ignored. Raises
+    DatasetError: no Pascal VOC here, or a list that cannot be read."""
     folder = find_folder(root)
     return [
         MaskEntry(

@@ -10,11 +10,8 @@ from .base import Entry
 
 def find(root: Path) -> list[Entry]:
     """Photos of Pascal VOC's train list, then those of SBD (train and val) that are in neither of
-    Pascal VOC's lists: its own masks are the finer ones, and its val list stays unseen.
-
-    Raises:
-        DatasetError: one of the two is not here, or a list cannot be read.
-    """
+    Pascal VOC's lists: its own masks are the finer ones, and its val list stays unseen. Raises
+    DatasetError: one of the two is not here, or a list cannot be read."""
     lists = pascal_voc.find_folder(root) / pascal_voc.LISTS
     own = {name for split in ("train", "val") for name in read_names(lists / f"{split}.txt")}
     added = sbd.find(root, splits=("train", "val"))

@@ -14,11 +14,8 @@ MAX_COORDINATE = 100_000  # the rasteriser's memory grows with the length of an 
 
 
 def to_rle(segmentation: Any, height: int, width: int) -> Rle:
-    """Compressed run lengths of a polygon list, of plain counts or of compressed ones.
-
-    Raises:
-        DatasetError: none of the three, or of another size.
-    """
+    """Compressed run lengths of a polygon list, of plain counts or of compressed ones. Raises
+    DatasetError: none of the three, or of another size."""
     api = require("pycocotools.mask", extra="train")
     try:
         if isinstance(segmentation, list):
@@ -39,11 +36,7 @@ def to_rle(segmentation: Any, height: int, width: int) -> Rle:
 
 
 def decode(rle: Rle) -> NDArray[np.bool_]:
-    """bool [H, W].
-
-    Raises:
-        DatasetError: counts that do not fill the size.
-    """
+    """bool [H, W]. Raises DatasetError: counts that do not fill the size."""
     api = require("pycocotools.mask", extra="train")
     try:
         return np.ascontiguousarray(api.decode(_checked(rle))).astype(bool)

@@ -32,11 +32,8 @@ def find_folder(root: Path) -> Path:
 
 
 def find(root: Path, *, splits: tuple[str, ...] = ("train",)) -> list[SbdEntry]:
-    """Photos of the given lists (train.txt: 8,498).
-
-    Raises:
-        DatasetError: no SBD here, or a list that cannot be read.
-    """
+    """Photos of the given lists (train.txt: 8,498). Raises DatasetError: no SBD here, or a list
+    that cannot be read."""
     folder = find_folder(root)
     names = [name for split in splits for name in read_names(folder / f"{split}.txt")]
     return [

@@ -26,18 +26,13 @@ class Program:
     claims can therefore fail, or grow beyond its declaration, in the middle of a run.
 
     Attributes:
-        package: the folder it came from.
         inputs, outputs: name → declared type.
     """
 
     def __init__(self, package: Package) -> None:
-        """Check everything.
-
-        Raises:
-            UnsupportedOperationError: an operation, input, attribute or type that is not
-                implemented; the message names it.
-            ArtifactError: damaged, or contradicting itself.
-        """
+        """Check everything. Raises UnsupportedOperationError: an operation, input, attribute or
+        type that is not implemented; the message names it; ArtifactError: damaged, or contradicting
+        itself."""
         self.package = package
         with problems_of(package.path):
             self._compiled: Compiled = compile_program(package.program, package.weights)

@@ -28,11 +28,8 @@ class Package:
     """A decoded .mlpackage.
 
     Attributes:
-        path: the folder.
         spec_file: its model.mlmodel.
-        program: its `Program` message.
         inputs, outputs: name → shape of the float32 arrays a caller sees.
-        metadata: user-defined metadata.
     """
 
     path: Path
@@ -44,11 +41,8 @@ class Package:
     _weights: dict[Path, WeightFile] = field(default_factory=dict, compare=False, repr=False)
 
     def weights(self, name: str) -> WeightFile:
-        """The weight file a program calls `name` ("@model_path/weights/weight.bin").
-
-        Raises:
-            FormatError: missing, damaged, or outside the package.
-        """
+        """The weight file a program calls `name` ("@model_path/weights/weight.bin"). Raises
+        FormatError: missing, damaged, or outside the package."""
         if not name.startswith(MODEL_FOLDER):
             raise FormatError(f"its weights are at '{name}', outside the package")
         file = _inside(self.path, self.spec_file.parent / name.removeprefix(MODEL_FOLDER))
@@ -61,7 +55,6 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
     """Read a package; its weights only if they are to be checked.
 
     Args:
-        path: the .mlpackage folder.
         checked: refuse one that changed after export.
 
     Raises:
@@ -95,12 +88,8 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
 
 
 def parse_model(data: bytes) -> Any:
-    """The `Model` message that a specification is.
-
-    Raises:
-        FormatError: it is none.
-        MissingExtraError: coremltools is not installed.
-    """
+    """The `Model` message that a specification is. Raises FormatError: it is none;
+    MissingExtraError: coremltools is not installed."""
     messages = import_coremltools("coremltools.proto.Model_pb2")
     protobuf = require("google.protobuf.message", extra=EXTRA)
     try:
@@ -110,11 +99,8 @@ def parse_model(data: bytes) -> Any:
 
 
 def other_contents(path: Path, spec_file: Path) -> list[bytes]:
-    """Of the model's files but for the specification, in the order of their names.
-
-    Raises:
-        FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`.
-    """
+    """Of the model's files but for the specification, in the order of their names. Raises
+    FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`."""
     # Hidden files are not the model's: systems put them anywhere.
     files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())
     inside = (_inside(path, file) for file in sorted(files) if file != spec_file)

@@ -17,12 +17,9 @@ class UnsupportedError(NotImplementedError):
 
 @contextmanager
 def problems_of(path: Path) -> Iterator[None]:
-    """Name the file in whatever goes wrong inside the block.
-
-    Raises:
-        ArtifactError: for a `FormatError` or a file that cannot be read.
-        UnsupportedOperationError: for an `UnsupportedError`.
-    """
+    """Name the file in whatever goes wrong inside the block. Raises ArtifactError: for a
+    `FormatError` or a file that cannot be read; UnsupportedOperationError: for an
+    `UnsupportedError`."""
     try:
         yield
     except FormatError as error:

@@ -28,11 +28,8 @@ class Step:
     """One operation, ready to run.
 
     Attributes:
-        operation: what to compute.
-        name: of its result.
         tensors: parameter → name of a value, or names where it takes a list.
         constants: parameter → plain value.
-        declared: type of its result.
         release: values that no later step uses.
     """
 
@@ -51,7 +48,6 @@ class Compiled:
     Attributes:
         inputs, outputs: name → declared type.
         weights: constants that are used as tensors.
-        steps: in order.
     """
 
     inputs: Mapping[str, TensorType]
@@ -64,7 +60,6 @@ def compile_program(program: Any, weights: Callable[[str], WeightFile]) -> Compi
     """Check a program and list its steps.
 
     Args:
-        program: the `Program` message.
         weights: opens a weight file by the name that the program uses.
 
     Raises:

@@ -48,9 +48,7 @@ class Operation:
     """One implemented operation.
 
     Attributes:
-        name: in MIL.
         apply: tensors and plain values in, one tensor out.
-        parameters: by name.
         free: parameters that need not be of the one float type that all others have.
     """
 
@@ -94,11 +92,8 @@ def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:
 
 
 def plain_value(constant: Constant, kind: Any, where: str) -> Any:
-    """A constant of the program as a Python value of a parameter's kind.
-
-    Raises:
-        FormatError: of another type.
-    """
+    """A constant of the program as a Python value of a parameter's kind. Raises FormatError: of
+    another type."""
     if isinstance(constant, str):
         if kind is str:
             return constant

@@ -39,16 +39,8 @@ class TensorType:
 
 
 def parse_type(value_type: Any, name: str) -> TensorType:
-    """Read a `ValueType`.
-
-    Args:
-        value_type: the message.
-        name: of the value, for messages.
-
-    Raises:
-        UnsupportedError: not a tensor, a flexible shape, or an unknown element type.
-        FormatError: contradictory, or absurdly large.
-    """
+    """Read a `ValueType`. Raises UnsupportedError: not a tensor, a flexible shape, or an unknown
+    element type; FormatError: contradictory, or absurdly large."""
     kind = value_type.WhichOneof("type")
     if kind != "tensorType":
         raise UnsupportedError(f"a value that is not a tensor ('{name}': {kind or 'no type'})")
@@ -69,8 +61,6 @@ def read_value(value: Any, name: str, weights: Callable[[str], WeightFile]) -> s
     """Read a `Value`.
 
     Args:
-        value: the message.
-        name: of the value, for messages.
         weights: opens a weight file by the name that the program uses.
 
     Returns:

@@ -17,12 +17,8 @@ class WeightFile:
     """Random access to the blobs of one file."""
 
     def __init__(self, file: Path) -> None:
-        """Map it.
-
-        Raises:
-            FormatError: it is empty, or cannot be read.
-            MissingExtraError: coremltools is not installed.
-        """
+        """Map it. Raises FormatError: it is empty, or cannot be read; MissingExtraError:
+        coremltools is not installed."""
         self._name = file.name
         storage = import_coremltools("coremltools.libmilstoragepython")
         try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...errors import UsageError
 from ...optional import require
@@ -14,22 +14,20 @@ from ..options import parse_pair, refuse_folder
 def command(
     logs: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="RUN|LOG...",
-            help="Folders of runs or their log.jsonl; several are legs that follow each other.",
+            help="Folders of runs or their log.jsonl; several are phases that follow each other.",
         ),
     ],
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf."),
+        Path, Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf.")
     ] = Path("curve.png"),
     noc: Annotated[
         list[str] | None,
-        typer.Option(
-            "--noc",
+        Option(
             metavar="STEP=FILE",
             help="Report of ritm-edge bench noc on the checkpoint of a step, counted over all "
-            "legs; repeatable.",
+            "phases; repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...errors import UsageError
 from ..console import counting, print_table
@@ -13,18 +13,15 @@ from ..options import AllowChanged, AsJson, ObjectLimit, ReportFile, deliver, pa
 def command(
     file: Annotated[
         Path | None,
-        typer.Argument(
+        Argument(
             metavar="ARTIFACT|CHECKPOINT",
             help="A model for any size; default: the embedded weights.",
-            show_default=False,
         ),
     ] = None,
-    data: Annotated[
-        str, typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder.")
-    ] = "",
+    data: Annotated[str, Option(metavar="NAME=DIR", help="Benchmark and its folder.")] = "",
     limit: ObjectLimit = None,
-    flip: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = False,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+    flip: Annotated[bool, Option(help="Average with the mirrored image.")] = False,
+    threads: Annotated[int, Option(min=1, help="CPU threads.")] = 1,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,

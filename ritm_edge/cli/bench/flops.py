@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ..console import print_table, progress_bar
 from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
@@ -12,17 +12,11 @@ from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 def command(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="ARTIFACT|CHECKPOINT…",
-            help="Also count what these files execute.",
-            show_default=False,
-        ),
+        Argument(metavar="ARTIFACT|CHECKPOINT…", help="Also count what these files execute."),
     ] = None,
-    size: Annotated[
-        str, typer.Option("--size", help="HEIGHTxWIDTH in pixels where no file fixes it.")
-    ] = "400x400",
+    size: Annotated[str, Option(help="HEIGHTxWIDTH in pixels where no file fixes it.")] = "400x400",
     kinds: Annotated[
-        bool, typer.Option("--kinds", help="Also show every kind of layer, in millions.")
+        bool, Option("--kinds", help="Also show every kind of layer, in millions.")
     ] = False,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,

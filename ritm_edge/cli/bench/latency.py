@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...errors import UsageError
 from ..console import print_notice, print_table, progress_bar
@@ -17,38 +17,27 @@ BUSY = 0.5  # runnable processes per core before a measurement that deserve a wa
 
 def command(
     artifacts: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="ARTIFACT...", help="Files to time.", show_default=False),
+        list[Path] | None, Argument(metavar="ARTIFACT...", help="Files to time.")
     ] = None,
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            "--checkpoint", help="What PyTorch runs for comparison; default: the embedded weights."
-        ),
+        Path | None, Option(help="What PyTorch runs for comparison; default: the embedded weights.")
     ] = None,
     no_pytorch: Annotated[
-        bool, typer.Option("--no-pytorch", help="Do not time PyTorch; leaves the ratios out.")
+        bool, Option("--no-pytorch", help="Do not time PyTorch; leaves the ratios out.")
     ] = False,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads; default: each chooses.")
+        int | None, Option(min=1, help="CPU threads; default: each chooses.")
     ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
-    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Rounds before that.")] = 3,
-    cold_starts: Annotated[
-        int, typer.Option("--cold-starts", min=1, help="Fresh processes timed to a first result.")
-    ] = 3,
+    runs: Annotated[int, Option(min=1, help="Timed rounds.")] = 20,
+    warmup: Annotated[int, Option(min=0, help="Rounds before that.")] = 3,
+    cold_starts: Annotated[int, Option(min=1, help="Fresh processes timed to a first result.")] = 3,
     size: Annotated[
         str | None,
-        typer.Option(
-            "--size",
-            help="HEIGHTxWIDTH in pixels where no artifact fixes it; default 400x400.",
-            show_default=False,
-        ),
+        Option(help="HEIGHTxWIDTH in pixels where no artifact fixes it; default 400x400."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the inputs.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the inputs.")] = 0,
     roofline: Annotated[
-        bool,
-        typer.Option("--roofline", help="Also measure the machine's peak and each file's share."),
+        bool, Option("--roofline", help="Also measure the machine's peak and each file's share.")
     ] = False,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,

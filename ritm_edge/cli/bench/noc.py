@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from ...errors import UsageError
 from ...io_spec import MASK_THRESHOLD
@@ -32,160 +34,82 @@ if TYPE_CHECKING:
 
 JOURNAL_SUFFIX = ".jsonl"
 
-# Groups of options in the help.
-SESSION, RUN, RESULT = "How the user clicks and the network sees", "Speed", "What is kept"
+# Options by their groups in the help.
+_session, _run, _result = (
+    partial(Option, rich_help_panel=title)
+    for title in ("How the user clicks and the network sees", "Speed", "What is kept")
+)
 
 
 def command(
     context: typer.Context,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="ARTIFACT|CHECKPOINT…",
-            help="What to evaluate; default: the embedded weights.",
-            show_default=False,
+        Argument(
+            metavar="ARTIFACT|CHECKPOINT…", help="What to evaluate; default: the embedded weights."
         ),
     ] = None,
     data: Annotated[
-        list[str] | None,
-        typer.Option("--data", metavar="NAME=DIR", help="Benchmark and its folder; repeatable."),
+        list[str] | None, Option(metavar="NAME=DIR", help="Benchmark and its folder; repeatable.")
     ] = None,
-    max_clicks: Annotated[
-        int,
-        typer.Option(
-            "--max-clicks", rich_help_panel=SESSION, min=1, help="Per object; 100 adds NoC100@90."
-        ),
-    ] = 20,
-    min_clicks: Annotated[
-        int,
-        typer.Option(
-            "--min-clicks",
-            rich_help_panel=SESSION,
-            min=1,
-            help="Made even when the target is reached.",
-        ),
-    ] = 1,
+    max_clicks: Annotated[int, _session(min=1, help="Per object; 100 adds NoC100@90.")] = 20,
+    min_clicks: Annotated[int, _session(min=1, help="Made even when the target is reached.")] = 1,
     target_iou: Annotated[
-        float,
-        typer.Option(
-            "--target-iou",
-            rich_help_panel=SESSION,
-            min=0.8,
-            max=1.0,
-            help="An object is done at this IoU.",
-        ),
+        float, _session(min=0.8, max=1.0, help="An object is done at this IoU.")
     ] = 0.90,
     all_clicks: Annotated[
-        bool,
-        typer.Option(
-            "--all-clicks",
-            rich_help_panel=SESSION,
-            help="Never stop early: complete curves of the mean IoU.",
-        ),
+        bool, _session("--all-clicks", help="Never stop early: complete curves of the mean IoU.")
     ] = False,
     threshold: Annotated[
-        float,
-        typer.Option(
-            "--threshold", rich_help_panel=SESSION, help="A pixel is object above this probability."
-        ),
+        float, _session(help="A pixel is object above this probability.")
     ] = MASK_THRESHOLD,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            help="Average with the mirrored image; twice the work.", rich_help_panel=SESSION
-        ),
-    ] = True,
-    zoom_in: Annotated[
-        bool, typer.Option(help="Crop around the object after click 1.", rich_help_panel=SESSION)
-    ] = True,
+    flip: Annotated[bool, _session(help="Average with the mirrored image; twice the work.")] = True,
+    zoom_in: Annotated[bool, _session(help="Crop around the object after click 1.")] = True,
     target_size: Annotated[
         str | None,
-        typer.Option(
-            "--target-size",
-            rich_help_panel=SESSION,
+        _session(
             metavar="SIDE|HxW",
             help="Longer side of the zoomed crop in pixels, or the size it is stretched to, for "
             "graphs of any size; default: 600 on DAVIS, 400 elsewhere.",
-            show_default=False,
         ),
     ] = None,
     expansion: Annotated[
-        float,
-        typer.Option(
-            "--expansion",
-            rich_help_panel=SESSION,
-            help="Side of the crop relative to the object's box.",
-        ),
+        float, _session(help="Side of the crop relative to the object's box.")
     ] = 1.4,
-    min_crop: Annotated[
-        int, typer.Option("--min-crop", rich_help_panel=SESSION, help="Smallest side of a crop.")
-    ] = 200,
+    min_crop: Annotated[int, _session(help="Smallest side of a crop.")] = 200,
     skip_clicks: Annotated[
-        int,
-        typer.Option(
-            "--skip-clicks",
-            rich_help_panel=SESSION,
-            min=-1,
-            help="First clicks that see the whole image.",
-        ),
+        int, _session(min=-1, help="First clicks that see the whole image.")
     ] = 1,
     click_limit: Annotated[
-        int | None,
-        typer.Option(
-            "--click-limit",
-            rich_help_panel=SESSION,
-            min=1,
-            help="The network sees only this many of the first clicks.",
-        ),
+        int | None, _session(min=1, help="The network sees only this many of the first clicks.")
     ] = None,
     fit: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fit",
-            rich_help_panel=SESSION,
+        _session(
             help="How crops are shown to a graph of fixed size: context, letterbox, stretch; "
-            "repeat to compare; default: context.",
-            show_default=False,
+            "repeat to compare; default: context."
         ),
     ] = None,
     start_iou: Annotated[
         float | None,
-        typer.Option(
-            "--start-iou",
-            rich_help_panel=SESSION,
-            help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
-        ),
+        _session(help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing."),
     ] = None,
     limit: ObjectLimit = None,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            "--jobs", "-j", rich_help_panel=RUN, min=1, help="Processes; results stay the same."
-        ),
-    ] = 1,
-    threads: Annotated[
-        int,
-        typer.Option("--threads", rich_help_panel=RUN, min=1, help="CPU threads of each process."),
-    ] = 1,
+    jobs: Annotated[int, _run("--jobs", "-j", min=1, help="Processes; results stay the same.")] = 1,
+    threads: Annotated[int, _run(min=1, help="CPU threads of each process.")] = 1,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,
     journal: Annotated[
         Path | None,
-        typer.Option(
-            "--journal",
-            rich_help_panel=RESULT,
+        _result(
             help="JSONL file that finished objects are appended to and from which the same command "
-            "resumes after a crash; default: beside --output.",
-            show_default=False,
+            "resumes after a crash; default: beside --output."
         ),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", rich_help_panel=RESULT, help="Forget what the journal holds.")
-    ] = False,
+    fresh: Annotated[bool, _result("--fresh", help="Forget what the journal holds.")] = False,
     as_json: AsJson = False,
     as_markdown: Annotated[
-        bool,
-        typer.Option("--markdown", rich_help_panel=RESULT, help="Print the table as Markdown."),
+        bool, _result("--markdown", help="Print the table as Markdown.")
     ] = False,
 ) -> None:
     """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from ...errors import OutputFileError, UsageError
 from ..console import print_json, print_notice, print_table
@@ -25,45 +26,37 @@ def command(
     context: typer.Context,
     results: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             metavar="RESULTS…",
             help="JSON of bench noc; bench flops fills Table 4 where it is among them.",
-            show_default=False,
         ),
     ] = None,
     row: Annotated[
         list[str] | None,
-        typer.Option(
-            "--row",
+        Option(
             metavar="NAME=LABEL",
             help="The measured file LABEL stands in the row NAME (a published checkpoint or a "
             "recipe); not needed where they have one name. Repeatable.",
         ),
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model", help="Artifact or checkpoint for the galleries; default: the embedded."
-        ),
+        Path | None, Option(help="Artifact or checkpoint for the galleries; default: the embedded.")
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data",
+        Option(
             metavar="NAME=DIR",
             help="Benchmark for the galleries; without it they show the sample photo.",
         ),
     ] = None,
-    objects: Annotated[
-        int, typer.Option("--objects", min=1, max=20, help="Of the benchmark, in the galleries.")
-    ] = 3,
-    clicks: Annotated[int, typer.Option("--clicks", min=1, max=20, help="In the galleries.")] = 5,
-    gallery: Annotated[bool, typer.Option(help="Draw Figures 1 and 5.")] = True,
+    objects: Annotated[int, Option(min=1, max=20, help="Of the benchmark, in the galleries.")] = 3,
+    clicks: Annotated[int, Option(min=1, max=20, help="In the galleries.")] = 5,
+    gallery: Annotated[bool, Option(help="Draw Figures 1 and 5.")] = True,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for tables and figures.")
-    ] = Path("paper"),
+    output: Annotated[Path, Option("--output", "-o", help="Folder for tables and figures.")] = Path(
+        "paper"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Reproduce the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 from measurements.

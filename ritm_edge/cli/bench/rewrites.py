@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ...io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
 from ..console import print_table, progress_bar
@@ -22,13 +22,13 @@ from ..options import (
 
 
 def command(
-    target: Annotated[str, typer.Option("--target", "-t", help="onnx, tflite or coreml.")] = "onnx",
+    target: Annotated[str, Option("--target", "-t", help="onnx, tflite or coreml.")] = "onnx",
     checkpoint: Checkpoint = None,
     allow_changed: AllowChanged = False,
     size: InputSize = None,
     max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
     threads: Threads = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed rounds.")] = 20,
+    runs: Annotated[int, Option(min=1, help="Timed rounds.")] = 20,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ...io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
 from ..console import counting, print_json, print_notice, print_table
@@ -18,11 +18,7 @@ def command(
     max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
     calibration: Annotated[
         Path | None,
-        typer.Option(
-            "--calibration",
-            help="Folder with images/ and masks/ (object ids); default: the sample photo.",
-            show_default=False,
-        ),
+        Option(help="Folder with images/ and masks/ (object ids); default: the sample photo."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...optional import require
 from ..console import counting, print_notice, print_table
@@ -18,19 +18,19 @@ NOT_TIMED = (
 
 def command(
     recipe: Annotated[
-        str, typer.Argument(help="Named settings; see ritm-edge train --list.")
+        str, Argument(help="Named settings; see ritm-edge train --list.")
     ] = DEFAULT_RECIPE,
     data: Annotated[
-        Path, typer.Option("--data-root", "--data", help="Folder with the recipe's data sets.")
+        Path, Option("--data-root", "--data", help="Folder with the recipe's data sets.")
     ] = Path("data"),
     changes: Changes = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of loading and steps.")] = 6,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps per round.")] = 2,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Data-loading processes.")] = 1,
+    rounds: Annotated[int, Option(min=1, help="Rounds of loading and steps.")] = 6,
+    steps: Annotated[int, Option(min=1, help="Optimiser steps per round.")] = 2,
+    threads: Annotated[int | None, Option(min=1, help="CPU threads of the network.")] = None,
+    workers: Annotated[int, Option(min=0, help="Data-loading processes.")] = 1,
     plain_depthwise: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--plain-depthwise",
             help="In turns, take the steps with PyTorch's own depthwise gradients (on a CPU).",
         ),

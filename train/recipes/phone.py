@@ -12,6 +12,7 @@ from ..config import (
     ScheduleSettings,
     TrainConfig,
 )
+from .recipe import Recipe
 
 # Shares of generic sets, three quarters of all crops, and of narrow ones.
 _GENERIC = {
@@ -47,15 +48,9 @@ def _shares() -> dict[str, float]:
     return shares
 
 
-def phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainConfig:
-    """The recipe for one network.
-
-    Args:
-        model: as for `build_model`.
-        lr: peak rate of AdamW.
-        backbone: rate of what comes with ImageNet weights, relative to `lr`.
-        batch_size: crops of 320×320 per step.
-    """
+def _phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainConfig:
+    """The settings for one network; `backbone` is the rate of what comes with ImageNet weights,
+    relative to `lr`, the peak rate of AdamW."""
     return TrainConfig(
         model=ModelSettings(name=model),
         data=DataSettings(
@@ -87,3 +82,19 @@ def phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainCo
         schedule=ScheduleSettings(steps=2000, kind="cosine", warmup_steps=150, final_fraction=0.01),
         run=RunSettings(grad_clip=2.0, ema_decay=0.9985, precision="bf16"),
     )
+
+
+RECIPES = {
+    # The embedded weights saw crops of 256, 320 and 400 pixels, in batches of 160, 112 and 80; each
+    # size starts from the weights of the one before (docs/training.md).
+    "lite0-phone": Recipe(
+        "EfficientNet-Lite0 for phones, from ImageNet weights: large batches of windows of all "
+        "sizes.",
+        _phone("lite0", lr=2e-3, backbone=0.3, batch_size=112),
+    ),
+    # All parameters have the full rate: the embedded weights did not start from ImageNet.
+    "hrnet18s-phone": Recipe(
+        "HRNet-18s on the data and windows of the phone recipe, in batches half as large.",
+        _phone("hrnet18s", lr=8e-4, backbone=1.0, batch_size=56),
+    ),
+}

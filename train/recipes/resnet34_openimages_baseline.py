@@ -1,8 +1,0 @@
-"""DeepLabV3+ on ResNet-34 on OpenImages, without iterative training."""
-
-from ..config import TrainConfig
-from ._published import baseline
-
-
-def recipe() -> TrainConfig:
-    return baseline("deeplab_r34", "openimages")

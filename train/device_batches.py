@@ -213,7 +213,7 @@ class BatchMaker:
     def __call__(self, plan: Sample) -> Sample:
         """Image float32 [B, 3, h, w], labels [B, 1, h, w], clicks [B, 2K, 3] and, if some samples
         start from a damaged mask, "prev_mask" [B, 1, h, w]; nothing waits for the device."""
-        on_host = ("photo", "size")
+        on_host = ("photo", "size", "places")
         here = {
             name: value if name in on_host else value.to(self.device, non_blocking=True)
             for name, value in plan.items()

@@ -77,7 +77,8 @@ def first_clicks(
         parts: bool [B, 2, H, W]; the target is their union.
         others: bool [B, H, W], other objects.
         ignored: bool [B, H, W]; no negative click falls there.
-        places, eroded: of each sample.
+        places: of each sample, on the host.
+        eroded: of each sample.
         chances: float64 [B, 2K], 0…1: which of the pixels.
         settings: places and widths.
 
@@ -100,10 +101,15 @@ def first_clicks(
         OTHER: torch.where(other.any(2).any(1)[:, None, None], other, background),
         RING: ring,
     }
-    if settings.single_click_probability and settings.positive_places[0] < 1:
-        depth = squared_depth(target.byte()) * target
+    # Distances are dear: of the samples alone that need them, which the host knows.
+    rows = ((places == DEEP) | (places == DEEPEST)).any(1).nonzero()[:, 0].to(target.device)
+    if len(rows):
+        depth = torch.zeros_like(target, dtype=torch.float32)
+        depth[rows] = squared_depth(target[rows].byte())
+        depth = depth * target
         greatest = depth.amax((1, 2), keepdim=True)
         regions |= {DEEP: 4 * depth > greatest, DEEPEST: (depth == greatest) & target}
+    places = places.to(target.device, non_blocking=True)
     clicks = chances.new_full((*places.shape, 3), -1, dtype=torch.float32)
     for place, region in regions.items():
         index, found = _choose(region, chances)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from ritm_edge.model.ritm import ModelOutput, RitmModel
 
@@ -105,7 +105,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(team.device.type, enabled=run.precision == "fp16")
         self._average: AveragedModel | None = None
         if run.ema_decay:
-            average = get_ema_multi_avg_fn(run.ema_decay)
+            average = _averaging(run.ema_decay)
             self._average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
             # Each update asks for this count: on the host a GPU need not be waited for.
             self._average.n_averaged = self._average.n_averaged.cpu()
@@ -297,6 +297,19 @@ class Trainer:
         self.iou.load_state_dict(state["iou"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
+
+
+def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Any], None]:
+    """An exponential mean in one launch; torch's own takes four for each count of a batch norm."""
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], values: list[Tensor], _: Any) -> None:
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, values, 1 - decay)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return update
 
 
 def total_loss(output: ModelOutput, labels: Tensor, settings: LossSettings) -> Tensor:

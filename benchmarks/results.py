@@ -20,6 +20,7 @@ KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -41,12 +42,15 @@ class _Measured(_Values):
     versions: dict[str, str] = {}
 
 
-class Difference(_Values):
+class FitDifference(_Values):
+    mean: float
+    interval: Pair
+
+
+class Difference(FitDifference):
     """Against the first file on the same benchmark."""
 
     to: str
-    mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
 
 
 class Noc(_Values):
@@ -56,7 +60,7 @@ class Noc(_Values):
     iou: float
     max_clicks: Annotated[int, Field(ge=1)]
     mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
+    interval: Pair
     at_limit_published: Count
     never_reached: Count
     difference: Difference | None = None
@@ -194,11 +198,6 @@ class FlopsResults(_Measured):
     artifacts: list[FlopsArtifact]
 
 
-class FitDifference(_Values):
-    mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
-
-
 class FitAlternative(_Values):
     """One way to show a crop to a graph of fixed size; see `fit`."""
 
@@ -215,12 +214,10 @@ class FitResults(_Measured):
     alternatives: list[FitAlternative]
 
 
-class ParityResults(Parity):
+class ParityResults(Parity, _Measured):
     """What `verify --json` prints."""
 
     artifact: str
-    machine: Machine = Machine()
-    versions: dict[str, str] = {}
 
 
 class _OfBenchmark(Protocol):

@@ -10,11 +10,8 @@ KIND = "training speed"
 def make_report(
     recipe: str, settings: dict[str, Any], speed: dict[str, Any], machine: dict[str, Any]
 ) -> dict[str, Any]:
-    """Plain values that say what was measured, and where.
-
-    Args:
-        machine: `describe_machine()` from before the measurement.
-    """
+    """Plain values that say what was measured, and where; `machine` is `describe_machine()` from
+    before the measurement."""
     return {
         "kind": KIND,
         "recipe": recipe,
@@ -28,10 +25,7 @@ def make_report(
 def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """What was measured and its value, as text."""
     together = report["together"]
-    step, data = (
-        report["step_images_per_second"],
-        report["data_images_per_second_per_process"],
-    )
+    step, data = (report["step_images_per_second"], report["data_images_per_second_per_process"])
     shares = report["share_of_step"]
     phases = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     found = [

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.files import atomic_output, existing_file
+from ritm_edge.files import existing_file, write_output
 from ritm_edge.weights import EMBEDDED_MODELS
 
 
@@ -37,5 +37,4 @@ if __name__ == "__main__":
     results, target = map(Path, sys.argv[1:])
     clicks = [_read(results / f"noc-{model}.json") for model in EMBEDDED_MODELS]
     figures = weight_figures(clicks, _read(results / "flops.json"))
-    with atomic_output(target) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_output(target, json.dumps(figures, indent=1) + "\n")

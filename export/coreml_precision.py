@@ -37,9 +37,12 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
             for user in constant.child_ops
         )
     }
-    kept = find_layers(dict(zip(weights, weights, strict=True)), keep_float, spell=_parameter) | {
-        name for name, weight in weights.items() if _needs_tiny_scales(weight)
-    }
+    kept = find_layers(
+        {name: name for name in weights},
+        keep_float,
+        # How torch.export calls a parameter of the graph's model.
+        spell=lambda layer: f"p_model_{layer.replace('.', '_')}",
+    ) | {name for name, weight in weights.items() if _needs_tiny_scales(weight)}
     per_channel = optimize.OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=SMALL
     )
@@ -47,11 +50,6 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
         op_type_configs={"conv": per_channel}, op_name_configs=dict.fromkeys(kept)
     )
     return optimize.linear_quantize_weights(model, config)
-
-
-def _parameter(layer: str) -> str:
-    """How torch.export calls a parameter of the graph's model."""
-    return f"p_model_{layer.replace('.', '_')}"
 
 
 def _needs_tiny_scales(weight: NDArray[np.floating[Any]]) -> bool:

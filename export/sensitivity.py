@@ -53,15 +53,9 @@ def measure_sensitivity(
     *,
     progress: Progress | None = None,
 ) -> list[LayerLoss]:
-    """All layers of the ONNX target's graph, the most sensitive first.
-
-    Args:
-        folder: of photos to calibrate and compare on; see `calibration.record_calibration`.
-
-    Raises:
-        ConversionError: a converter failed.
-        InputFileError, ImageError: the folder has no usable photos.
-    """
+    """All layers of the ONNX target's graph of a fixed size, the most sensitive first, measured on
+    the photos of `folder` (see `record_calibration`). Raises ConversionError: a converter failed;
+    InputFileError, ImageError: the folder has no usable photos."""
     inputs = record_calibration(reference, spec, folder).inputs
     compared = inputs[::EVERY]
     rewrites = find_target("onnx").precisions[Precision.INT8].rewrites
@@ -77,7 +71,9 @@ def measure_sensitivity(
         found = []
         for number, (layer, operations) in enumerate(members.items(), 1):
             masks = _run(quantize(model, ranges, only=operations), compared)
-            found.append(_loss(layer, masks, expected))
+            cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
+            mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
+            found.append(LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious))))
             if progress is not None:
                 progress(number, len(members))
     return sorted(found, key=lambda loss: loss.mean_abs, reverse=True)
@@ -86,11 +82,3 @@ def measure_sensitivity(
 def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
     session = open_session(model.SerializeToString())
     return [session.run([MASK], each)[0] for each in inputs]
-
-
-def _loss(
-    layer: str, masks: list[NDArray[np.float32]], expected: list[NDArray[np.float32]]
-) -> LayerLoss:
-    cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
-    mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
-    return LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious)))

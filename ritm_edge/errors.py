@@ -1,21 +1,4 @@
-"""Everything a user can do wrong, as types.
-
-RitmEdgeError                     exit code 1
-├── UsageError                    2   an argument, a click or a shape that cannot be used
-│   ├── ClickError
-│   └── ShapeError
-├── InputFileError                4   a file that is missing, broken or of another kind
-│   ├── CheckpointError
-│   ├── ArtifactError
-│   ├── ImageError
-│   └── DatasetError
-├── OutputFileError               5   a place that cannot be written
-├── MissingExtraError             6   an optional dependency that is not installed
-├── UnsupportedOperationError     7   the ML Program evaluator met an operation it does not know
-├── ConversionError               8   a converter failed
-├── ParityError                   3   an artifact that disagrees with PyTorch
-├── TrainingError                 9   a training run that cannot go on
-└── DownloadError                 11  a file that could not be fetched, or is not the one expected
+"""Everything a user can do wrong, as types with the exit code of the command.
 
 Messages are one sentence: what is wrong, which value, what to do next. Exit code 10 and a
 traceback are left for bugs of our own.

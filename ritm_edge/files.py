@@ -44,6 +44,12 @@ def atomic_output(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def write_output(path: Path, content: str | bytes | memoryview) -> None:
+    """Write a whole file, text in UTF-8; see `atomic_output`."""
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it so that a power cut does not lose them; raises OSError."""
     if not path.is_dir():

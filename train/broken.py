@@ -23,14 +23,9 @@ class Problem:
 
 
 class BrokenFiles:
-    """Remembers problems, writes each once to `broken.jsonl`, stops a run that has too many.
-
-    Args:
-        path: the log; what an earlier part of the run wrote is counted again.
-
-    Raises:
-        OutputFileError: `path` is another program's file.
-    """
+    """Remembers problems, writes each once to `broken.jsonl`, stops a run that has too many. What
+    an earlier part of the run wrote to `path` is counted again. Raises OutputFileError: `path` is
+    another program's file."""
 
     def __init__(self, path: Path, *, photos: int) -> None:
         self.path = path
@@ -58,8 +53,7 @@ class BrokenFiles:
             return []
         self._known.update(new)
         append_rows(
-            self.path,
-            ({"image": p.image, "problem": p.message, "used": p.used} for p in new),
+            self.path, ({"image": p.image, "problem": p.message, "used": p.used} for p in new)
         )
         stopping = [problem for problem in new if not problem.used]
         if stopping and len(self) > LARGEST_SHARE * self.photos:

@@ -99,16 +99,9 @@ def _is_number(value: Any) -> bool:
 
 
 def draw_curves(curves: Curves, output: Path) -> None:
-    """Draw loss, IoU and, where there is any, NoC@90 above each other.
-
-    Args:
-        output: .png, .svg or .pdf.
-
-    Raises:
-        UsageError: another suffix.
-        MissingExtraError: matplotlib is not installed.
-        OutputFileError: `output` cannot be written.
-    """
+    """Draw loss, IoU and, where there is any, NoC@90 above each other into a .png, .svg or .pdf.
+    Raises UsageError: another suffix; MissingExtraError: matplotlib is not installed;
+    OutputFileError: `output` cannot be written."""
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no picture: end its name in {', '.join(SUFFIXES)}.")
     require("matplotlib", extra="train")

@@ -125,11 +125,7 @@ def _add_click(
 
 
 def start_from_damaged_masks(
-    labels: Tensor,
-    clicks: Tensor,
-    *,
-    probability: float,
-    rngs: Sequence[np.random.Generator],
+    labels: Tensor, clicks: Tensor, *, probability: float, rngs: Sequence[np.random.Generator]
 ) -> tuple[Tensor, Tensor]:
     """Let some samples begin as the correction of a mask from elsewhere begins.
 

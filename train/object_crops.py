@@ -14,12 +14,7 @@ ASPECT_JITTER = 1.15
 
 
 def random_crop(
-    photo: Photo,
-    maps: Maps,
-    *,
-    size: tuple[int, int],
-    around: Box | None,
-    rng: np.random.Generator,
+    photo: Photo, maps: Maps, *, size: tuple[int, int], around: Box | None, rng: np.random.Generator
 ) -> tuple[Photo, Maps]:
     """Cut a window and resize it to `size`; beyond the photo there is black, unlabelled ground.
 

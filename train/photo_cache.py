@@ -53,11 +53,7 @@ class PhotoCache:
     """
 
     def __init__(
-        self,
-        entries: list[Entry],
-        config: TrainConfig,
-        device: torch.device | None,
-        workers: int,
+        self, entries: list[Entry], config: TrainConfig, device: torch.device | None, workers: int
     ) -> None:
         self.scenes: list[Loaded] | None = None
         self.photos: dict[int, Tensor] = {}

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 
 from .board import Board
 from .rows import append_rows, read_rows, refuse_foreign
@@ -40,8 +40,7 @@ class RunLog:
         self._pending: list[dict[str, float]] = []
         refuse_foreign(path, "step", "iou", "validation")
         kept = [row for row in read_steps(path) if row["step"] <= done] if done else []
-        with atomic_output(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        write_output(path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def add(
         self,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 from ritm_edge.model.checkpoint import (
     DIGEST,
     load_state_strictly,
@@ -50,13 +50,7 @@ class Best:
 
 
 def save_run(
-    path: Path,
-    trainer: Trainer,
-    config: TrainConfig,
-    *,
-    data: Tensor,
-    step: int,
-    best: Best | None,
+    path: Path, trainer: Trainer, config: TrainConfig, *, data: Tensor, step: int, best: Best | None
 ) -> None:
     """Replace the checkpoint at `path` atomically; `data` is the fingerprint of its photos. Raises
     OutputFileError: the place cannot be written; the old checkpoint stays."""
@@ -151,8 +145,7 @@ def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, 
     buffer = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in tensors.items()}, buffer)
     try:
-        with atomic_output(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        write_output(path, buffer.getbuffer())
     except OutputFileError as error:
         return f"its batch could not be saved, {str(error).split(';')[0]}"
     return f"its batch is in {path}"

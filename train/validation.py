@@ -68,9 +68,7 @@ def validate(
     results: dict[str, dict[str, float]] = {}
     for benchmark, indices in zip(benchmarks, chosen, strict=True):
         settings = EvaluationSettings(
-            max_clicks=max_clicks,
-            target_iou=THRESHOLDS[-1],
-            zoom_in=ZoomIn(benchmark.zoom_target),
+            max_clicks=max_clicks, target_iou=THRESHOLDS[-1], zoom_in=ZoomIn(benchmark.zoom_target)
         )
         own: dict[int, list[float]] = {}
         for index in indices[team.rank :: team.size]:
@@ -80,7 +78,10 @@ def validate(
             if progress is not None:
                 progress(done, total)
         every = {index: ious for part in team.gather(own) for index, ious in part.items()}
-        results[benchmark.name] = _summary([every[index] for index in indices], max_clicks)
+        ious = [every[index] for index in indices]
+        noc = [summarize_noc(ious, t, max_clicks=max_clicks) for t in THRESHOLDS]
+        results[benchmark.name] = {f"noc@{round(100 * n.target_iou)}": n.mean for n in noc}
+        results[benchmark.name][f"failed@{round(100 * THRESHOLDS[-1])}"] = float(noc[-1].failed)
     model.train(was_training)
     return Validation(results, time.perf_counter() - start)
 
@@ -90,9 +91,3 @@ def _spaced(benchmark: Benchmark, samples: int) -> list[int]:
     if not samples or samples >= count:
         return list(range(count))
     return [index * count // samples for index in range(samples)]
-
-
-def _summary(ious: list[list[float]], max_clicks: int) -> dict[str, float]:
-    summaries = [summarize_noc(ious, t, max_clicks=max_clicks) for t in THRESHOLDS]
-    values: dict[str, float] = {f"noc@{round(100 * s.target_iou)}": s.mean for s in summaries}
-    return {**values, f"failed@{round(100 * THRESHOLDS[-1])}": float(summaries[-1].failed)}

@@ -63,7 +63,10 @@ def draw_window(
             centre[axis] = min(max(centre[axis], half), limit - half)
         else:
             centre[axis] = limit / 2 + rng.uniform(-1, 1) * (half - limit / 2)
-    return _around(centre, _shape(scale, settings, rng), settings.crop)
+    shape = _shape(scale, settings, rng)
+    middle = np.array((width - 1, height - 1)) / 2
+    target = centre[::-1] - 0.5  # pixel centres at integers, as OpenCV has them
+    return np.column_stack((shape, target - shape @ middle))
 
 
 def _shape(scale: float, settings: AugmentationSettings, rng: np.random.Generator) -> Matrix:
@@ -77,13 +80,6 @@ def _shape(scale: float, settings: AugmentationSettings, rng: np.random.Generato
     cosine, sine = np.cos(angle), np.sin(angle)
     rotation = np.array([[cosine, -sine], [sine, cosine]])
     return np.asarray(rotation * (scale * aspect * mirrored, scale / aspect * upside_down))
-
-
-def _around(centre: Matrix, shape: Matrix, crop: tuple[int, int]) -> Matrix:
-    """The map that takes the crop's middle to `centre` (row, column; pixel edges at integers)."""
-    middle = np.array((crop[1] - 1, crop[0] - 1)) / 2
-    target = centre[::-1] - 0.5  # pixel centres at integers, as OpenCV has them
-    return np.column_stack((shape, target - shape @ middle))
 
 
 def cut_window(

@@ -50,10 +50,7 @@ def evaluate_all(
     context = multiprocessing.get_context("spawn")
     ended, lifeline = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=context,
-        initializer=_start,
-        initargs=(runtime.source, ended),
+        jobs, mp_context=context, initializer=_start, initargs=(runtime.source, ended)
     )
     try:
         with _environment(threads):

@@ -55,10 +55,9 @@ def simulated_steps(
 
 
 def scripted_steps(
-    runtime: Runtime, image: NDArray[np.uint8], clicks: Sequence[Click]
+    session: InteractiveSession, image: NDArray[np.uint8], clicks: Sequence[Click]
 ) -> list[Step]:
-    """A session (of the app's protocol) of given clicks on a photo, uint8 [H, W, 3] RGB."""
-    session = InteractiveSession(runtime)
+    """Given clicks on a photo, uint8 [H, W, 3] RGB, with a fresh session, which keeps the mask."""
     session.set_image(image)
     steps = [Step(image, "photo")]
     for number, click in enumerate(clicks, start=1):

@@ -34,8 +34,10 @@ class Case:
     Attributes:
         clicks: to IoU 0.90; None if it was never reached.
         most: clicks that were made.
+        best, last: IoU, as text.
         spark: IoU after each click as SVG points of a drawing `SPARK_WIDTH` × `SPARK_HEIGHT`.
         others: (file, clicks as text) of the other files on the same object.
+        picture: data URI.
     """
 
     name: str
@@ -49,21 +51,10 @@ class Case:
     caption: str
 
 
-@dataclass(frozen=True)
-class WorstCases:
-    """Of one file on one benchmark."""
-
-    benchmark: str
-    file: str
-    cases: tuple[Case, ...]
-
-
 def worst_cases(
-    runs: Sequence[NocRun],
-    benchmarks: Mapping[str, Benchmark],
-    runtime: Runtime | None,
-) -> list[WorstCases]:
-    """The worst objects of the first file on each benchmark.
+    runs: Sequence[NocRun], benchmarks: Mapping[str, Benchmark], runtime: Runtime | None
+) -> list[tuple[str, str, tuple[Case, ...]]]:
+    """Benchmark, file and worst objects of the first file on each benchmark.
 
     Args:
         benchmarks: those with photos at hand, by name.
@@ -77,7 +68,7 @@ def worst_cases(
     for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
         cases = tuple(_case(each, same, benchmarks.get(name), runtime) for each in ranked)
-        found.append(WorstCases(name, same[0].file, cases))
+        found.append((name, same[0].file, cases))
     return found
 
 

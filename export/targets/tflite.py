@@ -17,7 +17,7 @@ from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError, UsageError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import atomic_output, write_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -84,8 +84,7 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     if precision == Precision.FP16:
         weights_to_fp16(model)
     name_tensors(model)
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(pack(model))
+    write_output(path, pack(model))
 
 
 def _integer_settings(source: ExportInput, model: Any) -> dict[str, Any]:

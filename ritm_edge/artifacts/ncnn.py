@@ -43,13 +43,7 @@ class Layer:
         if min(int(inputs), int(outputs)) < 0 or last > len(rest):
             raise ValueError(f"a layer with {inputs} inputs and {outputs} outputs")
         settings = (each.split("=", 1) for each in rest[last:])
-        return cls(
-            kind,
-            name,
-            tuple(rest[:first]),
-            tuple(rest[first:last]),
-            dict(settings),
-        )
+        return cls(kind, name, tuple(rest[:first]), tuple(rest[first:last]), dict(settings))
 
     def format(self) -> str:
         """The line."""

@@ -47,15 +47,9 @@ class ZippedModel:
 
     @classmethod
     def read(cls, path: Path, *, allow_changed: bool = False) -> Self:
-        """Read and check every member.
-
-        Args:
-            allow_changed: take it without a look at the checksum in its description.
-
-        Raises:
-            ArtifactError: another kind of file, changed after export, damaged, or huge.
-            InputFileError: missing or unreadable.
-        """
+        """Read and check every member; `allow_changed` takes it without a look at the checksum in
+        its description. Raises ArtifactError: another kind of file, changed after export, damaged,
+        or huge; InputFileError: missing or unreadable."""
         path = existing_file(path)
         try:
             with zipfile.ZipFile(path) as archive:

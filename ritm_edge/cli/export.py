@@ -9,7 +9,7 @@ from ..artifacts.info import Precision
 from ..errors import UsageError
 from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, parse_data, parse_size
+from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, open_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def command(
     from ritm_edge.export.precision import PrecisionOptions
     from ritm_edge.export.registry import find_precision, find_target
 
-    from ..data import open_benchmark
     from ..imaging.images import read_photo
     from ..samples import sample_photo
     from ..weights import checkpoint_path
@@ -112,7 +111,7 @@ def command(
     options = PrecisionOptions(
         calibration=calibration,
         keep_float=None if keep_float is None else tuple(keep_float),
-        benchmark=None if data is None else open_benchmark(*parse_data(data)),
+        benchmark=None if data is None else open_data(data),
         accept_loss=accept_loss,
     )
     photos = [read_photo(sample_photo())]
@@ -154,6 +153,9 @@ def command(
 
 
 def _row(item: "Exported") -> tuple[str, ...]:
+    verdict = "passed"
+    if item.task is not None:
+        verdict = "task passed" if item.task.passed else "LOSS ACCEPTED"
     return (
         str(item.path),
         f"{item.megabytes:.1f}",
@@ -161,14 +163,8 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.max_abs:.1e}",
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
-        _verdict(item),
+        verdict,
     )
-
-
-def _verdict(item: "Exported") -> str:
-    if item.task is None:
-        return "passed"
-    return "task passed" if item.task.passed else "LOSS ACCEPTED"
 
 
 def _as_dict(item: "Exported") -> dict[str, object]:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -12,6 +12,9 @@ from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
 from .console import print_json, print_notice
+
+if TYPE_CHECKING:
+    from ..data import Benchmark
 
 OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a command writes
 
@@ -114,10 +117,12 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_data(text: str) -> tuple[str, Path]:
-    """ "GrabCut=some/folder" → ("GrabCut", Path). Raises UsageError: not NAME=DIR."""
-    name, folder = parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut")
-    return name, Path(folder)
+def open_data(text: str) -> "Benchmark":
+    """The benchmark that "GrabCut=some/folder" names. Raises UsageError: not NAME=DIR; and as
+    `open_benchmark`."""
+    from ..data import open_benchmark
+
+    return open_benchmark(*parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut"))
 
 
 def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
@@ -138,10 +143,9 @@ def deliver(values: dict[str, Any], output: Path | None, as_json: bool) -> bool:
         OutputFileError: it cannot be written.
     """
     if output is not None:
-        from ..files import atomic_output
+        from ..files import write_output
 
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        write_output(output, json.dumps(values, indent=1) + "\n")
         print_notice(f"saved {output}")
     if as_json:
         print_json(values)

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from ..errors import UsageError
 from .console import print_notice, stderr
-from .options import AllowChanged, Threads, parse_data, refuse_foreign, refuse_idle
+from .options import AllowChanged, Threads, open_data, refuse_foreign, refuse_idle
 
 
 def command(
@@ -55,8 +55,7 @@ def command(
     from ritm_edge.benchmarks.report.page import render_page
     from ritm_edge.benchmarks.results import NocResults, read_results
 
-    from ..data import open_benchmark
-    from ..files import atomic_output
+    from ..files import write_output
     from ..runtimes.base import open_runtime
     from ..weights import checkpoint_path
 
@@ -64,7 +63,7 @@ def command(
     if len(set(names)) < len(names):
         names = [str(path) for path in results]
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
-    opened = [open_benchmark(*parse_data(text)) for text in data or []]
+    opened = [open_data(text) for text in data or []]
     runs = [run for each in read.values() if isinstance(each, NocResults) for run in each.reports]
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
@@ -83,6 +82,5 @@ def command(
             runtime=runtime,
             title=title,
         )
-    with atomic_output(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_output(output, page)
     print_notice(f"saved {output} ({len(page.encode()) / 1e6:.1f} MB)")

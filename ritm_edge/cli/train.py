@@ -14,7 +14,7 @@ from typer import Argument, Option
 from ..errors import UsageError
 from ..optional import require
 from .console import print_json, print_notice, print_table
-from .options import DEFAULT_RECIPE, AllowChanged, Changes, parse_data, refuse_idle
+from .options import DEFAULT_RECIPE, AllowChanged, Changes, open_data, refuse_idle
 from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ def command(
     from ritm_edge.train.loop import train
     from ritm_edge.train.state import WEIGHTS
 
-    from ..data import open_benchmark
-
-    benchmarks = [open_benchmark(*parse_data(text)) for text in val or []]
+    benchmarks = [open_data(text) for text in val or []]
     if threads is not None:
         torch.set_num_threads(threads)
     with _stop_on_signal() as stopped, TrainProgress() as progress:

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Threads, parse_data
+from .options import AllowChanged, AsJson, Threads, open_data
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ def command(
 
     Example: ritm-edge verify artifacts/hrnet18s-400x400.tflite --checkpoint model.pth
     """
-    from ..data import open_benchmark
     from ..errors import ArtifactError, UsageError
     from ..evaluation.labelled_photos import folder_objects, sample_objects
     from ..imaging.images import read_photo
-    from ..model.checkpoint import checkpoint_hash
     from ..runtimes.base import ModelFile, open_runtime
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
@@ -88,7 +86,7 @@ def command(
                 reference,
                 folder_objects(objects, count=OBJECTS) if objects else sample_objects(),
                 reduced.tolerance,
-                benchmark=open_benchmark(*parse_data(data)) if data else None,
+                benchmark=open_data(data) if data else None,
                 progress=lambda text: progress.update(bar, status=text),
             )
     if as_json:
@@ -97,7 +95,7 @@ def command(
         _print(report, judged=task is None)
         if task is not None:
             print_task_report(task)
-    if checkpoint_hash(checkpoint) != runtime.info.checkpoint_sha256:
+    if reference.sha256 != runtime.info.checkpoint_sha256:
         print_notice(f"{artifact} was made from another file than {checkpoint}.")
     (report if task is None else task).require_passed()
     if not as_json:

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -63,7 +64,8 @@ class Sample:
 
     Attributes:
         name: unique in its benchmark.
-        read_truth: reads the mask, int32 [H, W] with 1 object, 0 background, −1 ignored.
+        read_truth: reads the mask, int32 [H, W] with 1 object, 0 background, −1 ignored; not a
+            closure, so that samples can be pickled.
     """
 
     name: str
@@ -197,15 +199,4 @@ def paired_samples(
 ) -> list[Sample]:
     """One sample per photo, with the mask of the same stem; errors as `paired_files`."""
     pairs = paired_files(images, masks, report)
-    return [Sample(stem, image, TruthFile(mask, read_mask)) for stem, image, mask in pairs]
-
-
-@dataclass(frozen=True)
-class TruthFile:
-    """Reads one mask file by one rule; a class and not a closure so that samples can be pickled."""
-
-    path: Path
-    read_mask: Callable[[Path], Truth]
-
-    def __call__(self) -> Truth:
-        return self.read_mask(self.path)
+    return [Sample(stem, image, partial(read_mask, mask)) for stem, image, mask in pairs]

@@ -1,6 +1,6 @@
 """Is this folder a benchmark, which one, is it complete, and what is wrong with it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputFileError, UsageError, data_warnings
+from ..errors import InputFileError, data_warnings
 from ..imaging.images import IMAGE_SUFFIXES, read_photo
-from . import readers
+from . import find_reader, readers
 from .base import Counts, Sample
 
 Progress = Callable[[int, int], None]
@@ -56,10 +56,7 @@ class CheckReport:
 
 
 def check_folder(
-    folder: Path,
-    name: str | None = None,
-    *,
-    progress: Progress = lambda _done, _total: None,
+    folder: Path, name: str | None = None, *, progress: Progress = lambda _done, _total: None
 ) -> CheckReport:
     """Recognise a benchmark, decode every photo and mask, and compare the counts.
 
@@ -71,7 +68,7 @@ def check_folder(
         InputFileError: the folder has the layout of no benchmark, or nothing in it can be read.
         UsageError: an unknown name.
     """
-    reader = recognise(folder) if name is None else _named(name)
+    reader = recognise(folder) if name is None else find_reader(name)
     problems: list[str] = []
     seen = _Decoded()
     with data_warnings() as damage:
@@ -162,7 +159,9 @@ def recognise(folder: Path) -> ModuleType:
             if reader.BENCHMARK.lower() in word:
                 return reader
     own = [reader for reader in candidates if reader.PUBLISHED is None]
-    masks = _count_images(folder / candidates[0].LAYOUT[1])
+    masks = sum(
+        p.suffix.lower() in IMAGE_SUFFIXES for p in (folder / candidates[0].LAYOUT[1]).glob("*")
+    )
     published = [reader for reader in candidates if reader.PUBLISHED is not None]
     nearest = min(published, key=lambda r: abs(r.PUBLISHED.objects - masks), default=None)
     if nearest is not None and (not own or nearest.PUBLISHED.objects == masks):
@@ -175,15 +174,3 @@ def _root(folder: Path, reader: ModuleType) -> Path | None:
         if all((root / part).exists() for part in reader.LAYOUT):
             return Path(root)
     return None
-
-
-def _named(name: str) -> ModuleType:
-    for known, reader in readers().items():
-        if known.lower() == name.lower():
-            return reader
-    raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(readers()))}.")
-
-
-def _count_images(folder: Path) -> int:
-    entries: Iterable[Path] = folder.iterdir() if folder.is_dir() else ()
-    return sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries)

@@ -20,7 +20,7 @@ MAX_MAT_BYTES = 64_000_000  # those of SBD have a few kilobytes
 
 @dataclass(frozen=True)
 class InstanceTruth:
-    """Reads one object of a map; a class and not a closure so that samples can be pickled.
+    """Reads one object of a map.
 
     Attributes:
         read: gives its integer [H, W] labels.

@@ -14,11 +14,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class PipeTransport:
-    """Starts the process; see `remote.Transport`.
-
-    Args:
-        threads: CPU threads; None lets the runtime choose.
-    """
+    """Starts the process, with so many CPU threads (None lets the runtime choose); see
+    `remote.Transport`."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in `close`

@@ -42,11 +42,8 @@ class ProcessSource:
 
 
 class RemoteRuntime:
-    """See `runtimes.base.Runtime`; use it in a `with` block, or close it.
-
-    Args:
-        transport: to the device; None starts a process on this machine.
-    """
+    """See `runtimes.base.Runtime`; use it in a `with` block, or close it. `transport` leads to the
+    device; None starts a process on this machine."""
 
     def __init__(self, file: ModelFile, transport: Transport | None = None) -> None:
         self.source, self.label = ProcessSource(file), str(file.path)

@@ -71,10 +71,7 @@ class NocSummary:
 
 
 def summarize_noc(
-    all_ious: Sequence[Ious],
-    target_iou: float,
-    *,
-    max_clicks: int = 20,
+    all_ious: Sequence[Ious], target_iou: float, *, max_clicks: int = 20
 ) -> NocSummary:
     """Number of clicks over a data set.
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, first_line, raise_own_fault
-from ..files import atomic_output, existing_file, recorded_sha256, sha256_of
+from ..files import atomic_output, existing_file, recorded_sha256, sha256_of, write_output
 from ..optional import require
 from ..untrusted_json import parse_json
 from .content_digest import content_digest
@@ -27,11 +27,6 @@ from .ritm import RitmModel, build_model
 
 MAX_KEYS_IN_MESSAGE = 4
 DIGEST = "content_sha256"
-
-
-def checkpoint_hash(path: Path) -> str:
-    """SHA-256 of the file, hexadecimal; written into every artifact made from it."""
-    return sha256_of(path)
 
 
 def load_checkpoint(
@@ -239,8 +234,7 @@ def save_safetensors(model: RitmModel, path: Path) -> None:
     digest = content_digest({"config": config, "state_dict": state})
     # One text: safetensors writes several in any order, and equal weights shall be equal files.
     metadata = {"config": json.dumps({**config, DIGEST: digest})}
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(save(state, metadata=metadata))
+    write_output(path, save(state, metadata=metadata))
 
 
 def _halved(value: Tensor) -> Tensor:

@@ -64,14 +64,8 @@ class NcnnGraph:
     def run(
         self, arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]
     ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Calculate arrays of the graph, given all of its inputs.
-
-        Args:
-            names: of arrays, in the order of execution: what was used is forgotten.
-
-        Raises:
-            ArtifactError: ncnn failed.
-        """
+        """Calculate the named arrays of the graph, in the order of execution (what was used is
+        forgotten), given all of its inputs. Raises ArtifactError: ncnn failed."""
         extractor = self._net.create_extractor()
         for name, array in arrays.items():
             # A clone, because ncnn reads beyond the end of its arrays and only its own have room.

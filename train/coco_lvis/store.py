@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ritm_edge.errors import DatasetError, OutputFileError
 from ritm_edge.untrusted_json import parse_json
@@ -187,7 +188,7 @@ def _parsed(data: Any, path: Path) -> Annotation:
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     # A connection per photo: SQLite's must not cross a fork, and opening one costs little.
-    uri = f"file:{_quoted(path)}?mode=ro"
+    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as base:
             yield base
@@ -195,8 +196,3 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise DatasetError(
             f"{path} cannot be read ({error}): run ritm-edge data combine-coco-lvis again."
         ) from error
-
-
-def _quoted(path: Path) -> str:
-    text = os.path.abspath(path)
-    return text.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -19,10 +19,7 @@ def to_rle(segmentation: Any, height: int, width: int) -> Rle:
     api = require("pycocotools.mask", extra="train")
     try:
         if isinstance(segmentation, list):
-            polygons = [_polygon(part) for part in segmentation]
-            if not polygons:
-                raise ValueError("no polygon")
-            return dict(api.merge(api.frPyObjects(polygons, height, width)))
+            return dict(api.merge(api.frPyObjects(polygons_of(segmentation), height, width)))
         if list(segmentation["size"]) != [height, width]:
             raise ValueError(f"run lengths of {segmentation['size']}")
         counts = segmentation["counts"]
@@ -50,6 +47,14 @@ def encode(mask: NDArray[np.bool_]) -> str:
     rle = api.encode(np.asfortranarray(mask, dtype=np.uint8))
     text: str = rle["counts"].decode("ascii")
     return text
+
+
+def polygons_of(segmentation: Any) -> list[list[float]]:
+    """Lists of x, y, x, y, … in pixels. Raises ValueError, TypeError: they are none."""
+    polygons = [_polygon(part) for part in segmentation]
+    if not polygons:
+        raise ValueError("no polygon")
+    return polygons
 
 
 def _polygon(part: Any) -> list[float]:

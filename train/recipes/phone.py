@@ -54,10 +54,7 @@ def _phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainC
     return TrainConfig(
         model=ModelSettings(name=model),
         data=DataSettings(
-            batch_size=batch_size,
-            set_weights=_shares(),
-            area_power=0.5,
-            min_object_pixels=200,
+            batch_size=batch_size, set_weights=_shares(), area_power=0.5, min_object_pixels=200
         ),
         augmentation=AugmentationSettings(
             kind="windows", crop=(320, 320), rotate=12.0, warp_probability=0.35

@@ -41,14 +41,8 @@ class Program:
         self.outputs = self._compiled.outputs
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-        """Compute every output.
-
-        Args:
-            inputs: by name, in the declared shapes; converted to the declared types.
-
-        Returns:
-            Arrays of the declared types and shapes.
-        """
+        """Compute every output, in the declared types and shapes, from inputs by name in the
+        declared shapes, which are converted to the declared types."""
         values = {
             name: torch.from_numpy(np.array(inputs[name], NUMPY_DTYPES[declared.dtype]))
             for name, declared in self.inputs.items()

@@ -52,16 +52,10 @@ class Package:
 
 
 def open_package(path: Path, *, checked: bool = False) -> Package:
-    """Read a package; its weights only if they are to be checked.
-
-    Args:
-        checked: refuse one that changed after export.
-
-    Raises:
-        ArtifactError: not a folder, incomplete, changed, truncated, not an ML Program with float32
-            arrays, or with a manifest that points outside the folder.
-        MissingExtraError: coremltools is not installed.
-    """
+    """Read an .mlpackage folder; its weights only if they are to be checked, which refuses one that
+    changed after export. Raises ArtifactError: not a folder, incomplete, changed, truncated, not an
+    ML Program with float32 arrays, or with a manifest that points outside the folder;
+    MissingExtraError: coremltools is not installed."""
     path = Path(path)
     with problems_of(path):
         if not path.is_dir():

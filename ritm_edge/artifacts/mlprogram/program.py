@@ -57,15 +57,9 @@ class Compiled:
 
 
 def compile_program(program: Any, weights: Callable[[str], WeightFile]) -> Compiled:
-    """Check a program and list its steps.
-
-    Args:
-        weights: opens a weight file by the name that the program uses.
-
-    Raises:
-        UnsupportedError: something the evaluator lacks.
-        FormatError: a program that contradicts the format or itself.
-    """
+    """Check a program, the `Program` message, and list its steps; `weights` opens a weight file by
+    the name that the program uses. Raises UnsupportedError: something the evaluator lacks;
+    FormatError: a program that contradicts the format or itself."""
     function, block = _main_block(program)
     compiler = _Compiler(weights)
     inputs = {value.name: compiler.declare(value) for value in function.inputs}
@@ -202,7 +196,8 @@ class _Compiler:
         steps: list[Step] = []
         needed = set(outputs)
         for step in reversed(self._steps):
-            used = {name for names in step.tensors.values() for name in _listed(names)}
+            listed = ([n] if isinstance(n, str) else n for n in step.tensors.values())
+            used = {name for names in listed for name in names}
             release = ((used | {step.name}) - needed) & self.types.keys()
             needed |= used
             steps.append(replace(step, release=tuple(sorted(release))))
@@ -213,7 +208,3 @@ def _only(names: list[str], key: str, where: str) -> str:
     if len(names) != 1:
         raise FormatError(f"the input '{key}' of {where} has {len(names)} values")
     return names[0]
-
-
-def _listed(names: str | list[str]) -> list[str]:
-    return [names] if isinstance(names, str) else names

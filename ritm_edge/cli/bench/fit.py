@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from ...errors import UsageError
 from ..console import counting, print_table
-from ..options import AllowChanged, AsJson, ObjectLimit, ReportFile, deliver, parse_data
+from ..options import AllowChanged, AsJson, ObjectLimit, ReportFile, deliver, open_data
 
 
 def command(
@@ -39,11 +39,10 @@ def command(
     from ritm_edge.benchmarks.fit import compare_fits
     from ritm_edge.benchmarks.fit_table import COLUMNS, fit_rows
 
-    from ...data import open_benchmark
     from ...runtimes.base import open_runtime
     from ...weights import checkpoint_path
 
-    benchmark = open_benchmark(*parse_data(data))
+    benchmark = open_data(data)
     runtime = open_runtime(checkpoint_path(file), threads=threads, allow_changed=allow_changed)
     with counting(f"fit {benchmark.name}") as progress:
         report = compare_fits(runtime, benchmark, flip=flip, limit=limit, progress=progress)

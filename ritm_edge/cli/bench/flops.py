@@ -47,8 +47,9 @@ def command(
     document = as_document(models, artifacts, height_width)
     if deliver(document, output, as_json):
         return
-    print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
+    print_table([*table.MODELS], table.cells(table.MODELS, models), title=f"at {size}")
     if artifacts:
-        print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
+        print_table([*table.ARTIFACTS], table.cells(table.ARTIFACTS, artifacts))
     if kinds:
-        print_table(table.KIND_COLUMNS, table.kind_rows([*models, *artifacts]))
+        rows = table.by_kind([*models, *artifacts])
+        print_table([*table.KINDS], table.cells(table.KINDS, rows))

@@ -58,8 +58,7 @@ def command(
 
     from ...weights import checkpoint_path
 
-    artifacts = [checkpoint_path(path) for path in artifacts or []]
-
+    files = [checkpoint_path(path) for path in artifacts or []]
     settings = LatencySettings(
         runs=runs,
         warmup=warmup,
@@ -69,13 +68,9 @@ def command(
         seed=seed,
         allow_changed=allow_changed,
     )
-    baseline = None
-    if not no_pytorch:
-        model = None if checkpoint is not None else _model_of(artifacts, allow_changed)
-        baseline = checkpoint_path(checkpoint, model=model)
-    candidates = len(artifacts) + (baseline is not None)
+    steps = step_count(len(files) + (not no_pytorch), settings)
     with progress_bar() as progress:
-        task = progress.add_task("latency", total=step_count(candidates, settings), status="")
+        task = progress.add_task("latency", total=steps, status="")
         started = False
 
         def report(text: str) -> None:
@@ -84,9 +79,10 @@ def command(
             started = True
 
         result = measure(
-            artifacts,
-            baseline=baseline,
+            files,
             settings=settings,
+            pytorch=not no_pytorch,
+            baseline=checkpoint,
             roofline=roofline,
             report=report,
         )
@@ -96,20 +92,12 @@ def command(
     _print_notices(result)
 
 
-def _model_of(artifacts: list[Path] | None, allow_changed: bool) -> str | None:
-    """The model of the first file that says so; None where none does."""
-    from ...runtimes.base import open_runtime
-
-    infos = (open_runtime(p, allow_changed=allow_changed).info for p in artifacts or [])
-    return next((str(info.model["name"]) for info in infos if info is not None), None)
-
-
 def _print(result: "LatencyReport") -> None:
-    from ritm_edge.benchmarks.latency.table import COLUMNS, latency_rows
+    from ritm_edge.benchmarks.latency.table import TERMINAL, latency_rows
 
     machine, settings = result.machine, result.settings
     print_table(
-        COLUMNS,
+        [*TERMINAL],
         latency_rows([row.as_dict() for row in result.rows]),
         title=(
             f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "

@@ -18,7 +18,7 @@ from ..options import (
     AsJson,
     ObjectLimit,
     ReportFile,
-    parse_data,
+    open_data,
     parse_size,
     refuse_idle,
     refuse_overwriting,
@@ -137,18 +137,19 @@ def command(
     from ritm_edge.benchmarks.noc.runs import check_slots, measure
     from ritm_edge.benchmarks.noc.table import noc_columns, noc_rows, noc_table
 
-    from ...data import open_benchmark
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
-    from ...files import atomic_output
+    from ...files import write_output
     from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
     from ...session.zoom_in import ZoomIn
     from ...weights import checkpoint_path
 
-    benchmarks = [open_benchmark(*parse_data(text)) for text in data or []]
+    benchmarks = [open_data(text) for text in data or []]
     if not benchmarks:
         raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
-    target = None if target_size is None else _parse_target(target_size)
+    target: int | tuple[int, int] | None = None
+    if target_size is not None:
+        target = int(target_size) if target_size.isdecimal() else parse_size(target_size)
     zoom = ZoomIn(target or 400, skip_clicks, expansion, min_crop)
     settings = EvaluationSettings(
         max_clicks=max_clicks,
@@ -193,8 +194,7 @@ def command(
                 )
     document = as_document(reports)
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(as_text(document), encoding="utf-8")
+        write_output(output, as_text(document))
     if as_json:
         print_json(document)
         return
@@ -206,10 +206,6 @@ def command(
         print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
     if jobs == 1:
         print_notice("faster, with the same results: --jobs N evaluates N objects at a time")
-
-
-def _parse_target(text: str) -> int | tuple[int, int]:
-    return int(text) if text.isdecimal() else parse_size(text)
 
 
 def _rows(

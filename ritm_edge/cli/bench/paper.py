@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from ...errors import OutputFileError, UsageError
 from ..console import print_json, print_notice, print_table
-from ..options import AllowChanged, AsJson, Threads, parse_data, parse_pair, refuse_idle
+from ..options import AllowChanged, AsJson, Threads, open_data, parse_pair, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -90,7 +90,7 @@ def command(
     from ritm_edge.benchmarks.paper.tables import as_markdown, paper_tables
     from ritm_edge.benchmarks.results import FlopsResults, read_results
 
-    from ...files import atomic_output
+    from ...files import atomic_output, write_output
     from ...runtimes.base import open_runtime
     from ...weights import checkpoint_path
 
@@ -110,8 +110,7 @@ def command(
         ("tables.md", as_markdown(tables)),
         ("tables.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n"),
     ):
-        with atomic_output(output / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_output(output / name, text)
     for suffix in (".png", ".svg") if curves else ():
         with atomic_output(output / f"mean-iou{suffix}") as temporary:
             draw_curves(curves, temporary)
@@ -147,7 +146,7 @@ def _galleries(
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
-    from ...data import Sample, open_benchmark
+    from ...data import Sample
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
@@ -155,16 +154,13 @@ def _galleries(
     if data is None:
         image = read_photo(sample_photo())
         chosen = [Click(*place, order) for order, place in enumerate(SAMPLE_CLICKS[:clicks])]
-        sessions = [scripted_steps(runtime, image, chosen)]
         session = InteractiveSession(runtime)
-        session.set_image(image)
-        for row, column, positive in SAMPLE_CLICKS[:clicks]:
-            session.click(row, column, positive)
+        sessions = [scripted_steps(session, image, chosen)]
         # No true mask is at hand: the selection just made stands for it.
         selected = session.mask.astype(np.int32)
         samples: tuple[Sample, ...] = (Sample("sample", sample_photo(), lambda: selected),)
     else:
-        samples = open_benchmark(*parse_data(data)).samples[:objects]
+        samples = open_data(data).samples[:objects]
         sessions = [simulated_steps(runtime, sample, clicks=clicks) for sample in samples]
     pictures = {"clicks.png": sessions}
     if runtime.spec.prev_mask:

@@ -67,8 +67,8 @@ def command(
             bar.update(task, advance=1)
         report = measure(
             paths,
-            baseline=None,
             settings=settings,
+            pytorch=False,
             report=lambda text: bar.update(task, advance=1, status=text),
         )
     shares = rewrite_shares(names, report)

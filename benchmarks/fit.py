@@ -48,12 +48,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way to show crops.
-
-    Attributes:
-        fit: of `ritm_edge.session.fit`.
-        sizes: (H, W) of the graphs in one artifact; the one nearest in shape is taken.
-    """
+    """One way to show crops: `fit` of `ritm_edge.session.fit`, and the `sizes` (H, W) of the graphs
+    in one artifact, of which the one nearest in shape is taken."""
 
     name: str
     fit: Fit

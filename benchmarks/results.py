@@ -4,6 +4,7 @@ Only what the readers here declare is taken over; a file with anything missing o
 is refused as a whole, so that no page or table has to guess.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar
@@ -96,6 +97,11 @@ class ObjectResult(_Values):
     name: str
     ious: list[Share | None] = Field(min_length=1)
     clicks: list[Annotated[list[float | bool], Field(min_length=3, max_length=3)]]
+
+    @property
+    def known(self) -> list[float]:
+        """The IoUs with NaN for None."""
+        return [math.nan if iou is None else iou for iou in self.ious]
 
 
 class NocRun(_Values):
@@ -237,6 +243,11 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 
 Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+
+
+def noc_runs(results: Iterable[Results]) -> list[NocRun]:
+    """What `bench noc` measured, in order."""
+    return [run for each in results if isinstance(each, NocResults) for run in each.reports]
 
 
 def read_results(path: Path) -> Results:

@@ -14,12 +14,8 @@ from .latency.timing import LatencyReport, median_ratio
 
 
 def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str, Any]]:
-    """One entry per pass, as the module describes.
-
-    Args:
-        names: of the passes, in order.
-        report: of the baseline graph and then of one graph for each pass, with it and all before.
-    """
+    """One entry per pass, as the module describes; `report` is of the baseline graph and then of
+    one graph for each pass, with it and all before."""
     rows = report.rows
     return [
         {

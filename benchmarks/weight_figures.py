@@ -13,12 +13,8 @@ from ritm_edge.weights import EMBEDDED_MODELS
 
 
 def weight_figures(noc: list[dict[str, Any]], flops: dict[str, Any]) -> dict[str, Any]:
-    """Figures as `ritm_edge.weights.measured_figures` returns them.
-
-    Args:
-        noc: reports of `bench noc` that hold the embedded weights.
-        flops: report of `bench flops` at 400×400.
-    """
+    """Figures as `ritm_edge.weights.measured_figures` returns them, from reports of `bench noc`
+    that hold the embedded weights and one of `bench flops` at 400×400."""
     clicks: dict[str, dict[str, float]] = {model: {} for model in EMBEDDED_MODELS}
     for report in (report for document in noc for report in document["reports"]):
         if report["file"] == f"{report['model']}.safetensors":

@@ -43,12 +43,8 @@ class _TruthAsNumbers(TorchFunctionMode):
 
 
 def trace(graph: nn.Module, example: dict[str, Tensor]) -> torch.jit.ScriptModule:
-    """Record what `graph` does with inputs of these shapes.
-
-    Args:
-        graph: in eval mode; takes the inputs in the order of `example`.
-        example: inputs by name.
-    """
+    """Record what a graph in eval mode does with inputs of these shapes, by name and in the order
+    in which it takes them."""
     with without_warnings(), torch.no_grad(), _TruthAsNumbers():
         traced: torch.jit.ScriptModule = torch.jit.trace(
             graph, tuple(example.values()), check_trace=False

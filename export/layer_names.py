@@ -23,14 +23,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Operation(NamedTuple):
-    """One operation of a graph.
-
-    Attributes:
-        name: to find it by.
-        inputs: tensors, by whatever the graph calls them.
-        outputs: likewise.
-        layer: its own, if it is a convolution.
-    """
+    """One operation of a graph: a name to find it by, the tensors in and out, by whatever the graph
+    calls them, and the layer that it is, if it is a convolution."""
 
     name: Any
     inputs: Iterable[Hashable]

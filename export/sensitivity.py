@@ -33,13 +33,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """What integers in one layer alone do to the result.
-
-    Attributes:
-        layer: beginning of its parameters' names; `--keep-float` takes it.
-        mean_abs: mean absolute difference of a probability.
-        mask_iou: mean IoU with the float32 mask.
-    """
+    """What integers in one layer alone (the beginning of its parameters' names, which
+    `--keep-float` takes) do to the result: mean absolute difference of a probability, and mean IoU
+    with the float32 mask."""
 
     layer: str
     mean_abs: float

@@ -65,14 +65,8 @@ class AdaptiveIoU:
         return torch.stack([*sums, *(value.double() for value in (*counts, objects))])
 
     def update(self, contribution: Tensor) -> Tensor:
-        """Take over one batch.
-
-        Args:
-            contribution: from `count`, summed over all processes.
-
-        Returns:
-            The batch's IoU, 0…1, float64 []; the mean so far where no sample had an object.
-        """
+        """Take over one batch's contributions from `count`, summed over all processes. Returns the
+        batch's IoU, 0…1, float64 []; the mean so far where no sample had an object."""
         any_object = contribution[6] > 0
         # Of equal ones the first.
         iou, best = (contribution[:3] / contribution[3:6].clamp(min=1)).max(0)

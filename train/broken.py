@@ -38,12 +38,9 @@ class BrokenFiles:
         return len({problem.image for problem in self._known if not problem.used})
 
     def add(self, problems: list[Problem]) -> list[Problem]:
-        """Count problems and log those that are new; returns the new ones.
-
-        Raises:
-            TrainingError: more than one photo in a hundred has a problem.
-            OutputFileError: the log cannot be written.
-        """
+        """Count problems and log those that are new; returns the new ones. Raises TrainingError:
+        more than one photo in a hundred has a problem; OutputFileError: the log cannot be
+        written."""
         if not problems:
             return []
         # Several processes share the log: what the others have met counts as well.

@@ -19,13 +19,8 @@ SMOOTHED_SHARE = 1 / 20
 
 @dataclass
 class Curves:
-    """Points (step, value) of a run whose phases follow each other.
-
-    Attributes:
-        loss, iou: of training.
-        noc: benchmark → NoC@90, sorted by step.
-        ends: steps where a phase ended and the next began.
-    """
+    """Points (step, value) of a run whose phases follow each other: loss and IoU of training, and
+    NoC@90 by benchmark, sorted by step; at `ends` a phase ended and the next began."""
 
     loss: list[tuple[int, float]] = field(default_factory=list)
     iou: list[tuple[int, float]] = field(default_factory=list)
@@ -34,17 +29,10 @@ class Curves:
 
 
 def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None) -> Curves:
-    """Join the logs of the phases of a run.
-
-    Args:
-        logs: files `log.jsonl` or folders that hold one, in the order of training; the steps of
-            each count on from the last of the one before.
-        reports: step, counted over all phases → JSON of `ritm-edge bench noc -o`, for checkpoints
-            that were evaluated by hand.
-
-    Raises:
-        InputFileError: a file that is missing, or holds nothing to draw.
-    """
+    """Join the logs of the phases of a run, files `log.jsonl` or folders that hold one, in the
+    order of training; the steps of each count on from the last of the one before. `reports` maps a
+    step, counted over all phases, to the JSON of `bench noc` on its checkpoint. Raises
+    InputFileError: a file that is missing, or holds nothing to draw."""
     curves = Curves()
     offset = 0
     for path in logs:

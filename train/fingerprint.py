@@ -17,13 +17,9 @@ LARGEST = 1 << 30  # bytes, unpacked: ten million photos
 
 
 def fingerprint(entries: Sequence[Entry]) -> Tensor:
-    """Set, name and sizes of the files of every photo, in their order; nothing is decoded.
-
-    Names are relative to the folder that the photos of a set share, so that the data may move.
-
-    Returns:
-        uint8 [N], packed text with a line per photo.
-    """
+    """Set, name (relative to the folder that the photos of a set share, so that the data may move)
+    and sizes of the files of every photo, in their order, as packed text with a line per photo,
+    uint8 [N]; nothing is decoded."""
     folders: dict[str, str] = {}
     for entry in entries:
         folder = os.path.dirname(entry.image)

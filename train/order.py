@@ -26,13 +26,9 @@ def draw_probabilities(entries: list[Entry], config: TrainConfig) -> NDArray[np.
 
 
 class DrawOrder:
-    """Photo at each position: random draws, or every photo once per epoch in a random order.
-
-    It depends on (seed, position) alone: the number of processes and a resume change nothing.
-
-    Raises:
-        TrainingError: as `draw_probabilities`.
-    """
+    """Photo at each position: random draws, or every photo once per epoch in a random order. It
+    depends on (seed, position) alone: the number of processes and a resume change nothing. Raises
+    TrainingError: as `draw_probabilities`."""
 
     def __init__(self, entries: list[Entry], config: TrainConfig, length: RunLength) -> None:
         self.count = len(entries)

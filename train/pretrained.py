@@ -47,19 +47,11 @@ def imagenet_file(model: str) -> Path:
 
 
 def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
-    """Copy the backbone of an ImageNet checkpoint into `model`, by the names of its tensors.
-
-    Args:
-        model: changed in place; what the file has no weights for stays as it is.
-        content: of the file: names to tensors, alone or under "state_dict" or "model".
-
-    Returns:
-        What was loaded and what was not, in one line.
-
-    Raises:
-        CheckpointError: the file is of another network, or a tensor is not finite; the message
-            names tensors.
-    """
+    """Copy the backbone of an ImageNet checkpoint into `model`, in place, by the names of its
+    tensors; what the file has no weights for stays as it is. `content` maps names to tensors, alone
+    or under "state_dict" or "model". Returns in one line what was loaded and what was not. Raises
+    CheckpointError: the file is of another network, or a tensor is not finite; the message names
+    tensors."""
     state = {_our_name(name): tensor for name, tensor in _tensors(content, path).items()}
     deeplab = model.config.name.startswith("deeplab")
     prefix = DEEPLAB_PREFIX if deeplab else HRNET_PREFIX

@@ -55,13 +55,8 @@ class RunLog:
         waiting: float,
         last: bool,
     ) -> None:
-        """Count one step; writes a row when enough are collected or the run ends here.
-
-        Args:
-            seconds: from the end of the step before to the end of this one.
-            waiting: seconds of them in which there was no data.
-            last: whether the run ends with this step.
-        """
+        """Count one step, which took `seconds` from the end of the one before, `waiting` of them
+        without data; writes a row when enough are collected or the run ends here (`last`)."""
         values = {"loss": loss, "iou": iou, "gradient_norm": gradient_norm}
         self._pending.append({**values, "seconds": seconds, "waiting": waiting})
         if step % STEPS_PER_ROW and not last:

@@ -55,17 +55,10 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def override(values: T, assignments: Iterable[str]) -> T:
-    """A copy with some settings changed.
-
-    Args:
-        values: a settings object whose fields are sections.
-        assignments: "section.key=value"; lists are separated by commas ("50,53"), sizes are
-            written HxW, mappings as "a:0.5,b:1".
-
-    Raises:
-        UsageError: no such key (with the nearest name), a value of another type or out of range,
-            or text that is no assignment.
-    """
+    """A copy of settings whose fields are sections, with some changed: "section.key=value", where
+    lists are separated by commas ("50,53"), sizes written HxW, mappings as "a:0.5,b:1". Raises
+    UsageError: no such key (with the nearest name), a value of another type or out of range, or
+    text that is no assignment."""
     changed = as_dict(values)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")

@@ -117,14 +117,8 @@ def check_place(folder: Path, *, resume: bool) -> None:
 
 
 def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best | None:
-    """Load the training state that `restore_model` returned.
-
-    Returns:
-        The best validation so far; None if there was none.
-
-    Raises:
-        CheckpointError: it is not the state of such a run.
-    """
+    """Load the training state that `restore_model` returned; returns the best validation so far, if
+    there was one. Raises CheckpointError: it is not the state of such a run."""
     try:
         trainer.load_state_dict(state)
         return None if state["best"] is None else Best(float(state["best"][0]), state["best"][1])
@@ -136,11 +130,8 @@ def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best
 
 
 def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, rank: int) -> str:
-    """Keep the batch of a step whose loss was not finite; `torch.load` reads it.
-
-    Returns:
-        A half-sentence that says where it is, or why it is not.
-    """
+    """Keep the batch of a step whose loss was not finite, for `torch.load`; returns a half-sentence
+    that says where it is, or why it is not."""
     path = folder / f"diverged-step-{step}{f'-rank-{rank}' if rank else ''}.pth"
     buffer = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in tensors.items()}, buffer)

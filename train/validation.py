@@ -22,13 +22,8 @@ SELECTING = "noc@90"
 
 @dataclass(frozen=True)
 class Validation:
-    """NoC of one state of the network.
-
-    Attributes:
-        benchmarks: name → {"noc@80", "noc@85", "noc@90", "failed@90"}; the last counts samples
-            that never reached IoU 0.90.
-        seconds: it took.
-    """
+    """NoC of one state of the network: benchmark → {"noc@80", "noc@85", "noc@90", "failed@90"}, the
+    last of which counts samples that never reached IoU 0.90; and the seconds it took."""
 
     benchmarks: dict[str, dict[str, float]]
     seconds: float
@@ -48,17 +43,10 @@ def validate(
     samples: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
-    """Evaluate with the published protocol; a sample ends at IoU 0.90.
-
-    Args:
-        model: put into eval mode; the mode it had is restored.
-        benchmarks: at least one.
-        team: each process takes every `team.size`-th sample, and all get the result.
-        max_clicks: per sample.
-        samples: only this many of each benchmark, evenly spaced; 0 takes all.
-
-    Raises: as `evaluate_sample`.
-    """
+    """Evaluate with the published protocol; a sample ends at IoU 0.90 or after `max_clicks`. Of
+    each benchmark only so many samples are taken, evenly spaced; 0 takes all. Each process of the
+    team evaluates every `team.size`-th, and all get the result. The model gets its mode back.
+    Raises: as `evaluate_sample`."""
     start = time.perf_counter()
     was_training = model.training
     runtime = PytorchRuntime(model.eval(), Path("training"))

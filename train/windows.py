@@ -29,15 +29,9 @@ def draw_window(
     *,
     rng: np.random.Generator,
 ) -> Matrix:
-    """Choose a window of a photo around an object, mirrored, turned and stretched by chance.
-
-    Args:
-        box: (top, left, bottom, right), exclusive ends, of the object.
-        photo_size: (H, W), pixels.
-
-    Returns:
-        float64 [2, 3]: (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo.
-    """
+    """Choose a window around an object's box, (top, left, bottom, right) with exclusive ends, in a
+    photo of (H, W) pixels, mirrored, turned and stretched by chance: float64 [2, 3], (x, y, 1) of a
+    pixel's centre in the crop to (x, y) in the photo."""
     height, width = settings.crop
     top, left, bottom, right = box
     # Photo pixels per crop pixel that show the whole height, and the whole width.
@@ -85,18 +79,9 @@ def _shape(scale: float, settings: AugmentationSettings, rng: np.random.Generato
 def cut_window(
     photo: Photo, maps: Maps, matrix: Matrix, size: tuple[int, int]
 ) -> tuple[Photo, Maps]:
-    """Sample a window; outside of the photo there is black.
-
-    Args:
-        photo: uint8 [H, W, 3].
-        maps: uint8 [H, W, C]: layers of labels, and as the last channel the ignored pixels, which
-            are 1 outside of the photo.
-        matrix: from `draw_window`.
-        size: (h, w) of the result.
-
-    Returns:
-        uint8 [h, w, 3] and uint8 [h, w, C].
-    """
+    """Sample a window of (h, w) pixels by a matrix from `draw_window`: of a photo, uint8 [H, W, 3],
+    black outside; and of maps, uint8 [H, W, C], layers of labels and as the last channel the
+    ignored pixels, which are 1 outside of the photo."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     colours = cv2.warpAffine(photo, matrix, size[::-1], flags=flags)
     return np.asarray(colours, np.uint8), cut_maps(maps, matrix, size, outside=1)

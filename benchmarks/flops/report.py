@@ -94,21 +94,10 @@ def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
 def measure_artifact(
     path: Path, size: tuple[int, int] = DEFAULT_SIZE, *, allow_changed: bool = False
 ) -> list[dict[str, Any]]:
-    """Count what one file executes.
-
-    Args:
-        path: .onnx, .tflite, .mlpackage, .openvino or .ncnn; or a checkpoint, which PyTorch
-            executes.
-        size: (height, width) of the input where the file takes any.
-        allow_changed: see `open_runtime`.
-
-    Returns:
-        One row per signature, as the module describes.
-
-    Raises:
-        InputFileError: a missing or broken file.
-        UnsupportedOperationError: an operation without a convention.
-    """
+    """Count what one file executes: .onnx, .tflite, .mlpackage, .openvino, .ncnn, or a checkpoint,
+    which PyTorch executes; at `size` (height, width) where it takes any. Returns one row per
+    signature, as the module describes. Raises InputFileError: a missing or broken file;
+    UnsupportedOperationError: an operation without a convention."""
     runtime = open_runtime(path, allow_changed=allow_changed)
     spec = runtime.spec
     size = spec.size or size

@@ -25,13 +25,8 @@ TRIALS = 20
 
 @dataclass(frozen=True)
 class Roofline:
-    """Measured limits.
-
-    Attributes:
-        flops_per_s: of the fastest dense float32 kernel; one multiply-accumulate is 2.
-        bytes_per_s: read and written while copying memory.
-        threads: CPU threads; None is PyTorch's choice.
-    """
+    """Measured limits: FLOP/s of the fastest dense float32 kernel (one multiply-accumulate is 2),
+    and bytes/s read and written while copying memory; threads of None are PyTorch's choice."""
 
     flops_per_s: float
     kernel: str

@@ -143,18 +143,11 @@ class LatencyReport:
     versions: dict[str, str]
     settings: LatencySettings
     size: tuple[int, int]
+    roofline: Roofline | None
     rows: tuple[LatencyRow, ...]
-    roofline: Roofline | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "machine": self.machine,
-            "versions": self.versions,
-            "settings": asdict(self.settings),
-            "size": list(self.size),
-            "roofline": None if self.roofline is None else asdict(self.roofline),
-            "rows": [row.as_dict() for row in self.rows],
-        }
+        return {**asdict(self), "rows": [row.as_dict() for row in self.rows]}
 
 
 def measure(
@@ -213,7 +206,7 @@ def measure(
             _with_roofline(row, each.file.path, size, limits, settings.allow_changed)
             for row, each in zip(rows, candidates, strict=True)
         )
-    return LatencyReport(machine, describe_versions(), settings, size, rows, limits)
+    return LatencyReport(machine, describe_versions(), settings, size, limits, rows)
 
 
 def _with_roofline(

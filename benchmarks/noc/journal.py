@@ -39,17 +39,9 @@ _PARTS = {
 
 
 class Journal:
-    """An open journal; use it in a `with` block.
-
-    Args:
-        path: made if it is not there; its folder too.
-        fresh: start an empty one even if it is there.
-
-    Raises:
-        InputFileError: the file is no journal; it stays as it is.
-        UsageError: another process is writing it.
-        OutputFileError: it cannot be written.
-    """
+    """An open journal, made with its folder if it is not there, and emptied if it is and `fresh`
+    says so; use it in a `with` block. Raises InputFileError: the file is no journal and stays as it
+    is; UsageError: another process is writing it; OutputFileError: it cannot be written."""
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
@@ -86,17 +78,10 @@ class Journal:
         self._file.close()
 
     def start(self, run: Mapping[str, Any]) -> tuple[str, dict[str, SampleResult]]:
-        """Begin or continue a run.
-
-        Args:
-            run: what is measured: "benchmark", "file" and everything that decides the results.
-
-        Returns:
-            The run's ID for `append`, and the results that are there already, by object.
-
-        Raises:
-            UsageError: the journal holds the same benchmark and file, but measured otherwise.
-        """
+        """Begin or continue a run; `run` says what is measured: "benchmark", "file" and everything
+        that decides the results. Returns its ID for `append`, and the results that are there
+        already, by object. Raises UsageError: the journal holds the same benchmark and file, but
+        measured otherwise."""
         values = json.loads(json.dumps(dict(run)))
         identity = _identity(values)
         for other_id, other in self._runs.items():

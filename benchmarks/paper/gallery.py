@@ -31,14 +31,9 @@ class Step:
 def simulated_steps(
     runtime: Runtime, sample: Sample, *, clicks: int, start_iou: float | None = None
 ) -> list[Step]:
-    """A session of the simulated user as in `evaluate_sample`, with the IoU after each click.
-
-    Args:
-        start_iou: of an external mask to correct; None starts from nothing.
-
-    Returns:
-        The photo with the true outline (or with the external mask), then one step per click.
-    """
+    """A session of the simulated user as in `evaluate_sample`: the photo with the true outline, or
+    with the external mask of this IoU that is to be corrected, then one step per click with its
+    IoU."""
     image, truth = sample.load()
     steps = [Step(overlay(image, truth == 1), "true object")]
     if start_iou is not None:

@@ -11,12 +11,8 @@ from ..results import NocRun, by_benchmark
 
 @dataclass(frozen=True)
 class ClickTable:
-    """All files on one benchmark.
-
-    Attributes:
-        rows: cells as text, in the order of the files.
-        bars: per file its name and the count of clicks to 0.90, or to the strictest IoU there is.
-    """
+    """All files on one benchmark: cells as text in the order of the files, and per file its name
+    and the count of clicks to 0.90, or to the strictest IoU there is."""
 
     benchmark: str
     header: tuple[str, ...]

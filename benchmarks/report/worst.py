@@ -54,16 +54,10 @@ class Case:
 def worst_cases(
     runs: Sequence[NocRun], benchmarks: Mapping[str, Benchmark], runtime: Runtime | None
 ) -> list[tuple[str, str, tuple[Case, ...]]]:
-    """Benchmark, file and worst objects of the first file on each benchmark.
-
-    Args:
-        benchmarks: those with photos at hand, by name.
-        runtime: replays the clicks to show the mask; None shows the true object.
-
-    Raises:
-        InputFileError: a photo or mask that cannot be read.
-        UsageError: clicks that do not fit the photo: another copy of the benchmark.
-    """
+    """Benchmark, file and worst objects of the first file on each benchmark. `benchmarks` are those
+    with photos at hand, by name; `runtime` replays the clicks to show the mask, and None shows the
+    true object. Raises InputFileError: a photo or mask that cannot be read; UsageError: clicks that
+    do not fit the photo, as of another copy of the benchmark."""
     found = []
     for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
@@ -72,12 +66,8 @@ def worst_cases(
     return found
 
 
-def _known(each: ObjectResult) -> list[float]:
-    return [np.nan if iou is None else iou for iou in each.ious]
-
-
 def _badness(each: ObjectResult) -> tuple[float, float]:
-    reached = clicks_to_reach(_known(each), TARGET)
+    reached = clicks_to_reach(each.known, TARGET)
     best = max((iou for iou in each.ious if iou is not None), default=0.0)
     return (float("inf") if reached is None else float(reached)), -best
 
@@ -87,7 +77,7 @@ def _case(
 ) -> Case:
     known = [iou for iou in each.ious if iou is not None]
     others = tuple(
-        (run.file, _words(clicks_to_reach(_known(other), TARGET), len(other.ious)))
+        (run.file, _words(clicks_to_reach(other.known, TARGET), len(other.ious)))
         for run in runs[1:]
         for other in run.per_object
         if other.name == each.name
@@ -97,7 +87,7 @@ def _case(
         picture, caption = _picture(each, runs[0].settings, benchmark, runtime)
     return Case(
         each.name,
-        clicks_to_reach(_known(each), TARGET),
+        clicks_to_reach(each.known, TARGET),
         len(each.ious),
         optional(max(known, default=None), ".3f"),
         optional(each.ious[-1], ".3f"),

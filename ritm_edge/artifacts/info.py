@@ -100,14 +100,9 @@ class ArtifactInfo:
 
     @staticmethod
     def from_json(text: str | None, path: Path) -> "ArtifactInfo":
-        """Parse what `to_json` of this version wrote, or an older or newer one.
-
-        Unknown entries are ignored; known ones are checked.
-
-        Raises:
-            ArtifactError: no such text; a contract newer than is known; or an entry that is
-                missing, of another type or out of range.
-        """
+        """Parse what `to_json` of this version wrote, or an older or newer one: unknown entries are
+        ignored, known ones checked. Raises ArtifactError: no such text; a contract newer than is
+        known; an entry that is missing, of another type or out of range."""
         if not text:
             raise ArtifactError(
                 f"{path} does not describe itself: it was not made by ritm-edge export; "

@@ -21,13 +21,8 @@ class NcnnFile(ZippedModel):
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of the text.
-
-    Attributes:
-        kind: what it computes, e.g. "Convolution".
-        inputs, outputs: names of the arrays it reads and writes.
-        settings: by number, as text; which is what depends on the kind.
-    """
+    """One line of the text: what it computes, e.g. "Convolution", the arrays it reads and writes,
+    and its settings by number, as text; which is what depends on the kind."""
 
     kind: str
     name: str

@@ -134,14 +134,8 @@ def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
 
 
 def deliver(values: dict[str, Any], output: Path | None, as_json: bool) -> bool:
-    """Save what a command measured, and print it as JSON, where asked to.
-
-    Returns:
-        Whether it was printed; what is for people is left out then.
-
-    Raises:
-        OutputFileError: it cannot be written.
-    """
+    """Save what a command measured, and print it as JSON, where asked to. Returns whether it was
+    printed: what is for people is left out then. Raises OutputFileError: it cannot be written."""
     if output is not None:
         from ..files import write_output
 

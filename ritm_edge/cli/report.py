@@ -53,7 +53,7 @@ def command(
     require("pydantic", extra="report")
     require("jinja2", extra="report")
     from ritm_edge.benchmarks.report.page import render_page
-    from ritm_edge.benchmarks.results import NocResults, read_results
+    from ritm_edge.benchmarks.results import noc_runs, read_results
 
     from ..files import write_output
     from ..runtimes.base import open_runtime
@@ -64,7 +64,7 @@ def command(
         names = [str(path) for path in results]
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
     opened = [open_data(text) for text in data or []]
-    runs = [run for each in read.values() if isinstance(each, NocResults) for run in each.reports]
+    runs = noc_runs(read.values())
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
             raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")

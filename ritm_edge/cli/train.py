@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,26 +174,24 @@ def _print_recipes(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    columns = [*_ESSENCE, "summary"]
-    rows = [[name, *(values[column] for column in columns)] for name, values in found.items()]
-    print_table(["recipe", *_ESSENCE, "what it is for"], rows)
-
-
-_ESSENCE = ("model", "data", "crop", "batch", "length", "lr")
+    (_, *columns), *_ = found.values()
+    rows = [
+        [n, *(held[column] for column in columns), held["summary"]] for n, held in found.items()
+    ]
+    print_table(["recipe", *columns, "what it is for"], rows)
 
 
 def _essence(config: "TrainConfig") -> dict[str, str]:
     schedule = config.schedule
     length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.epochs} epochs"
-    values = (
-        config.model.name,
-        "+".join(config.data.datasets),
-        "x".join(map(str, config.augmentation.crop)),
-        str(config.data.batch_size),
-        length,
-        f"{config.optimizer.lr:g}",
-    )
-    return dict(zip(_ESSENCE, values, strict=True))
+    return {
+        "model": config.model.name,
+        "data": "+".join(config.data.datasets),
+        "crop": "x".join(map(str, config.augmentation.crop)),
+        "batch": str(config.data.batch_size),
+        "length": length,
+        "lr": f"{config.optimizer.lr:g}",
+    }
 
 
 def _print_plan(
@@ -216,9 +215,7 @@ def _print_plan(
     with data_warnings() as left_out:
         entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[entry.set_name] = counts.get(entry.set_name, 0) + 1
+    counts = Counter(entry.set_name for entry in entries)
     run = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "photos": len(entries),

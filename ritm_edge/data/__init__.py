@@ -30,18 +30,10 @@ def find_reader(name: str) -> ModuleType:
 
 
 def open_benchmark(name: str, path: str | Path) -> Benchmark:
-    """Find the samples of a data set; files are read when a sample is loaded.
-
-    What belongs to no sample is left out with one `DataWarning`.
-
-    Args:
-        name: one of `readers()`, upper or lower case.
-        path: its folder in the official layout.
-
-    Raises:
-        UsageError: an unknown name.
-        InputFileError: a missing folder, or photos and masks that do not match.
-    """
+    """Find the samples of a data set, one of `readers()` in upper or lower case, below its folder
+    in the official layout; files are read when a sample is loaded. What belongs to no sample is
+    left out with one `DataWarning`. Raises UsageError: an unknown name; InputFileError: a missing
+    folder, or photos and masks that do not match."""
     reader = find_reader(name)
     left_out = LeftOut()
     samples = tuple(reader.find_samples(Path(path), left_out))

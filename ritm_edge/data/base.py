@@ -60,25 +60,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class Sample:
-    """One object of one photo.
-
-    Attributes:
-        name: unique in its benchmark.
-        read_truth: reads the mask, int32 [H, W] with 1 object, 0 background, −1 ignored; not a
-            closure, so that samples can be pickled.
-    """
+    """One object of one photo; its name is unique in its benchmark. `read_truth` reads the mask,
+    int32 [H, W] with 1 object, 0 background, −1 ignored; not a closure, so that samples can be
+    pickled."""
 
     name: str
     image_path: Path
     read_truth: Callable[[], Truth]
 
     def load(self) -> tuple[NDArray[np.uint8], Truth]:
-        """The photo, uint8 [H, W, 3] RGB, and its truth.
-
-        Raises:
-            ImageError: a file that cannot be decoded, or a mask of another size than the photo.
-            InputFileError: a file that is missing.
-        """
+        """The photo, uint8 [H, W, 3] RGB, and its truth. Raises ImageError: a file that cannot
+        be decoded, or a mask of another size than the photo; InputFileError: a file that is
+        missing."""
         image, truth = read_photo(self.image_path), self.read_truth()
         if image.shape[:2] != truth.shape:
             raise ImageError(
@@ -90,13 +83,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The samples of a data set in the published order.
-
-    Attributes:
-        name: "GrabCut", …
-        samples: at least one.
-        zoom_target: target size of the zoom-in in the published evaluation, pixels.
-    """
+    """The samples of a data set ("GrabCut", …) in the published order, at least one, and the target
+    size in pixels of the zoom-in in its published evaluation."""
 
     name: str
     samples: tuple[Sample, ...]
@@ -136,16 +124,10 @@ def read_trimap(path: Path) -> Truth:
 def image_files(
     folder: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> dict[str, Path]:
-    """Stem → image file, in the order of the file names; system files are passed over.
-
-    Args:
-        report: told of two files with the same stem.
-        own: our own layout: the stem is all before the suffix, not before the first dot as
-            published, and what looks like a photo and is not read is reported.
-
-    Raises:
-        InputFileError: no such folder, or no images in it.
-    """
+    """Stem → image file, in the order of the file names; system files are passed over. `report` is
+    told of two files with the same stem. In our own layout (`own`) the stem is all before the
+    suffix, not before the first dot as published, and what looks like a photo and is not read is
+    reported. Raises InputFileError: no such folder, or no images in it."""
     if not folder.is_dir():
         raise InputFileError(
             f"{folder} is not a folder: pass the folder of the benchmark in its official layout."
@@ -174,17 +156,9 @@ def image_files(
 def paired_files(
     images: Path, masks: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> list[tuple[str, Path, Path]]:
-    """(stem, photo, mask) of every photo, in the order of their names.
-
-    Args:
-        images: folder of the photos.
-        masks: folder of the masks.
-        report: told of a photo without a mask, and of a mask without a photo.
-        own: see `image_files`; a photo without a mask is then left out, elsewhere an error.
-
-    Raises:
-        InputFileError: a missing folder; except for our own layout, an empty one.
-    """
+    """(stem, photo, mask) of every photo, in the order of their names; `report` is told of one
+    without the other. In our own layout a photo without a mask is left out, elsewhere it is an
+    error. Raises InputFileError: a missing folder; except for our own layout, an empty one."""
     found, photos = image_files(masks, report, own=own), image_files(images, report, own=own)
     kind, advice = (LeftOutError, "") if own else (InputFileError, ": download the benchmark again")
     for stem in [stem for stem in photos if stem not in found]:

@@ -58,16 +58,9 @@ class CheckReport:
 def check_folder(
     folder: Path, name: str | None = None, *, progress: Progress = lambda _done, _total: None
 ) -> CheckReport:
-    """Recognise a benchmark, decode every photo and mask, and compare the counts.
-
-    Args:
-        folder: of the benchmark, or the one its archive makes.
-        name: which benchmark it should be; None recognises it.
-
-    Raises:
-        InputFileError: the folder has the layout of no benchmark, or nothing in it can be read.
-        UsageError: an unknown name.
-    """
+    """Recognise a benchmark, or take it for the one called `name`, decode every photo and mask, and
+    compare the counts; `folder` may be the one its archive makes. Raises InputFileError: the folder
+    has the layout of no benchmark, or nothing in it can be read; UsageError: an unknown name."""
     reader = recognise(folder) if name is None else find_reader(name)
     problems: list[str] = []
     seen = _Decoded()
@@ -136,14 +129,9 @@ class _Decoded:
 
 
 def recognise(folder: Path) -> ModuleType:
-    """The reader of the benchmark that a folder holds.
-
-    Where several have the same layout (DAVIS and COCO_MVal; Berkeley and our own), the name of
-    the folder decides, then the number of masks.
-
-    Raises:
-        InputFileError: not a folder, or the layout of no benchmark.
-    """
+    """The reader of the benchmark that a folder holds. Where several have the same layout (DAVIS
+    and COCO_MVal; Berkeley and our own), the name of the folder decides, then the number of masks.
+    Raises InputFileError: not a folder, or the layout of no benchmark."""
     if not folder.is_dir():
         raise InputFileError(f"{folder} is not a folder: pass that of a benchmark.")
     candidates = [reader for reader in readers().values() if _root(folder, reader) is not None]

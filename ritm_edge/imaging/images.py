@@ -118,16 +118,9 @@ def read_mask_file(path: str | Path) -> mask_kinds.Mask:
 
 
 def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
-    """A mask as 8-bit greyscale: 255 is the object, 0 the rest.
-
-    Args:
-        mask: bool [H, W].
-        path: where it is going to stand: `.png`, or another of `MASK_SUFFIXES`.
-
-    Raises:
-        UsageError: a suffix that would change pixels (`.jpg`) or is unknown.
-        ShapeError: not two-dimensional.
-    """
+    """A mask, bool [H, W], as 8-bit greyscale: 255 is the object, 0 the rest; `path` is where it is
+    going to stand. Raises UsageError: a suffix that would change pixels (`.jpg`) or is unknown;
+    ShapeError: not two-dimensional."""
     check_suffix(path, MASK_SUFFIXES, "a mask")
     array = np.asarray(mask)
     if array.ndim != 2:
@@ -136,16 +129,8 @@ def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
 
 
 def encode_image(image: ArrayLike, path: str | Path) -> bytes:
-    """A picture; JPEG in quality 95, all others without loss.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        path: where it is going to stand; one of `IMAGE_SUFFIXES`.
-
-    Raises:
-        UsageError: an unknown suffix.
-        ShapeError: not uint8 [H, W, 3].
-    """
+    """A picture, uint8 [H, W, 3] RGB; JPEG in quality 95, all others without loss; `path` is where
+    it is going to stand. Raises UsageError: an unknown suffix; ShapeError: another array."""
     check_suffix(path, IMAGE_SUFFIXES, "a picture")
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:

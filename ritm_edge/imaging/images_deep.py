@@ -131,18 +131,9 @@ def decode_deep_colour(path: Path) -> Pixels:
 
 
 def decode_12_bit_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> Pixels | None:
-    """A 12-bit colour TIFF, which Pillow does not identify, turned by its orientation.
-
-    Args:
-        path: any file.
-        check_size: called with (W, H) before decoding.
-
-    Returns:
-        Pixels; None for any other file.
-
-    Raises:
-        UnknownRangeError: 12-bit JPEG data, which nothing here can decode.
-    """
+    """Decode a 12-bit colour TIFF, which Pillow does not identify, turned by its orientation; None
+    for any other file. `check_size` is called with (W, H) before. Raises UnknownRangeError: 12-bit
+    JPEG data, which nothing here can decode."""
     with path.open("rb") as file:
         magic = file.read(8)
         if magic.startswith(_JPEG_MAGIC) and _jpeg_bits(magic + file.read()) == 12:

@@ -19,13 +19,9 @@ LISTED = 10
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask file as it was understood.
-
-    Attributes:
-        kind: LABEL_MAP, BINARY, TRIMAP, ALPHA or LEVELS.
-        labels: int32 [H, W]: 0 background, 1… objects, `IGNORED` what counts neither way.
-        levels: float32 [H, W], 0…1, of a file of probabilities: `labels` is 1 above 0.49.
-    """
+    """A mask file as it was understood: a kind (LABEL_MAP, BINARY, TRIMAP, ALPHA or LEVELS), labels
+    as int32 [H, W] (0 background, 1… objects, `IGNORED` what counts neither way) and, of a file of
+    probabilities, levels as float32 [H, W], 0…1, whose labels are 1 above 0.49."""
 
     kind: str
     labels: NDArray[np.int32]

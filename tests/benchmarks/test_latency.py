@@ -239,7 +239,7 @@ def test_table_marks_the_reference_evaluator(monkeypatch, tmp_path):
         make_row(path="b.mlpackage", runtime="coreml", engine="reference evaluator"),
     )
     machine_values = {"cpu": "A CPU", "usable_cores": 2, "load_average_1min": 0.1}
-    report = LatencyReport(machine_values, {}, QUICK, (32, 48), rows)
+    report = LatencyReport(machine_values, {}, QUICK, (32, 48), None, rows)
     monkeypatch.setattr(latency, "measure", lambda *_args, **_kwargs: report)
 
     result = invoke(tmp_path / "a.onnx", "--no-pytorch")

@@ -34,22 +34,14 @@ def combine(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Merge one split into `output`/coco_lvis_SPLIT.sqlite; resumes where it was stopped.
+    """Merge one split ("train" or "val") of COCO 2017 and LVIS v1, in their folders or those above,
+    into `output`/coco_lvis_SPLIT.sqlite; resumes where it was stopped. 0 `workers` work in this
+    process.
 
-    Args:
-        split: "train" or "val".
-        coco: folder of COCO 2017, or the one above it.
-        lvis: folder of LVIS v1, or the one above it.
-        workers: processes; 0 works in this one.
-
-    Returns:
-        Counts: photos, objects, from_coco, from_lvis, stuff, dropped_coco, dropped_lvis, broken.
-
-    Raises:
-        DatasetError: no such data sets, annotations that cannot be read, or an `output` of
-            another rule.
-        TrainingError: more than one photo in a hundred is broken.
-        OutputFileError: `output` cannot be written.
+    Returns counts: photos, objects, from_coco, from_lvis, stuff, dropped_coco, dropped_lvis,
+    broken. Raises DatasetError: no such data sets, annotations that cannot be read, or an `output`
+    of another rule; TrainingError: more than one photo in a hundred is broken; OutputFileError:
+    `output` cannot be written.
     """
     jobs = find_jobs(split, coco=coco, lvis=lvis, rule=rule)
     path = output / FILE.format(split)

@@ -33,12 +33,7 @@ class CocoMasks:
 
 @dataclass(frozen=True)
 class Job(ABC):
-    """One photo to merge.
-
-    Attributes:
-        name: of the photo, without suffix.
-        lvis: as `InstancesEntry.annotations`.
-    """
+    """One photo to merge, by its name without suffix; `lvis` is as `InstancesEntry.annotations`."""
 
     name: str
     lvis: bytes
@@ -96,14 +91,9 @@ class InstancesJob(Job):
 
 
 def find_jobs(split: str, *, coco: Path, lvis: Path, rule: Rule) -> list[Job]:
-    """Photos of the split with annotations of both, by name.
-
-    COCO's panoptic annotations are taken where they are there, its instances otherwise.
-
-    Raises:
-        DatasetError: a data set is not there, its annotations cannot be read, or no photo is in
-            both.
-    """
+    """Photos of the split with annotations of both, by name: COCO's panoptic annotations where they
+    are there, its instances otherwise. Raises DatasetError: a data set is not there, its
+    annotations cannot be read, or no photo is in both."""
     folder = find_folder(coco)
     path = annotation_file(lvis, split)
     images, annotations = read_instances(path)

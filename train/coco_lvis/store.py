@@ -24,15 +24,9 @@ CREATE TABLE IF NOT EXISTS photos (name TEXT PRIMARY KEY, annotation BLOB NOT NU
 
 @dataclass(frozen=True)
 class Annotation:
-    """The masks of one photo.
-
-    Attributes:
-        height, width: pixels.
-        instances: how many of the masks are objects; the rest is stuff.
-        masks: compressed run lengths, text.
-        places: (layer, label) of each mask.
-        parents: of each object, an index or None.
-    """
+    """The compressed run lengths of one photo's masks, of which the first `instances` are objects
+    and the rest is stuff; the (layer, label) of each mask, and of each object the index of its
+    parent or None."""
 
     height: int
     width: int
@@ -78,16 +72,10 @@ def _inflate(data: bytes) -> bytes:
 
 
 class Writer:
-    """Adds photos; each call of `add` is kept or lost as a whole, whatever happens.
-
-    Args:
-        path: made if it is missing, continued otherwise.
-        facts: what the content depends on; must equal that of an earlier start.
-
-    Raises:
-        OutputFileError: the place cannot be written (also from the methods).
-        DatasetError: `path` is another kind of file, or was begun with other facts.
-    """
+    """Adds photos to `path`, made if it is missing and continued otherwise; each call of `add` is
+    kept or lost as a whole, whatever happens. `facts`, what the content depends on, must equal
+    those of an earlier start. Raises OutputFileError: the place cannot be written (also from the
+    methods); DatasetError: `path` is another kind of file, or was begun with other facts."""
 
     def __init__(self, path: Path, facts: dict[str, str]) -> None:
         self.path = path

@@ -85,14 +85,9 @@ def _checked(rle: Rle) -> Rle:
 
 
 def unpacked(data: bytes) -> NDArray[np.int64]:
-    """Run lengths of the compressed form.
-
-    Each number is written in groups of five bits, lowest first, a sixth bit telling that another
-    group follows; from the fourth on it is the difference to the number before the last.
-
-    Raises:
-        ValueError: no such text, or a negative length.
-    """
+    """Run lengths of the compressed form. Each number is written in groups of five bits, lowest
+    first, a sixth bit telling that another group follows; from the fourth on it is the difference
+    to the number before the last. Raises ValueError: no such text, or a negative length."""
     groups = np.frombuffer(data, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero((groups & 32) == 0)
     if not groups.size or groups.min() < 0 or groups.max() > 63 or groups[-1] & 32:

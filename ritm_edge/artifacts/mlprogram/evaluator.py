@@ -19,14 +19,11 @@ DTYPE_NAMES = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
 
 class Program:
-    """One opened program.
+    """One opened program, with its declared types of inputs and outputs by name.
 
-    The whole program is walked once when it is opened, with shapes and types but without data:
-    what Core ML would compute must have the declared type of every value. Nothing that a file
-    claims can therefore fail, or grow beyond its declaration, in the middle of a run.
-
-    Attributes:
-        inputs, outputs: name → declared type.
+    It is walked once when it is opened, with shapes and types but without data: what Core ML would
+    compute must have the declared type of every value. Nothing that a file claims can therefore
+    fail, or grow beyond its declaration, in the middle of a run.
     """
 
     def __init__(self, package: Package) -> None:

@@ -25,12 +25,8 @@ FLOAT32_ARRAY = 65568
 
 @dataclass(frozen=True)
 class Package:
-    """A decoded .mlpackage.
-
-    Attributes:
-        spec_file: its model.mlmodel.
-        inputs, outputs: name → shape of the float32 arrays a caller sees.
-    """
+    """A decoded .mlpackage: its model.mlmodel, and the names and shapes of the float32 arrays a
+    caller sees."""
 
     path: Path
     spec_file: Path

@@ -25,13 +25,8 @@ CONST = "const"
 
 @dataclass(frozen=True)
 class Step:
-    """One operation, ready to run.
-
-    Attributes:
-        tensors: parameter → name of a value, or names where it takes a list.
-        constants: parameter → plain value.
-        release: values that no later step uses.
-    """
+    """One operation, ready to run: parameter → name of a value, or names where it takes a list;
+    parameter → plain value; and the values to `release` since no later step uses them."""
 
     operation: Operation
     name: str
@@ -43,12 +38,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program without its file.
-
-    Attributes:
-        inputs, outputs: name → declared type.
-        weights: constants that are used as tensors.
-    """
+    """A program without its file: declared types of inputs and outputs by name, and the constants
+    that are used as tensors."""
 
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]

@@ -86,9 +86,9 @@ def command(
 
     require("pydantic", extra="report")
     require("matplotlib", extra="report")
-    from ritm_edge.benchmarks.paper.curves import curves_of, draw_curves
+    from ritm_edge.benchmarks.paper.curves import curve_of, draw_curves
     from ritm_edge.benchmarks.paper.tables import as_markdown, paper_tables
-    from ritm_edge.benchmarks.results import FlopsResults, read_results
+    from ritm_edge.benchmarks.results import FlopsResults, noc_runs, read_results
 
     from ...files import atomic_output, write_output
     from ...runtimes.base import open_runtime
@@ -98,7 +98,7 @@ def command(
     if not any(isinstance(each, FlopsResults) for each in read):
         read.append(_counted())
     tables = paper_tables(read, names)
-    curves = curves_of(read)
+    curves = [curve_of(run) for run in noc_runs(read)]
     pictures = {}
     if gallery:
         chosen = checkpoint_path(model)

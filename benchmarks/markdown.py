@@ -1,6 +1,7 @@
 """Tables in Markdown files, made from the JSON that the bench commands wrote.
 
-A file marks a place with `<!-- table: docs/results/NAME.json -->` and `<!-- end of table -->`;
+A file marks a place with `<!-- table: docs/results/NAME.json -->` (or, for training speeds,
+`NAME-*.json`: one row each) and `<!-- end of table -->`;
 `python -m ritm_edge.benchmarks.markdown README.md …` fills it, from the folder of the first path.
 """
 
@@ -23,9 +24,11 @@ from .noc.report import KIND as NOC_KIND
 from .noc.table import noc_table
 from .train_speed import KIND as TRAIN_SPEED_KIND
 from .train_speed import note, rows
+from .train_speed import table as train_speed_table
 
 MARK = re.compile(
-    r"(?P<start><!-- table: (?P<source>[\w./-]+) -->\n).*?(?P<end><!-- end of table -->)", re.DOTALL
+    r"(?P<start><!-- table: (?P<source>[\w./*-]+) -->\n).*?(?P<end><!-- end of table -->)",
+    re.DOTALL,
 )
 
 
@@ -34,8 +37,13 @@ def fill_tables(text: str, root: Path) -> str:
     InputFileError: a JSON file that is missing or of another kind."""
 
     def table(match: re.Match[str]) -> str:
-        source = existing_file(root / match["source"])
-        return f"{match['start']}{render(json.loads(source.read_text()), source)}{match['end']}"
+        source = root / match["source"]
+        several = sorted(source.parent.glob(source.name)) if "*" in source.name else []
+        if several:
+            text = train_speed_table([json.loads(each.read_text()) for each in several])
+        else:
+            text = render(json.loads(existing_file(source).read_text()), source)
+        return f"{match['start']}{text}{match['end']}"
 
     return MARK.sub(table, text)
 

@@ -1,6 +1,9 @@
 """The report of `ritm-edge bench train`; what it holds is measured in the training stage."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from ritm_edge.tables import markdown_table
 
 from .machine import describe_versions
 
@@ -45,6 +48,27 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ratio = f"{report['plain_depthwise_step_ratio']:.2f}× the time of a step"
         found.append(("with plain depthwise gradients, within rounds", ratio))
     return found
+
+
+def table(reports: Sequence[dict[str, Any]]) -> str:
+    """One row per report, in Markdown, and a note about the machine for every machine."""
+    header = ["recipe", "crop", "batch", "network alone", "step", "with loading", "of the network"]
+    header += reports[0]["share_of_step"]
+    found = []
+    for report in sorted(reports, key=lambda each: (each["recipe"], each["settings"]["crop"])):
+        together = report["together"]["images_per_second"]
+        rates = report["network_images_per_second"], report["step_images_per_second"], together
+        cells = [report["recipe"], "×".join(map(str, report["settings"]["crop"]))]
+        cells += [str(report["batch_size"]), *(f"{rate:.0f}" for rate in rates)]
+        cells += [f"{report['together_to_network_ratio']:.2f}"]
+        found.append(cells + [f"{share:.0%}" for share in report["share_of_step"].values()])
+    machines = {
+        f"{each['settings']['gpu']} and {each['machine']['usable_cores']} cores of "
+        f"{each['machine']['cpu']}, {each['settings']['precision']}, "
+        f"{each['together']['workers']} loading processes"
+        for each in reports
+    }
+    return markdown_table(header, found) + f"\nImages per second. {'; '.join(sorted(machines))}.\n"
 
 
 def note(report: dict[str, Any]) -> str:

@@ -76,7 +76,7 @@ class PlanDataset(ClickDataset):
         else:
             matrix = draw_window(bounding_box(scene.mask(target)), size, settings, rng=rng)
         cut = cut_maps(maps, matrix, settings.crop, outside=int(target is not None))
-        cut *= _inside(frame, settings.crop)[..., None]
+        _clear_outside(cut, frame)
         crop = with_maps(scene, np.broadcast_to(np.uint8(0), (*settings.crop, 3)), cut)
         return _Crop(**vars(crop), source=scene.photo, matrix=matrix, frame=frame)
 
@@ -89,12 +89,15 @@ class PlanDataset(ClickDataset):
         assert isinstance(crop, _Crop)
         photo, matrix = crop.source, crop.matrix
         parts = [part for part in parts if part.any()]
-        inside = cut_maps(np.ones((*photo.shape[:2], 1), np.uint8), matrix, size, outside=0)[..., 0]
-        codes: NDArray[np.int64] = OTHER * others + INSIDE * (inside * _inside(crop.frame, size))
-        for bit, part in zip((FIRST, SECOND), parts, strict=False):
-            codes = codes + bit * part
+        codes = cut_maps(np.full((*photo.shape[:2], 1), INSIDE, np.uint8), matrix, size, outside=0)[
+            ..., 0
+        ]
+        _clear_outside(codes, crop.frame)
+        marks = [(OTHER, others), *zip((FIRST, SECOND), parts, strict=False)]
         if crop.ignored is not None:
-            codes = codes + IGNORED * crop.ignored
+            marks.append((IGNORED, crop.ignored))
+        for bit, place_of in marks:
+            codes |= bit * place_of.view(np.uint8)
         top, left, bottom, right = region = _region(matrix, photo.shape, size)
         matrix = matrix - np.array([[0, 0, left], [0, 0, top]])
         pixels: NDArray[Any] = photo[top:bottom, left:right]
@@ -112,7 +115,7 @@ class PlanDataset(ClickDataset):
             "pixels": np.ascontiguousarray(pixels.transpose(2, 0, 1)),
             "matrix": matrix,
             "colour": colour,
-            "codes": codes.astype(np.uint8),
+            "codes": codes,
             "places": places,
             "eroded": eroded,
             "chances": rng.random(len(places)),
@@ -150,10 +153,16 @@ class PlanDataset(ClickDataset):
         return joined
 
 
-def _inside(frame: Box, size: tuple[int, int]) -> NDArray[np.uint8]:
-    inside = np.zeros(size, np.uint8)
-    inside[max(frame[0], 0) : frame[2], max(frame[1], 0) : frame[3]] = 1
-    return inside
+def _clear_outside(maps: NDArray[np.uint8], frame: Box) -> None:
+    """Set what lies outside of (top, left, bottom, right) to zero."""
+    top, left, bottom, right = frame
+    for outside in (
+        np.s_[: max(top, 0)],
+        np.s_[bottom:],
+        np.s_[:, : max(left, 0)],
+        np.s_[:, right:],
+    ):
+        maps[outside] = 0
 
 
 def _region(matrix: Matrix, photo: tuple[int, ...], size: tuple[int, int]) -> tuple[int, ...]:

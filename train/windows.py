@@ -90,6 +90,12 @@ def cut_window(
 def cut_maps(maps: Maps, matrix: Matrix, size: tuple[int, int], *, outside: int) -> Maps:
     """The maps of `cut_window`; the last channel is `outside` beyond the photo, others 0."""
     shape, flags = size[::-1], cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    cut = [cv2.warpAffine(maps[..., c], matrix, shape, flags=flags) for c in range(maps.shape[2])]
-    cut[-1] = cv2.warpAffine(maps[..., -1], matrix, shape, flags=flags, borderValue=(outside,))
-    return np.stack(cut, axis=2).astype(np.uint8, copy=False)
+    border = (*(0,) * (maps.shape[2] - 1), outside)
+    # OpenCV takes borders of at most four channels.
+    cut = [
+        cv2.warpAffine(
+            maps[..., c : c + 4], matrix, shape, flags=flags, borderValue=border[c : c + 4]
+        )
+        for c in range(0, maps.shape[2], 4)
+    ]
+    return np.dstack(cut) if len(cut) > 1 else np.atleast_3d(cut[0])

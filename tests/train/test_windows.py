@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ritm_edge.train.config import AugmentationSettings
-from ritm_edge.train.windows import SMALLEST_SCALE, cut_window, draw_window
+from ritm_edge.train.windows import SMALLEST_SCALE, cut_maps, cut_window, draw_window
 
 PLAIN = AugmentationSettings(
     kind="windows", crop=(64, 96), horizontal_flip=0.0, window_shares=(0, 0, 1)
@@ -45,6 +45,21 @@ def test_outside_of_the_photo_there_is_black_that_is_ignored():
     assert np.array_equal(planes[..., 0] == 1, inside)
     assert (colours[inside] == 200).all()
     assert not colours[~inside].any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5, 9])
+def test_layers_are_cut_as_each_alone(channels: int):
+    """OpenCV gives borders to four channels at most."""
+    rng = np.random.default_rng(channels)
+    maps = rng.integers(0, 255, (37, 53, channels), dtype=np.uint8)
+    matrix = np.array([[0.8, -0.3, -9.0], [0.4, 1.1, 5.0]])
+    cut = cut_maps(maps, matrix, (60, 48), outside=1)
+    assert (cut[..., -1] == 1).any()
+    for channel in range(channels):
+        alone = cut_maps(maps[..., channel:][..., :1], matrix, (60, 48), outside=0)
+        last = channel == channels - 1
+        beyond = cut_maps(np.zeros((37, 53, 1), np.uint8), matrix, (60, 48), outside=int(last))
+        assert np.array_equal(cut[..., channel], np.where(beyond[..., 0], 1, alone[..., 0]))
 
 
 def test_windows_around_an_object_contain_it():

@@ -32,7 +32,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist notebook test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu
 
@@ -201,6 +201,10 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+
+# Runs the notebook of the documentation and keeps its outputs; `make test` checks that it runs.
+notebook: setup
+	$(BIN)/python -m tests.notebook
 
 # What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
 PUBLISH ?=

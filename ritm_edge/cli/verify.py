@@ -139,5 +139,6 @@ def _verdict(
 ) -> str:
     if task is None:
         limits = report.tolerance
-        return f"{artifact} equals {checkpoint} within {limits.atol:.0e} ({limits.reason})."
-    return f"{artifact} does the task of {checkpoint} ({task.tolerance.reason})."
+        agreement = f"agrees with {checkpoint.name} to within {limits.atol:.0e}"
+        return f"{artifact} {agreement} on every probability ({limits.reason})."
+    return f"{artifact} passed against {checkpoint.name} ({task.tolerance.reason})."

@@ -18,7 +18,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO := ritm_edge/samples/astronaut.jpg
 CLICKS := --click 100,225 --click 225,225,neg
 S400 := $(OUT)/hrnet18s-400x400
-ARTIFACTS := $(S400).onnx $(S400).tflite $(S400).mlpackage
+# TFLite and Core ML have no converter on Python 3.14, as scripts/install.sh says there.
+TARGETS = onnx $(shell $(BIN)/python -c "import sys; \
+    print('' if sys.version_info >= (3, 14) else 'tflite coreml')")
+ARTIFACTS = $(addprefix $(S400).,$(TARGETS:coreml=mlpackage))
 
 DATA ?= data
 # Five clicks on every object: the mean IoU after each of them is over all objects.
@@ -37,7 +40,7 @@ RESULTS := docs/results
     paths train-speed train-speed-gpu
 
 quickstart: setup
-	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
+	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
 	for artifact in $(ARTIFACTS); do \
 	    $(BIN)/ritm-edge verify $$artifact || exit 1; \
 	    $(BIN)/ritm-edge predict $(PHOTO) $(CLICKS) --artifact $$artifact \

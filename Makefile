@@ -50,7 +50,7 @@ quickstart: setup
 	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
 
 # The numbers of clicks in README and docs, from the embedded weights; about an hour on two cores.
-# A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
+# A stopped run is resumed; after a change of the weights remove $(OUT)/*.jsonl.
 noc: $(DYNAMICS) $(call AT400,.onnx .tflite)
 	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(NOC_FLAGS) \
 	    $(m) $(OUT)/$(m)-dynamic.onnx $(OUT)/$(m)-400x400.onnx $(OUT)/$(m)-400x400.tflite \

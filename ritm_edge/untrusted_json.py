@@ -9,8 +9,8 @@ MAX_BRACKETS = 10_000
 MAX_DEPTH = 40
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
-# What an entry of an object may be: in words, and the test. A boolean is no number, no text is.
-MOST = 1 << 53  # as far as whole numbers of JavaScript go
+# What an entry of an object may be: in words, and a test. A boolean is not a number.
+MOST = 1 << 53  # the largest exact whole number in JavaScript
 Kind = tuple[str, Callable[[Any], bool]]
 FLAG: Kind = ("true or false", lambda value: isinstance(value, bool))
 COUNT: Kind = ("a whole number from 0", lambda value: type(value) is int and 0 <= value <= MOST)
@@ -52,7 +52,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def require_kinds(value: Any, kinds: Mapping[str, Any], name: str = "it") -> None:
-    """Check known entries of a parsed object; others do not matter.
+    """Check known entries of a parsed object; others are ignored.
 
     Args:
         value: what may be an object.

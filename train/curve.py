@@ -19,12 +19,12 @@ SMOOTHED_SHARE = 1 / 20
 
 @dataclass
 class Curves:
-    """Points (step, value) of a run whose legs follow each other.
+    """Points (step, value) of a run in several parts.
 
     Attributes:
         loss, iou: of training.
         noc: benchmark → NoC@90, sorted by step.
-        ends: steps where a leg ended and the next began.
+        ends: steps at which a part ended and the next began.
     """
 
     loss: list[tuple[int, float]] = field(default_factory=list)
@@ -34,12 +34,12 @@ class Curves:
 
 
 def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None) -> Curves:
-    """Join the logs of the legs of a run.
+    """Join the logs of the parts of a run.
 
     Args:
         logs: files `log.jsonl` or folders that hold one, in the order of training; the steps of
             each count on from the last of the one before.
-        reports: step, counted over all legs → JSON of `ritm-edge bench noc -o`, for checkpoints
+        reports: step, counted over all parts → JSON of `ritm-edge bench noc -o`, for checkpoints
             that were evaluated by hand.
 
     Raises:
@@ -90,7 +90,7 @@ def _report(path: Path) -> dict[str, float]:
         return found
     except (ValueError, KeyError, TypeError) as error:
         raise InputFileError(
-            f"{path} is no report of NoC: write it with ritm-edge bench noc -o."
+            f"{path} is not a result of bench noc: write one with ritm-edge bench noc -o."
         ) from error
 
 
@@ -111,7 +111,7 @@ def draw_curves(curves: Curves, output: Path) -> None:
         OutputFileError: `output` cannot be written.
     """
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is no picture: end its name in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{output} is not a picture: end its name in {', '.join(SUFFIXES)}.")
     require("matplotlib", extra="train")
     from matplotlib.figure import Figure
 

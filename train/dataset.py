@@ -188,7 +188,7 @@ def make_sample(
     """Turn a crop into what one training sample holds.
 
     Args:
-        scene: the crop; objects smaller than `min_object_pixels` are no targets.
+        scene: the crop; objects smaller than `min_object_pixels` cannot be targets.
         target: index of the object; None chooses among the roots, and where there is none the
             target is empty. By chance (`merge_probability`) another root joins it.
         config: probabilities and number of click slots.

@@ -1,4 +1,4 @@
-"""One run on several processes: who they are, and what they tell each other."""
+"""One run on several processes: their ranks, and what they exchange."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class DistributedContext:
     """The processes of a run; one alone is a team of size 1.
 
     Attributes:
-        rank: number of this process, from 0; 0 writes files and talks.
+        rank: number of this process, from 0; 0 writes files and messages.
         size: number of processes, over all nodes.
         device: where this process computes.
     """

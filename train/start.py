@@ -35,7 +35,7 @@ SCRATCH = (
 def new_model(
     config: TrainConfig, init: Path | None, *, allow_changed: bool = False
 ) -> tuple[RitmModel, str]:
-    """The model of a new run, and in one line where its weights are from.
+    """The model of a new run, and one line that says where its weights are from.
 
     Args:
         config: which model.

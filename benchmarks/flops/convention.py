@@ -1,4 +1,4 @@
-"""What counts as how many floating-point operations, the same for every runtime.
+"""How many floating-point operations each operation counts as, for every runtime.
 
 One multiply-accumulate (MAC) is 2 FLOPs. Everything else is counted per element, by the rules
 below; moving data (concatenate, slice, pad, transpose, cast, …) is free. Integer arithmetic of
@@ -30,7 +30,7 @@ Shape = Sequence[int]
 
 @unique
 class Rule(Enum):
-    """What an operation counts as where its name alone tells.
+    """What an operation counts as if its name decides it.
 
     Attributes:
         kind: of layer.

@@ -1,4 +1,4 @@
-"""The objects that took most clicks, with pictures where the benchmark is at hand."""
+"""The objects that took the most clicks, with pictures if the benchmark is given."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ def worst_cases(
 
     Args:
         runs: every measured file.
-        benchmarks: those with photos at hand, by name.
+        benchmarks: those whose photos are given, by name.
         runtime: replays the clicks to show the mask; None shows the true object.
 
     Raises:

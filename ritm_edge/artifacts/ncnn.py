@@ -67,7 +67,7 @@ class Layer:
         """Of an Input: its array's shape without the batch.
 
         Raises:
-            ValueError: a size that is no number.
+            ValueError: a size that is not a number.
         """
         return tuple(int(self.settings[key]) for key in SHAPE_KEYS if key in self.settings)[::-1]
 

@@ -26,7 +26,7 @@ def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
 
     Args:
         path: of the file.
-        allow_changed: take it without a look at its checksum.
+        allow_changed: accept it without checking its checksum.
 
     Raises:
         ArtifactError: not a .tflite file, or changed after export.

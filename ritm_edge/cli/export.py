@@ -36,7 +36,7 @@ def command(
     size: InputSize = None,
     max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
     dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="Any height and width (ONNX only).")
+        bool, typer.Option("--dynamic", help="Accept any height and width (ONNX only).")
     ] = False,
     precision: Annotated[
         str,
@@ -46,8 +46,8 @@ def command(
         Path | None,
         typer.Option(
             "--calibration",
-            help="For int8: folder with images/ and masks/ (object ids); default: the sample "
-            "photo, augmented. A simulated user clicks on its objects.",
+            help="For int8: folder with images/ and masks/ (object ids), on whose objects a "
+            "simulated user clicks; default: the sample photo, augmented.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +56,7 @@ def command(
         typer.Option(
             "--keep-float",
             metavar="LAYER",
-            help="For int8: beginning of a layer's name to keep out of it, instead of the "
+            help="For int8: keep the layers whose names start with this in float32, instead of the "
             "target's own list; repeat for several.",
             show_default=False,
         ),
@@ -66,13 +66,13 @@ def command(
         typer.Option(
             "--data",
             metavar="NAME=DIR",
-            help="Judge a reduced precision by its clicks on this benchmark, not by masks of the "
+            help="Below fp32: judge the file by its clicks on this benchmark, not by masks of the "
             "sample photo.",
             show_default=False,
         ),
     ] = None,
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Keep an artifact that loses too much.")
+        bool, typer.Option("--accept-loss", help="Below fp32: keep a file that loses too much.")
     ] = False,
     _sensitivity: Annotated[
         bool,
@@ -82,19 +82,20 @@ def command(
         bool,
         typer.Option(
             "--rewrites/--no-rewrites",
-            help="Exact rewrites that make the graph faster; without them the baseline graph, as "
-            "NAME-baseline.SUFFIX.",
+            help="Rewrite the graph to a faster one with the same results. Without rewrites, the "
+            "file is named NAME-baseline.SUFFIX.",
         ),
     ] = True,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
+        Path, typer.Option("--output", "-o", help="Folder for the exported files.")
     ] = Path("artifacts"),
     as_json: AsJson = False,
 ) -> None:
-    """Export weights to artifacts and prove each one equal to PyTorch.
+    """Export weights to files for apps and compare each file with PyTorch.
 
-    An artifact that disagrees with PyTorch is not kept, and the exit code is 3. One of a lower
-    precision is kept when its masks, or its clicks on --data, stay close to those of float32.
+    A float32 file is kept only if no probability differs from PyTorch's by more than 1e-4 in any
+    verification case; otherwise the exit code is 3. A file of lower precision is kept if its
+    masks, or its clicks on --data, stay close to those of float32.
 
     Example: ritm-edge export --target onnx --target tflite --target coreml --output artifacts
     """
@@ -120,7 +121,7 @@ def command(
     reduced = [find_precision(each, precision) for each in targets]
     if calibration is not None and not any(each and each.calibrated for each in reduced):
         names = ", ".join(each.name for each in targets)
-        raise UsageError(f"{precision} of {names} is not calibrated: leave out --calibration.")
+        raise UsageError(f"{precision} for {names} needs no calibration: leave out --calibration.")
     options = PrecisionOptions(
         calibration=calibration,
         keep_float=None if keep_float is None else tuple(keep_float),

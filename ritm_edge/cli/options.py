@@ -53,8 +53,8 @@ def _same_file(first: Path, second: Path) -> bool:
 
 
 def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
-    """Raise UsageError where a parameter of `names` was passed that does nothing, and say why:
-    "without --data"."""
+    """Raise UsageError if one of the parameters `names` was passed that has no effect `why`, for
+    example "without --data"."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name in names and source is not None and source.name == "COMMANDLINE":
@@ -62,10 +62,10 @@ def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
 
 
 def refuse_folder(path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: says so before the work, not after.
+    """Callback of an option that names a file to write; it fails before the work, not after it.
 
     Raises:
-        OutputFileError: a folder.
+        OutputFileError: it is a folder.
     """
     if path is not None and path.is_dir():
         raise OutputFileError(f"{path} is a folder: name a file in it.")
@@ -73,11 +73,11 @@ def refuse_folder(path: Path | None) -> Path | None:
 
 
 def refuse_foreign(path: Path | None) -> Path | None:
-    """Callback as `refuse_folder`, for reports: they replace nothing but reports of ours."""
+    """Callback like `refuse_folder`, for reports, which may only replace reports of ritm-edge."""
     if refuse_folder(path) == path is not None and path.is_file():
         content = path.read_bytes()
         if content and not (content.startswith((b"{\n", b"<!")) and b"ritm-edge" in content):
-            raise OutputFileError(f"{path} is no report of ritm-edge: choose another place.")
+            raise OutputFileError(f"{path} is not a report of ritm-edge: choose another name.")
     return path
 
 
@@ -85,33 +85,33 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 ReportFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."
+        "--output", "-o", callback=refuse_foreign, help="Also save the result in this JSON file."
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")]
 AllowChanged = Annotated[
     bool,
     typer.Option(
-        "--allow-changed", help="Also take model files that changed after they were made."
+        "--allow-changed", help="Accept model files that were changed after they were saved."
     ),
 ]
 ObjectLimit = Annotated[
     int | None,
-    typer.Option("--limit", min=1, help="Evaluate only this many objects, the first ones."),
+    typer.Option("--limit", min=1, help="Evaluate only the first N objects."),
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
 ]
 
 Checkpoint = Annotated[
     Path | None,
-    typer.Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded."),
+    typer.Option("--checkpoint", help="Weights: a file, lite0, or hrnet18s (the default)."),
 ]
 InputSize = Annotated[
     str | None, typer.Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
 ]
-ClickSlots = Annotated[int, typer.Option("--max-clicks", help="Click slots for each sign.")]
+ClickSlots = Annotated[int, typer.Option("--max-clicks", help="Click slots of each sign.")]
 
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 
@@ -153,10 +153,10 @@ def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
 
 
 def deliver(values: dict[str, Any], output: Path | None, as_json: bool) -> bool:
-    """Save what a command measured, and print it as JSON, where asked to.
+    """Save what a command measured and print it as JSON, if the user asked for it.
 
     Returns:
-        Whether it was printed; what is for people is left out then.
+        Whether JSON was printed; the command then prints no tables.
 
     Raises:
         OutputFileError: it cannot be written.

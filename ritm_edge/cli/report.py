@@ -16,35 +16,35 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RESULTS…",
-            help="JSON of bench noc, bench latency, bench flops, bench fit and verify --json.",
+            help="JSON files of bench noc, bench latency, bench flops, bench fit or verify --json.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", callback=refuse_foreign, help="The page.")
+        Path, typer.Option("--output", "-o", callback=refuse_foreign, help="HTML file to write.")
     ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
         typer.Option(
             "--data",
             metavar="NAME=DIR",
-            help="Benchmark whose photos show the worst cases; repeatable.",
+            help="Embed photos of the worst cases from this benchmark; repeatable.",
         ),
     ] = None,
     model: Annotated[
         Path | None,
         typer.Option(
-            "--model", help="The measured file: repeats the worst cases' clicks to show the masks."
+            "--model", help="Show masks of the worst cases, from this (the measured) model file."
         ),
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "ritm-edge report",
     threads: Threads = None,
     allow_changed: AllowChanged = False,
 ) -> None:
-    """Put results on one self-contained page, for screen, phone and print.
+    """Put results on one self-contained page for screen, phone and print.
 
-    The page asks the network for nothing and runs no script. Photos are embedded only with --data;
-    mind their terms before you publish such a page.
+    The page loads nothing from the network and runs no script. Photos are embedded only with
+    --data; check their licences before you publish such a page.
 
     Example: ritm-edge report noc.json latency.json --data GrabCut=data/GrabCut -o report.html
     """
@@ -73,13 +73,13 @@ def command(
     runs = [run for each in read.values() if isinstance(each, NocResults) for run in each.reports]
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
-            raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
+            raise UsageError(f"no result is from {benchmark.name}: leave its --data out.")
     runtime = None
     if model is not None:
         runtime = open_runtime(checkpoint_path(model), threads=threads, allow_changed=allow_changed)
         if not any(run.sha256 == runtime.sha256 for run in runs):
             print_notice(
-                f"{model} is none of the measured files: its masks may differ from theirs."
+                f"{model} is not one of the measured files: its masks may differ from theirs."
             )
     with stderr().status("drawing the page"):
         page = render_page(

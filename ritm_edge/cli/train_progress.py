@@ -15,10 +15,10 @@ STEPS_PER_LINE = 20
 
 class TrainProgress:
     """A bar with smoothed loss, IoU and speed, and the remaining time; a second one while
-    validating. Plain lines where stderr is no terminal.
+    validating. Plain lines if stderr is not a terminal.
 
     Attributes:
-        step, steps: taken, and of the whole run; both 0 where a finished run is resumed.
+        step, steps: steps taken, and those of the whole run; both 0 if a finished run is resumed.
     """
 
     def __init__(self) -> None:

@@ -14,9 +14,9 @@ from ..errors import DataWarning, ImageError, InputFileError
 from ..imaging.images import IMAGE_SUFFIXES, read_photo
 
 Truth = NDArray[np.int32]
-# What a reader does with something wrong: raise it, or collect it and go on.
+# What a reader does with a problem: raise it, or collect it and continue.
 Raise = Callable[[InputFileError], None]
-# Pictures that are not read, so that they do not disappear without a word.
+# Pictures that are not read; they are reported instead of being ignored silently.
 OTHER_SUFFIXES = frozenset(
     ".gif .jfif .jpe .jp2 .j2k .avif .heic .heif .ppm .pgm .pbm .pnm .tga .psd .exr .svg .dng .cr2 "
     ".cr3 .nef .arw .npy .mat".split()
@@ -115,7 +115,7 @@ def read_bgr(path: Path) -> NDArray[np.uint8]:
         ImageError: not an image, damaged, or too large.
         InputFileError: missing or unreadable.
     """
-    read_photo(path)  # OpenCV reads damaged files without a word
+    read_photo(path)  # OpenCV reads damaged files without a warning
     image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ImageError(f"{path} cannot be read by OpenCV: save it as an 8-bit PNG.")
@@ -139,7 +139,7 @@ def read_trimap(path: Path) -> Truth:
 def image_files(
     folder: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> dict[str, Path]:
-    """Stem → image file, in the order of the file names; system files are passed over.
+    """Stem → image file, in the order of the file names; system files are skipped.
 
     Args:
         folder: where they are.

@@ -25,10 +25,10 @@ class CheckReport:
         folder: what was checked.
         photos: different photos that have an object.
         objects: samples of the evaluation.
-        published: counts in the published evaluation; None for folders of one's own.
+        published: counts in the published evaluation; None for a user's own folder.
         ignored_pixels: share of all mask pixels that count neither way, 0…1.
-        problems: one sentence each; empty where nothing is wrong.
-        notes: what to look at though it is not wrong: damage that a decoder passes over, and masks
+        problems: one sentence each; empty if nothing is wrong.
+        notes: what to look at although it is not wrong: damage that a decoder tolerates, and masks
             of other kinds than label maps.
     """
 
@@ -72,7 +72,7 @@ def check_folder(
         progress: told how many objects are done, and of how many.
 
     Raises:
-        InputFileError: the folder has the layout of no benchmark, or nothing in it can be read.
+        InputFileError: the folder has no known layout, or nothing in it can be read.
         UsageError: an unknown name.
     """
     reader = recognise(folder) if name is None else _named(name)
@@ -152,7 +152,7 @@ def recognise(folder: Path) -> ModuleType:
     the folder decides, then the number of masks.
 
     Raises:
-        InputFileError: not a folder, or the layout of no benchmark.
+        InputFileError: not a folder, or no known layout.
     """
     if not folder.is_dir():
         raise InputFileError(f"{folder} is not a folder: pass that of a benchmark.")

@@ -1,4 +1,4 @@
-"""A runtime somewhere else, as if it were here."""
+"""A runtime in another place that behaves like a local one."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class Transport(Protocol):
         """The answer to a request.
 
         Raises:
-            TimeoutError: there is none in time; says how long that was.
+            TimeoutError: there was none in time; says how long that was.
             ConnectionError: the other end has gone; says why, as far as that is known.
         """
         ...

@@ -12,7 +12,7 @@ from ..errors import InputFileError
 from ..imaging.mask_kinds import IGNORED
 from ..samples import sample_label_map, sample_photo
 
-# Below this a click is all there is to see of an object.
+# A smaller object is hidden by a click.
 MIN_OBJECT_PIXELS = 400
 
 
@@ -26,7 +26,7 @@ def folder_objects(folder: Path, *, count: int) -> list[Sample]:
 
     Args:
         folder: has `images/NAME.*` and `masks/NAME.*`; see `data.folder`.
-        count: at most so many; fewer where the folder has fewer.
+        count: at most this many; fewer if the folder has fewer.
 
     Raises:
         InputFileError: a missing folder, no photo with a mask, or no such object.

@@ -1,4 +1,4 @@
-"""Pixels of any depth as one form, and files deeper than 8 bits per channel.
+"""Pixels of any depth in one form, and files with more than 8 bits per channel.
 
 Pillow keeps 16-bit greyscale but cuts 16-bit colour to its high byte (12-bit data would become
 black) and does not open 12-bit colour TIFFs: OpenCV decodes those. Neither opens 12-bit JPEGs.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
-# OpenCV 5 moved the functions that set how much it says.
+# OpenCV 5 moved the functions that set its log level.
 _LOGGING: Any = getattr(cv2.utils, "logging", cv2)
 _TIFF_MAGIC, _JPEG_MAGIC = (b"II*\x00", b"MM\x00*"), b"\xff\xd8"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259

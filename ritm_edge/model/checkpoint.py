@@ -2,8 +2,8 @@
 
 A `.pth` file is a dict with `config` (class name and constructor arguments) and `state_dict`.
 A `.safetensors` file holds the tensors, with the same `config` as JSON in its metadata; half
-precision is widened to float32 on load. Both carry a hash of all that they hold; files without one
-(published, or from before) are taken as they are.
+precision is widened to float32 on load. Both carry a hash of their whole content; files without one
+(published or older ones) are accepted as they are.
 """
 
 import io
@@ -44,7 +44,7 @@ def load_checkpoint(
     Args:
         path: `.pth` or `.safetensors`.
         model: expected name (`build_model`); None takes whatever the checkpoint says.
-        allow_changed: take a file whose content is not the one it was saved or pulled with.
+        allow_changed: accept a file whose content changed since it was saved or pulled.
 
     Raises:
         CheckpointError: unsafe, truncated, changed after it was saved, of an unknown model, another
@@ -125,7 +125,7 @@ def _read_pickle(path: Path) -> Any:
             f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "
             "executed; use a checkpoint from a source you trust."
         ) from error
-    except Exception as error:  # a damaged pickle can end in any
+    except Exception as error:  # a damaged pickle can raise anything
         raise_own_fault(error)
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}): download it again."
@@ -189,7 +189,7 @@ def refuse_non_finite(state: Mapping[str, Any], path: Path) -> None:
     for name, value in floats.items():
         if not value.float().isfinite().all():
             raise CheckpointError(
-                f"{path} holds NaN or infinity in {name}: use a checkpoint from before that."
+                f"{path} holds NaN or infinity in {name}: use an earlier checkpoint."
             )
 
 

@@ -75,7 +75,7 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
                 supported = supported and isinstance(value, int | float) and 0 < value < math.inf
             values[name] = value
         else:
-            fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be anything
+            fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be of any type
             supported = name in WITHOUT_EFFECT.split() or repr(_as_lists(value)) in fixed
         if not supported:
             raise CheckpointError(

@@ -17,7 +17,7 @@ from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".ncnn",)
-# Half precision is a default of ncnn on processors that calculate with it, which moves clicks.
+# By default ncnn computes in half precision on processors that can, which moves clicks.
 HALF_PRECISION = (
     "use_fp16_packed",
     "use_fp16_storage",
@@ -64,11 +64,11 @@ class NcnnGraph:
     def run(
         self, arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]
     ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Calculate arrays of the graph, given all of its inputs.
+        """Compute arrays of the graph, given all of its inputs.
 
         Args:
             arrays: the inputs.
-            names: of arrays, in the order of execution: what was used is forgotten.
+            names: of arrays, in the order of execution; ncnn discards values after their use.
 
         Raises:
             ArtifactError: ncnn failed.

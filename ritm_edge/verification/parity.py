@@ -1,4 +1,4 @@
-"""Is an artifact the same function as the PyTorch model? Numbers and masks, over fresh inputs."""
+"""Does an artifact compute what the PyTorch model does? Numbers and masks, on new inputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Tolerance:
 FP32_TOLERANCE = Tolerance(
     atol=1e-4,
     min_mask_iou=0.999,
-    reason="float32 kernels add in another order; about 1e-5 was measured",
+    reason="float32 kernels add in different orders; about 1e-5 was measured",
 )
 
 
@@ -237,7 +237,7 @@ def compare(
     """Run every case on both and measure.
 
     Raises:
-        ArtifactError: the artifact fails, or its result is no map of probabilities.
+        ArtifactError: the artifact fails, or its result is not a map of probabilities.
     """
     results = [
         compare_masks(case.name, artifact.run(case.inputs)[MASK], reference.run(case.inputs)[MASK])

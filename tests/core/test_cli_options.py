@@ -242,7 +242,7 @@ def test_a_report_replaces_no_file_of_another_kind(places, tmp_path, name, there
     line = (WRITING[name] or "").format(input=places["noc"], **places)
     error = invoke(*name.split(), *line.split(), "--output", path)
     assert isinstance(error, OutputFileError), error
-    assert str(error) == f"{path} is no report of ritm-edge: choose another place."
+    assert str(error) == f"{path} is not a report of ritm-edge: choose another name."
     assert path.read_bytes() == FOREIGN[there]
 
 

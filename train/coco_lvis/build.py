@@ -88,7 +88,7 @@ def combine(
 
 
 def known_splits(names: list[str] | None) -> list[str]:
-    """The splits to make: all where none is named.
+    """The splits to make: all if none is named.
 
     Raises:
         UsageError: an unknown one.

@@ -22,7 +22,7 @@ class Rule:
 
     Attributes:
         name: for messages and the file's metadata.
-        coco_iou: a COCO mask goes where an LVIS mask overlaps it by more than this.
+        coco_iou: a COCO mask is dropped if an LVIS mask overlaps it by more than this.
         coco_box_iou: and their boxes by more than this.
         lvis_iou, lvis_box_iou: likewise for an LVIS mask and a later one of LVIS.
     """

@@ -2,7 +2,7 @@
 
 The paper's values are the recipes; what the official code does otherwise is `as_implemented`.
 Known differences that no recipe offers: the official code draws SBD's photos with weights from a
-file of scores, and takes its validation loss for nothing.
+file of scores, and does not use its validation loss.
 """
 
 from dataclasses import replace
@@ -53,14 +53,14 @@ def with_iterations(config: TrainConfig, count: int, *, use_prev_mask: bool) -> 
 def with_length(
     config: TrainConfig, epochs: int, drops: tuple[float, ...] | None = None
 ) -> TrainConfig:
-    """So many epochs; the rate drops at `drops`, or at the paper's shares of them."""
+    """A number of epochs; the rate drops at `drops`, or at the paper's shares of them."""
     milestones = drops or tuple(round(epochs * share, 3) for share in DROPS)
     schedule = replace(config.schedule, epochs=epochs, milestones=milestones)
     return replace(config, schedule=schedule)
 
 
 def with_small_objects(config: TrainConfig, empty_crops: float = 0.0) -> TrainConfig:
-    """Objects from 80 pixels on, and hardly a crop without one."""
+    """Objects of at least 80 pixels, and hardly a crop without one."""
     return replace(
         config,
         data=replace(config.data, min_object_pixels=80),

@@ -1,4 +1,4 @@
-"""N_iters ablation: up to 1 corrections without the previous mask; HRNet-18, COCO+LVIS."""
+"""N_iters ablation: one correction without the previous mask; HRNet-18, COCO+LVIS."""
 
 from ..config import TrainConfig
 from ._published import iterative, with_iterations

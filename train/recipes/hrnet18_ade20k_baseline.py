@@ -1,4 +1,4 @@
-"""HRNet-18 on ADE20k, without iterative training."""
+"""HRNet-18 on ADE20K, without iterative training."""
 
 from ..config import TrainConfig
 from ._published import baseline

@@ -1,5 +1,4 @@
-"""Third leg of the embedded weights: 320×320 crops, as many as the time allows, half of them with
-one click only."""
+"""Third part of a training on CPUs: 320×320 crops, half of them with a single click."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Fourth leg of the embedded weights: the 400 pixels of zoom-in, with a rate that falls to 0."""
+"""Fourth part of a training on CPUs: the 400 pixels of zoom-in, with a rate that falls to 0."""
 
 from dataclasses import replace
 

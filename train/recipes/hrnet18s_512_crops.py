@@ -1,6 +1,6 @@
-"""Last leg of the embedded weights: the size of whole photos, and corrections of damaged masks.
+"""Last part of a training on CPUs: the size of whole photos, and corrections of damaged masks.
 
-The first click of a session sees the whole photo, larger than any crop of the legs before. And the
+The first click of a session sees the whole photo, larger than any crop before. And the
 network had only ever seen its own answers as previous masks: a click on a mask from elsewhere could
 make it forget a part of that mask.
 """

@@ -1,4 +1,4 @@
-"""Second leg of the embedded weights: goes on from the first (--init) on 256×256 crops."""
+"""Second part of a training on CPUs: continues the first (--init) on 256×256 crops."""
 
 from dataclasses import replace
 

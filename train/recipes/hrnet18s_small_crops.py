@@ -1,4 +1,4 @@
-"""First leg of the embedded weights: HRNet-18s from scratch on 128×128 crops."""
+"""First part of a training on CPUs: HRNet-18s from scratch on 128×128 crops."""
 
 from ..config import (
     AugmentationSettings,
@@ -9,8 +9,8 @@ from ..config import (
     TrainConfig,
 )
 
-# People dominate the photos by number: general objects and regions are drawn more often, person
-# sets less often, than their size would have it.
+# Most photos show people: sets of general objects and regions are drawn more often, and sets of
+# people less often, than in proportion to their size.
 SET_WEIGHTS = {
     "coco_mini/masks": 0.28,
     "bsds/masks_coarse": 0.15,
@@ -42,6 +42,6 @@ def recipe() -> TrainConfig:
             steps=3600,
             kind="cosine",
             warmup_steps=150,
-            final_fraction=0.1,  # the second leg goes on from here
+            final_fraction=0.1,  # the second part continues from here
         ),
     )

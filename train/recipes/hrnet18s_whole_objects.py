@@ -1,4 +1,4 @@
-"""Fifth leg of the embedded weights: as the fourth, with fewer parts and no tiny objects.
+"""Fifth part of a training on CPUs: like the fourth, with fewer parts and no tiny objects.
 
 What one click means is ambiguous: a sleeve, the coat, the person. The published zoom-in shows the
 network little more than its last answer, so that an answer too small costs several clicks.

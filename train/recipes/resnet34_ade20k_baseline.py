@@ -1,4 +1,4 @@
-"""DeepLabV3+ on ResNet-34 on ADE20k, without iterative training."""
+"""DeepLabV3+ on ResNet-34 on ADE20K, without iterative training."""
 
 from ..config import TrainConfig
 from ._published import baseline

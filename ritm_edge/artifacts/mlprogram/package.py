@@ -98,7 +98,7 @@ def parse_model(data: bytes) -> Any:
     """The `Model` message that a specification is.
 
     Raises:
-        FormatError: it is none.
+        FormatError: it is not a `Model` message.
         MissingExtraError: coremltools is not installed.
     """
     messages = import_coremltools("coremltools.proto.Model_pb2")
@@ -110,7 +110,7 @@ def parse_model(data: bytes) -> Any:
 
 
 def other_contents(path: Path, spec_file: Path) -> list[bytes]:
-    """Of the model's files but for the specification, in the order of their names.
+    """The model's files except the specification, in the order of their names.
 
     Raises:
         FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`.

@@ -16,20 +16,20 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN|LOG...",
-            help="Folders of runs or their log.jsonl; several are legs that follow each other.",
+            help="Folders of runs or their log.jsonl; several are parts of one training, in order.",
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf."),
+        typer.Option("--output", "-o", callback=refuse_folder, help=".png, .svg or .pdf file."),
     ] = Path("curve.png"),
     noc: Annotated[
         list[str] | None,
         typer.Option(
             "--noc",
             metavar="STEP=FILE",
-            help="Report of ritm-edge bench noc on the checkpoint of a step, counted over all "
-            "legs; repeatable.",
+            help="Result of bench noc for the checkpoint after STEP steps, counted over all parts; "
+            "repeatable.",
         ),
     ] = None,
 ) -> None:

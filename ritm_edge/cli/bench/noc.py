@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 JOURNAL_SUFFIX = ".jsonl"
 
 # Groups of options in the help.
-SESSION, RUN, RESULT = "How the user clicks and the network sees", "Speed", "What is kept"
+SESSION, RUN, RESULT = "Evaluation", "Speed", "Output"
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="ARTIFACT|CHECKPOINT…",
-            help="What to evaluate; default: the embedded weights.",
+            help="Files to evaluate; default: the embedded weights.",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +62,7 @@ def command(
             "--min-clicks",
             rich_help_panel=SESSION,
             min=1,
-            help="Made even when the target is reached.",
+            help="Per object, even after the target IoU is reached.",
         ),
     ] = 1,
     target_iou: Annotated[
@@ -72,7 +72,7 @@ def command(
             rich_help_panel=SESSION,
             min=0.8,
             max=1.0,
-            help="An object is done at this IoU.",
+            help="IoU at which an object is solved.",
         ),
     ] = 0.90,
     all_clicks: Annotated[
@@ -80,7 +80,7 @@ def command(
         typer.Option(
             "--all-clicks",
             rich_help_panel=SESSION,
-            help="Never stop early: complete curves of the mean IoU.",
+            help="Never stop early, for complete curves of the mean IoU.",
         ),
     ] = False,
     threshold: Annotated[
@@ -92,7 +92,7 @@ def command(
     flip: Annotated[
         bool,
         typer.Option(
-            help="Average with the mirrored image; twice the work.", rich_help_panel=SESSION
+            help="Average with the mirror image; runs the network twice.", rich_help_panel=SESSION
         ),
     ] = True,
     zoom_in: Annotated[
@@ -114,7 +114,7 @@ def command(
         typer.Option(
             "--expansion",
             rich_help_panel=SESSION,
-            help="Side of the crop relative to the object's box.",
+            help="Side of the crop relative to that of the object's box.",
         ),
     ] = 1.4,
     min_crop: Annotated[
@@ -126,7 +126,7 @@ def command(
             "--skip-clicks",
             rich_help_panel=SESSION,
             min=-1,
-            help="First clicks that see the whole image.",
+            help="Number of first clicks without zoom-in.",
         ),
     ] = 1,
     click_limit: Annotated[
@@ -135,7 +135,7 @@ def command(
             "--click-limit",
             rich_help_panel=SESSION,
             min=1,
-            help="The network sees only this many of the first clicks.",
+            help="Show the network only the first N clicks.",
         ),
     ] = None,
     fit: Annotated[
@@ -143,8 +143,8 @@ def command(
         typer.Option(
             "--fit",
             rich_help_panel=SESSION,
-            help="How crops are shown to a graph of fixed size: context, letterbox, stretch; "
-            "repeat to compare; default: context.",
+            help="How crops are shown to a graph of fixed size: context, letterbox or stretch; "
+            "repeat to compare several; default: context.",
             show_default=False,
         ),
     ] = None,
@@ -153,14 +153,14 @@ def command(
         typer.Option(
             "--start-iou",
             rich_help_panel=SESSION,
-            help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
+            help="Start from the true mask, damaged to this IoU (for example 0.75).",
         ),
     ] = None,
     limit: ObjectLimit = None,
     jobs: Annotated[
         int,
         typer.Option(
-            "--jobs", "-j", rich_help_panel=RUN, min=1, help="Processes; results stay the same."
+            "--jobs", "-j", rich_help_panel=RUN, min=1, help="Processes; the results are the same."
         ),
     ] = 1,
     threads: Annotated[
@@ -174,13 +174,13 @@ def command(
         typer.Option(
             "--journal",
             rich_help_panel=RESULT,
-            help="JSONL file that finished objects are appended to and from which the same command "
-            "resumes after a crash; default: beside --output.",
+            help="JSONL file to which finished objects are appended, and from which the same "
+            "command resumes after an interruption; default: beside --output.",
             show_default=False,
         ),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", rich_help_panel=RESULT, help="Forget what the journal holds.")
+        bool, typer.Option("--fresh", rich_help_panel=RESULT, help="Discard an existing journal.")
     ] = False,
     as_json: AsJson = False,
     as_markdown: Annotated[
@@ -188,10 +188,10 @@ def command(
         typer.Option("--markdown", rich_help_panel=RESULT, help="Print the table as Markdown."),
     ] = False,
 ) -> None:
-    """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.
+    """Count the clicks of a simulated user to an IoU of 0.80, 0.85 and 0.90, as published.
 
-    "≥20" is the published count of objects that need all clicks, those solved at the last one
-    included; "never" counts the unsolved ones only. Intervals are 95 % bootstrap over the objects.
+    "≥20" is the published count of objects that need all clicks, including those solved by the
+    last one; "never" counts only the unsolved ones. Intervals are 95 % bootstrap intervals.
 
     Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx -o noc.json
     """
@@ -279,9 +279,9 @@ def command(
         return
     print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
     if output is not None:
-        print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
+        print_notice(f"saved {output}; {journal} has the clicks and IoUs of every object")
     if jobs == 1:
-        print_notice("faster, with the same results: --jobs N evaluates N objects at a time")
+        print_notice("--jobs N evaluates N objects at a time, with the same results")
 
 
 def _parse_target(text: str) -> int | tuple[int, int]:
@@ -291,9 +291,9 @@ def _parse_target(text: str) -> int | tuple[int, int]:
 def _rows(
     runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
 ) -> "Iterator[tuple[Runtime, str, Fit]]":
-    """What is measured, and under which name: the file's, or its path where two are called alike.
+    """What is measured, and under which name: the file's, or its path if two have the same name.
 
-    Graphs of any size have no use for a fit; those of fixed size are measured with each.
+    A fit has no effect on graphs of any size; those of fixed size are measured with each.
     """
     names = [Path(runtime.label).name for runtime in runtimes]
     for name, runtime in zip(names, runtimes, strict=True):

@@ -1,10 +1,10 @@
 """Equalises the channels of an ONNX graph for 8-bit integers; in float32 the masks are the same.
 
 An activation has one scale for all its channels, so the channel with the largest values decides how
-coarse the others become. A channel may be divided by a positive factor where convolutions write it, if the
-convolutions that read it multiply by the same: nothing between them but operations that commute
-with a factor. (Nagel et al. 2019, arXiv:1906.04721, section 4.1; the factor is that of Xiao et al.
-2023, arXiv:2211.10438, equation 4.)
+coarse the others become. A channel may be divided by a positive factor where convolutions write it,
+if the convolutions that read it multiply by the same: nothing between them but operations that
+commute with a factor. (Nagel et al. 2019, arXiv:1906.04721, section 4.1; the factor is that of Xiao
+et al. 2023, arXiv:2211.10438, equation 4.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence

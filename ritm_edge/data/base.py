@@ -81,8 +81,8 @@ class Sample:
         image, truth = read_photo(self.image_path), self.read_truth()
         if image.shape[:2] != truth.shape:
             raise ImageError(
-                f"{self.image_path} has {image.shape[0]} rows of {image.shape[1]} pixels, its mask "
-                f"{truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{self.image_path} is {image.shape[0]}x{image.shape[1]} (HxW), its mask "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         return image, truth
 

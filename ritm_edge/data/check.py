@@ -136,8 +136,8 @@ class _Decoded:
         if truth.shape != self._last[1]:
             rows, columns = self._last[1]
             raise InputFileError(
-                f"{sample.image_path} has {rows} rows of {columns} pixels, the mask of "
-                f"{sample.name} {truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{sample.image_path} is {rows}x{columns} (HxW), the mask of {sample.name} "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         if not (truth == 1).any():
             raise InputFileError(

@@ -23,7 +23,7 @@ def find_samples(root: Path, report: Raise = report_by_raising) -> list[Sample]:
     samples: list[Sample] = []
     pairs = paired_files(root / "images", root / "masks", report, own=True)
     if not pairs:
-        report(InputFileError(f"{root} has no photo with a mask: call both alike."))
+        report(InputFileError(f"{root} has no photo with a mask: give both the same name."))
     for stem, image, mask in pairs:
         samples += instance_samples(stem, image, mask, read_labels, IGNORED, report)
     return samples

@@ -54,7 +54,7 @@ def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
         UnknownRangeError: float pixels.
     """
     if pixels.colour.dtype.kind == "f":
-        raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+        raise UnknownRangeError("has 32-bit pixels without a known range of brightness")
     colour = pixels.colour
     if colour.dtype != np.uint8:
         colour = np.rint(scaled(colour) * np.float32(255)).astype(np.uint8)
@@ -84,7 +84,7 @@ def from_pillow(image: Image.Image) -> Pixels:
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+            raise UnknownRangeError("has 32-bit pixels without a known range of brightness")
         return Pixels(values.astype(np.uint16))
     indices = np.asarray(image) if image.mode == "P" and image.format != "GIF" else None
     if image.has_transparency_data:

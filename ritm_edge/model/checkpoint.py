@@ -74,7 +74,7 @@ def read_checkpoint(path: Path, *, allow_changed: bool = False) -> dict[str, Any
         )
     state = content["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: re-export it.")
+        raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: save it again.")
     widened = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     return {**content, "state_dict": widened}
 
@@ -183,7 +183,7 @@ def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Pat
 def refuse_non_finite(state: Mapping[str, Any], path: Path) -> None:
     """Raise CheckpointError with the name of the first tensor that holds NaN or infinity."""
     floats = {k: v for k, v in state.items() if isinstance(v, Tensor) and v.is_floating_point()}
-    # One sum takes a fraction of the time of a look at each tensor.
+    # One sum takes a fraction of the time that a test of each tensor takes.
     if not floats or torch.cat([v.float().reshape(-1) for v in floats.values()]).sum().isfinite():
         return
     for name, value in floats.items():

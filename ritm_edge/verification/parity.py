@@ -135,15 +135,15 @@ class ParityReport:
         if not self.meaningful:
             low, high = self.reference_range
             raise ParityError(
-                f"{self.artifact}: the checkpoint answers {low:.3f} to {high:.3f} on every input, "
-                "which proves nothing: verify with trained weights."
+                f"{self.artifact}: the checkpoint gives {low:.3f} to {high:.3f} for all inputs, so "
+                "agreement means nothing: verify with trained weights."
             )
         worst = next(case for case in self.cases if not case.within(self.tolerance))
         raise ParityError(
             f"{self.artifact} disagrees with PyTorch in the case '{worst.name}' (largest "
             f"difference {worst.max_abs:.1e}, limit {self.tolerance.atol:.0e}; mask IoU "
-            f"{worst.mask_iou:.4f}, limit {self.tolerance.min_mask_iou}): do not ship it; export "
-            "again with the installed versions of the README."
+            f"{worst.mask_iou:.4f}, limit {self.tolerance.min_mask_iou}): do not use it; export "
+            "again with the versions of constraints.txt."
         )
 
 

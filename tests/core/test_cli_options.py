@@ -218,7 +218,7 @@ def test_no_output_overwrites_an_input(places, monkeypatch, tmp_path, name, opti
     line = WRITING[name].format(input=source, **places)
     error = invoke(*name.split(), *line.split(), option, target)
     assert isinstance(error, UsageError | OutputFileError), error
-    assert "overwritten" in str(error) or "no report of ritm-edge" in str(error)
+    assert "overwritten" in str(error) or "not a report of ritm-edge" in str(error)
     assert source.read_bytes() == content
 
 

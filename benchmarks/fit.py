@@ -1,4 +1,4 @@
-"""What showing a crop to a graph of fixed size costs, step by step along published sessions.
+"""What showing crops to a graph of fixed size costs, click by click in published sessions.
 
 A session with the published zoom-in (crops of any shape) is the reference. At chosen clicks of it,
 the same photo, clicks and previous mask are shown through each alternative, and the IoU of the

@@ -64,7 +64,7 @@ def render(values: Any, source: Path) -> str:
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
-        f"{source} is no report of bench latency, noc, fit, flops or train: measure again."
+        f"{source} is not a report of bench latency, noc, fit, flops or train: measure again."
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers that others published, with their sources: `published.json` beside this file."""
+"""Published numbers with their sources, from `published.json` beside this file."""
 
 import json
 from functools import cache

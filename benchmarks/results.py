@@ -1,4 +1,4 @@
-"""Results files of the bench commands, read back and checked: they may come from anybody.
+"""Reads and checks results files of the bench commands, which may come from anybody.
 
 Only what the readers here declare is taken over; a file with anything missing or of another type
 is refused as a whole, so that no page or table has to guess.
@@ -255,12 +255,12 @@ def read_results(path: Path) -> Results:
     values of another type."""
     path = existing_file(path)
     if path.is_dir() or path.stat().st_size > MAX_BYTES:
-        raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")
+        raise InputFileError(f"{path} is not a results file: pass what {KINDS} saved.")
     try:
         values = parse_long_json(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputFileError(
-            f"{path} is no JSON ({str(error)[:80]}): pass what {KINDS} saved."
+            f"{path} is not JSON ({str(error)[:80]}): pass what {KINDS} saved."
         ) from error
     try:
         return _kind_of(values, path).model_validate(values)
@@ -287,4 +287,4 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             return LatencyResults
         if kind is None and "artifact" in values and "cases" in values:
             return ParityResults
-    raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")
+    raise InputFileError(f"{path} is not a results file: pass what {KINDS} saved.")

@@ -1,4 +1,4 @@
-"""What each exact rewrite gains: one interleaved measurement of graphs with one pass more each.
+"""What each exact rewrite gains, from timing graphs with one more pass each in turns.
 
 A results file holds a `LatencyReport` and, under "shares", one entry per pass in order:
 

@@ -1,4 +1,4 @@
-"""TorchScript in which truth values are the numbers 0.0 and 1.0: for converters without booleans.
+"""TorchScript with the numbers 0.0 and 1.0 as truth values, for converters without booleans.
 
 Equal to the last bit for finite numbers: the difference of two different ones is never zero, the
 ceiling of what is positive is at least one, and a product with 0.0 or 1.0 is exact.

@@ -1,4 +1,4 @@
-"""What a graph sees in use: inputs recorded while the simulated user clicks on real photos."""
+"""Typical inputs of a graph, recorded while the simulated user clicks on real photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -70,7 +70,7 @@ def record_calibration(reference: Runtime, spec: IOSpec, folder: Path | None = N
 
 
 class _Recorder(NarrowedRuntime):
-    """Remembers what it was asked."""
+    """Records the inputs that it is given."""
 
     def __init__(self, reference: Runtime, spec: IOSpec) -> None:
         height, width = spec.size or DEFAULT_SIZE

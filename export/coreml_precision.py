@@ -11,7 +11,7 @@ from ritm_edge.optional import require
 from .layer_names import find_layers
 
 STEPS = 127  # of int8 on either side of zero
-# Weights of so many elements or fewer stay: those of HRNet-18s would save 6 kB, all together.
+# Weights of at most this many elements stay: together, HRNet-18s's would save only 6 kB.
 SMALL = 2048
 
 
@@ -53,7 +53,7 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
 
 
 def _needs_tiny_scales(weight: NDArray[np.floating[Any]]) -> bool:
-    """Whether the scale of a channel is no normal number of its type.
+    """Whether the scale of a channel is not a normal number of its type.
 
     It would lose bits, and hardware that takes such numbers for zero would lose the channel.
     """

@@ -7,7 +7,7 @@ from ritm_edge.errors import UsageError
 
 # What decides last, and what takes the clicks in: little to compute. With the context block and the
 # last layer alone in float32, GrabCut needed 0.18 clicks more than in float32, with these 0.08
-# (ONNX, weights after eight phases). The last three are EfficientNet-Lite's: stem and clicks in
+# (ONNX, older weights). The last three are EfficientNet-Lite's: stem and clicks in
 # integers tripled the mean error of a probability.
 KEEP_FLOAT = (
     "maps_transform",

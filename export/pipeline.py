@@ -1,4 +1,4 @@
-"""Checkpoint to artifact: convert, prove, stamp, and only then give it its name."""
+"""Checkpoint to artifact: convert, verify, stamp, and only then give it its name."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -97,8 +97,8 @@ def export_checkpoint(
 
     Raises:
         ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
-        UsageError: a dynamic size or a precision for a target without it, or options that do
-            nothing at this precision.
+        UsageError: a dynamic size or a precision that the target does not have, or options that
+            do nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
     reference = open_checkpoint(ModelFile(checkpoint, allow_changed=allow_changed))

@@ -1,4 +1,4 @@
-"""Which layers suffer from 8-bit integers: each one is quantised alone and the masks compared."""
+"""How much layers lose in 8-bit integers: each is quantised alone and the masks are compared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .onnx.precision import layer_of, measure_ranges, named, quantize, quantizin
 from .registry import find_target
 from .rewrites import rewrite
 
-# One in so many recorded inputs is compared: a click each, over all objects.
+# One in this many recorded inputs is compared, over all objects.
 EVERY = 5
 # How many parts of a name make a layer: a block of a stage, a module of a head.
 DEPTH = 4
@@ -33,9 +33,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """What integers in one layer alone (the beginning of its parameters' names, which
-    `--keep-float` takes) do to the result: mean absolute difference of a probability, and mean IoU
-    with the float32 mask."""
+    """What integers in a single layer (the beginning of its parameters' names, which `--keep-float`
+    takes) change in the result: mean absolute difference of a probability, and mean IoU with the
+    float32 mask."""
 
     layer: str
     mean_abs: float

@@ -1,4 +1,4 @@
-"""Writing files so that no crash, full disk or power cut leaves half of one."""
+"""Writing files so that a crash, full disk or power cut never leaves a partial one."""
 
 import errno
 import hashlib
@@ -92,7 +92,7 @@ def sync(path: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        # Windows syncs no folder, some network and user-space file systems sync nothing at all.
+        # Windows cannot sync folders, and some network and user-space file systems nothing at all.
         if not path.is_dir() and error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
             raise
 

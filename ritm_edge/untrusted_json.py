@@ -9,8 +9,8 @@ MAX_BRACKETS = 10_000
 MAX_DEPTH = 40
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
-# What an entry of an object may be: in words, and the test. A boolean is no number, no text is.
-MOST = 1 << 53  # as far as whole numbers of JavaScript go
+# What an entry of an object may be: in words, and a test. A boolean is not a number.
+MOST = 1 << 53  # the largest exact whole number in JavaScript
 Kind = tuple[str, Callable[[Any], bool]]
 FLAG: Kind = ("true or false", lambda value: isinstance(value, bool))
 COUNT: Kind = ("a whole number from 0", lambda value: type(value) is int and 0 <= value <= MOST)
@@ -48,7 +48,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def require_kinds(value: Any, kinds: Mapping[str, Any], name: str = "it") -> None:
-    """Check known entries of a parsed object, called `name` in the message; others do not matter.
+    """Check known entries of a parsed object, called `name` in the message; others are ignored.
     `kinds` has by key a `Kind`, or such a mapping for an object inside; an entry whose key there
     ends in "?" may be null or missing. Raises ValueError: no object, or an entry that is missing or
     of another kind."""

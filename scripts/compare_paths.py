@@ -1,4 +1,4 @@
-"""Whether trainings whose batches the device made go as those of the CPU path: `make paths`.
+"""Compares trainings with batches made on the device and on the CPU path: `make paths`.
 
 Usage: compare_paths.py FOLDER OUTPUT.json, where FOLDER holds the runs cpu-SEED and device-SEED.
 """

@@ -1,9 +1,9 @@
 """The published augmentation, and what all recipes share: flips and colours.
 
 OpenCV is called directly. albumentations, which the published implementation used, has not been
-maintained since June 2025 and its successor's licence (AGPL) does not go with ours; kornia works
+maintained since June 2025 and its successor's licence (AGPL) does not fit ours; kornia works
 on float tensors after the data is loaded, where overlapping label layers cost many times as much.
-Both bring random generators of their own, and a sample must depend on (seed, position) alone.
+Both have random generators of their own, and a sample must depend only on (seed, position).
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def published_crop(
 def draw_published(
     photo_size: tuple[int, int], settings: AugmentationSettings, *, rng: np.random.Generator
 ) -> tuple[Matrix, Box]:
-    """The same random window as `published_crop` cuts, from the same `rng`, in numbers: float64 [2,
+    """The same random window as `published_crop` cuts, from the same `rng`, as numbers: float64 [2,
     3], (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo of (H, W) pixels, and where
     in the crop the photo may show, (top, left, bottom, right)."""
     scale = rng.uniform(*settings.scale)

@@ -23,8 +23,8 @@ class Board:
     also from the methods."""
 
     def __init__(self, folder: Path, *, done: int) -> None:
-        # TensorBoard imports all of TensorFlow where that is installed, ten seconds for nothing
-        # that is used here; it asks for this module to be told not to.
+        # If TensorFlow is installed, TensorBoard imports all of it, ten seconds for nothing that is
+        # used here; this module tells it not to.
         sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
         require("tensorboard", extra="train")
         from torch.utils.tensorboard import SummaryWriter

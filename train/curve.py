@@ -19,8 +19,8 @@ SMOOTHED_SHARE = 1 / 20
 
 @dataclass
 class Curves:
-    """Points (step, value) of a run whose phases follow each other: loss and IoU of training, and
-    NoC@90 by benchmark, sorted by step; at `ends` a phase ended and the next began."""
+    """Points (step, value) of a run in several phases: loss and IoU of training, and NoC@90 by
+    benchmark, sorted by step; at `ends` a phase ended and the next began."""
 
     loss: list[tuple[int, float]] = field(default_factory=list)
     iou: list[tuple[int, float]] = field(default_factory=list)
@@ -78,7 +78,7 @@ def _report(path: Path) -> dict[str, float]:
         return found
     except (ValueError, KeyError, TypeError) as error:
         raise InputFileError(
-            f"{path} is no report of NoC: write it with ritm-edge bench noc -o."
+            f"{path} is not a result of bench noc: write one with ritm-edge bench noc -o."
         ) from error
 
 
@@ -91,7 +91,7 @@ def draw_curves(curves: Curves, output: Path) -> None:
     Raises UsageError: another suffix; MissingExtraError: matplotlib is not installed;
     OutputFileError: `output` cannot be written."""
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is no picture: end its name in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{output} is not a picture: end its name in {', '.join(SUFFIXES)}.")
     require("matplotlib", extra="train")
     from matplotlib.figure import Figure
 

@@ -174,7 +174,7 @@ def make_sample(
     scene: Scene, target: int | None, config: TrainConfig, rng: np.random.Generator
 ) -> Sample:
     """Turn a crop into what one training sample holds, as `ClickDataset.__getitem__` gives it.
-    Objects smaller than `min_object_pixels` are no targets; a `target` of None chooses among the
+    Objects smaller than `min_object_pixels` cannot be targets; a `target` of None chooses among the
     roots, and where there is none the target is empty. By chance (`merge_probability`) another root
     joins it."""
     scene, parts, foreign = choose_target(scene, target, config, rng)

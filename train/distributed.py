@@ -1,4 +1,4 @@
-"""One run on several processes: who they are, and what they tell each other."""
+"""One run on several processes: their ranks, and what they exchange."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TIMEOUT = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """The processes of a run: the number of this one, from 0 (which writes files and talks), how
+    """The processes of a run: the number of this one, from 0 (which writes files and messages), how
     many there are over all nodes (one alone is a team of size 1), and the device of this one."""
 
     rank: int

@@ -44,7 +44,7 @@ def _sizes(values: Sequence[Any]) -> Iterator[int]:
 
 
 def difference(before: Any, now: Tensor) -> str:
-    """In half a sentence what differs between two fingerprints; empty where nothing does."""
+    """Half a sentence about what differs between two fingerprints; empty if nothing does."""
     old, new = _lines(before), _lines(now)
     for one, other in zip_longest(old, new, fillvalue="nothing"):
         if one != other:

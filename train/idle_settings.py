@@ -1,4 +1,4 @@
-"""Settings that act only together with others: a change that would do nothing is refused."""
+"""Settings that act only together with others: changes without effect are refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase

@@ -123,7 +123,7 @@ def _add_click(
 def start_from_damaged_masks(
     labels: Tensor, clicks: Tensor, *, probability: float, rngs: Sequence[np.random.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Let some samples begin as the correction of a mask from elsewhere begins.
+    """Let some samples begin like the correction of a mask from elsewhere.
 
     Their previous mask is the object with bites taken out and blobs added, and their only click
     lies in the largest of these errors. (The paper corrects such masks, section 1, without having

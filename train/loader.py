@@ -1,4 +1,4 @@
-"""Batches from worker processes; what goes wrong there arrives as the error it was."""
+"""Batches from worker processes, whose errors arrive unchanged."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Which photo stands at which position of a run."""
+"""Which photo is drawn at which position of a run."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class DrawOrder:
         self.seed = config.run.seed
         self.per_epoch = length.steps_per_epoch * config.data.batch_size
         self.cumulative = np.cumsum(draw_probabilities(entries, config))
-        # Weights, an epoch of its own length, or less photos than a batch cannot be a permutation.
+        # Weights, an epoch of its own length, or fewer photos than a batch cannot be a permutation.
         self.replace = bool(
             config.data.set_weights or config.data.epoch_samples or self.per_epoch > self.count
         )

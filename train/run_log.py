@@ -1,4 +1,4 @@
-"""What a run tells: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
+"""What a run reports: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Windows of photos as numbers: one matrix per sample, from pixels of the crop to the photo's.
+"""Windows of photos as matrices, one for each sample, from pixels of the crop to the photo's.
 
 A matrix can be applied anywhere: here by OpenCV, on a GPU by torch's own grid sampling.
 """

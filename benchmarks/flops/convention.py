@@ -1,4 +1,4 @@
-"""What counts as how many floating-point operations, the same for every runtime.
+"""How many floating-point operations each operation counts as, for every runtime.
 
 One multiply-accumulate (MAC) is 2 FLOPs. Everything else is counted per element, by the rules
 below; moving data (concatenate, slice, pad, transpose, cast, …) is free. Integer arithmetic of
@@ -30,8 +30,8 @@ Shape = Sequence[int]
 
 @unique
 class Rule(Enum):
-    """What an operation counts as where its name alone tells: so many FLOPs per element of its
-    first input (`of_input`) or else of its first result."""
+    """What an operation counts as if its name decides it: so many FLOPs per element of its first
+    input (`of_input`) or else of its first result."""
 
     NORMALISE = ("batch normalisation", 4)  # subtract mean, divide by deviation, scale, shift
     RELU = (ACTIVATION, 1)  # one comparison

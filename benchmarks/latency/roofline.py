@@ -1,6 +1,6 @@
-"""What this machine could do at best: `python -m ritm_edge.benchmarks.latency.roofline THREADS`.
+"""The peak performance of this machine: `python -m ritm_edge.benchmarks.latency.roofline THREADS`.
 
-The peak is the fastest of what dense float32 kernels reached here, matrix products of several sizes
+The peak is the best rate that dense float32 kernels reached here, matrix products of several sizes
 and 3×3 convolutions as in the network, and not a figure of a data sheet. A network of this kind
 does some 100 operations for each byte of memory, so that this peak, not the bandwidth, is its roof.
 """

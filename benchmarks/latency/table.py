@@ -47,9 +47,7 @@ def latency_table(report: dict[str, Any]) -> str:
             f"{roofline['kernel']}; memory {roofline['bytes_per_s'] / 1e9:.0f} GB/s.\n"
         )
     if not all(row["is_device_time"] for row in report["rows"]):
-        note += (
-            "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
-        )
+        note += "\\* in a tool for checking results; on macOS and iOS, Core ML runs the file.\n"
     measured = [any(cell != UNMEASURED for cell in column) for column in zip(*rows, strict=True)]
     header, *kept = (tuple(compress(cells, measured)) for cells in ([*MARKDOWN], *rows))
     return markdown_table(header, kept) + note

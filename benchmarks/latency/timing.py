@@ -22,7 +22,7 @@ from ritm_edge.weights import checkpoint_path
 from ..machine import describe_machine, describe_versions
 from .roofline import Roofline, measure_roofline, percent_of_roofline
 
-# Worker threads spin for a while after a run and would take a core from the next candidate.
+# Worker threads spin for a while after a run and would slow the next candidate.
 PAUSE_S = 0.05
 
 Report = Callable[[str], None]

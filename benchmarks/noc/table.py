@@ -41,10 +41,10 @@ def noc_table(entries: Sequence[Entry]) -> str:
         drops, objects = cells["drops"].replace(" ", ""), str(entry["objects"])
         rows.append([*(cells.get(column, UNMEASURED) for column in columns), drops, objects])
     note = (
-        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of {name}. "
+        f"\nIntervals are 95 % bootstrap intervals; differences are those of {name}. "
         f"≥{limit} is the published count and includes objects solved at the last click. IoU@k: "
-        "mean over all objects after k clicks. Drops: clicks after which the IoU is lower than "
-        "before by more than 0.02.\n"
+        "mean over all objects after k clicks. Drops: share of clicks that lower the IoU by more "
+        "than 0.02.\n"
     )
     return markdown_table([*columns.values(), "drops", "objects"], rows) + note
 

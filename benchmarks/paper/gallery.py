@@ -1,4 +1,4 @@
-"""Pictures of a session click by click, as in the paper's Figures 1 and 5."""
+"""Pictures of a session, click by click, as in the paper's Figures 1 and 5."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The paper's Tables 1 to 7: what was measured beside what was published.
+"""The paper's Tables 1 to 7: measured values next to the published ones.
 
 A measured file stands in a row when its label is the row's name: that of a published checkpoint
 ("coco_lvis_h18s_itermask.pth") or of a training recipe ("ablation-loss-bce"), with any suffix.

@@ -1,4 +1,4 @@
-"""The objects that took most clicks, with pictures where the benchmark is at hand."""
+"""The objects that took the most clicks, with pictures if the benchmark is given."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -55,9 +55,9 @@ def worst_cases(
     runs: Sequence[NocRun], benchmarks: Mapping[str, Benchmark], runtime: Runtime | None
 ) -> list[tuple[str, str, tuple[Case, ...]]]:
     """Benchmark, file and worst objects of the first file on each benchmark. `benchmarks` are those
-    with photos at hand, by name; `runtime` replays the clicks to show the mask, and None shows the
-    true object. Raises InputFileError: a photo or mask that cannot be read; UsageError: clicks that
-    do not fit the photo, as of another copy of the benchmark."""
+    whose photos are given, by name; `runtime` replays the clicks to show the mask, and None shows
+    the true object. Raises InputFileError: a photo or mask that cannot be read; UsageError: clicks
+    that do not fit the photo, as of another copy of the benchmark."""
     found = []
     for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]

@@ -23,7 +23,7 @@ from ..target import Target
 def convert(
     source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
 ) -> None:
-    """Write a self-contained .onnx file; `make` decides the precision, errors as there."""
+    """Write a self-contained .onnx file; `make` decides the precision and raises the errors."""
     path.write_bytes(make(source).SerializeToString())
 
 

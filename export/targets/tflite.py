@@ -49,13 +49,13 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     Args:
         source: inputs and outputs of four axes become NHWC, clicks stay [1, 2K, 3].
         precision: "fp16" halves the weights of convolutions, "int8" computes in calibrated
-            integers, "int8-dynamic" measures the ranges of activations anew in every run.
+            integers, "int8-dynamic" measures the ranges of activations in every run.
 
     Raises:
         ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
-        UsageError: a layer to keep in float32 that there is not, or dynamic ranges, which
-            TensorFlow's converter takes for every layer.
+        UsageError: an unknown layer to keep in float32, or any with dynamic ranges, which
+            TensorFlow's converter uses for every layer.
     """
     if source.keep_float and precision != Precision.INT8:
         raise UsageError(

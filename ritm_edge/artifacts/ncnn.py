@@ -48,7 +48,7 @@ class Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an Input: its array's shape without the batch. Raises ValueError: a size that is no
+        """Of an Input: its array's shape without the batch. Raises ValueError: a size that is not a
         number."""
         return tuple(int(self.settings[key]) for key in SHAPE_KEYS if key in self.settings)[::-1]
 

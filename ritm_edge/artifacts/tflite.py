@@ -22,9 +22,9 @@ OLD_SEAL_BYTES = len(OLD_SEAL_MARK) + hashlib.sha256().digest_size
 
 
 def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
-    """Read a file of ours and return its flatbuffer; `allow_changed` takes it without a look at its
-    checksum. Raises ArtifactError: not a .tflite file, or changed after export; InputFileError: the
-    file does not exist or cannot be read."""
+    """Read a file of ours and return its flatbuffer; `allow_changed` accepts it without checking
+    its checksum. Raises ArtifactError: not a .tflite file, or changed after export; InputFileError:
+    the file does not exist or cannot be read."""
     data = read_whole(path)
     checked = allow_changed or require_unchanged(path, data)
     start = data[IDENTIFIER_OFFSET : IDENTIFIER_OFFSET + len(IDENTIFIER)]

@@ -67,7 +67,7 @@ def progress_bar() -> Progress:
 
 @contextmanager
 def counting(text: str, status: str = "") -> Iterator[Callable[[int, int], None]]:
-    """A bar of one task; the function that it gives takes how much is done, and of how much."""
+    """A bar of one task; yields a function that takes how much is done, and of how much."""
     with progress_bar() as bar:
         task = bar.add_task(text, total=None, status=status)
         yield lambda done, total: bar.update(task, completed=done, total=total, status="")

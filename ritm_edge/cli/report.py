@@ -17,29 +17,32 @@ def command(
         list[Path],
         Argument(
             metavar="RESULTS…",
-            help="JSON of bench noc, bench latency, bench flops, bench fit and verify --json.",
+            help="JSON files of bench noc, bench latency, bench flops, bench fit or verify --json.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, Option("--output", "-o", callback=refuse_foreign, help="The page.")
+        Path, Option("--output", "-o", callback=refuse_foreign, help="HTML file to write.")
     ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
-        Option(metavar="NAME=DIR", help="Benchmark whose photos show the worst cases; repeatable."),
+        Option(
+            metavar="NAME=DIR",
+            help="Embed photos of the worst cases from this benchmark; repeatable.",
+        ),
     ] = None,
     model: Annotated[
         Path | None,
-        Option(help="The measured file: repeats the worst cases' clicks to show the masks."),
+        Option(help="Show masks of the worst cases, from this (the measured) model file."),
     ] = None,
     title: Annotated[str, Option(help="Title of the page.")] = "ritm-edge report",
     threads: Threads = None,
     allow_changed: AllowChanged = False,
 ) -> None:
-    """Put results on one self-contained page, for screen, phone and print.
+    """Put results on one self-contained page for screen, phone and print.
 
-    The page asks the network for nothing and runs no script. Photos are embedded only with --data;
-    mind their terms before you publish such a page.
+    The page loads nothing from the network and runs no script. Photos are embedded only with
+    --data; check their licences before you publish such a page.
 
     Example: ritm-edge report noc.json latency.json --data GrabCut=data/GrabCut -o report.html
     """
@@ -67,13 +70,13 @@ def command(
     runs = noc_runs(read.values())
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
-            raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
+            raise UsageError(f"no result is from {benchmark.name}: leave its --data out.")
     runtime = None
     if model is not None:
         runtime = open_runtime(checkpoint_path(model), threads=threads, allow_changed=allow_changed)
         if not any(run.sha256 == runtime.sha256 for run in runs):
             print_notice(
-                f"{model} is none of the measured files: its masks may differ from theirs."
+                f"{model} is not one of the measured files: its masks may differ from theirs."
             )
     with stderr().status("drawing the page"):
         page = render_page(

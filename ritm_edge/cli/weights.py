@@ -18,10 +18,10 @@ CHECKPOINT_SUFFIXES = {".pth", ".pt", ".safetensors"}
 
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """Show the embedded weights, and the published ones that `weights pull` knows by name.
+    """Show the embedded weights and the published ones that `weights pull` knows by name.
 
-    Clicks: the mean number to IoU 0.90 with the published protocol, measured here for embedded
-    weights and published by the authors for theirs. GMACs: of one click at 400x400.
+    GrabCut, Berkeley: mean clicks to an IoU of 0.90 with the published protocol; the authors
+    measured the published weights. GMACs: of one run at 400x400 (flip averaging makes two).
     """
     rows = _embedded_and_published()
     if as_json:
@@ -84,7 +84,7 @@ def _cell(value: str | float | None) -> str:
 @app.command("pull")
 def pull_command(
     source: Annotated[
-        str, Argument(metavar="URL|NAME", help="Address of a checkpoint, or a listed name.")
+        str, Argument(metavar="URL|NAME", help="Address, or a name from weights list.")
     ],
     output: Annotated[
         Path | None,
@@ -97,9 +97,9 @@ def pull_command(
 ) -> None:
     """Download a checkpoint.
 
-    A broken download continues when the command is run again. The file is checked to be a
-    checkpoint that ritm-edge can load (where PyTorch is installed) before it gets its name; its
-    checksum goes into NAME.sha256 beside it and is checked whenever the file is used.
+    Run the command again to resume an interrupted download. The file gets its name only if
+    ritm-edge can load it (checked if PyTorch is installed). Its checksum is saved in NAME.sha256
+    and is checked whenever the file is used.
 
     Example: ritm-edge weights pull coco_lvis_h18s_itermask
     """
@@ -147,12 +147,12 @@ def pull_command(
         )
         return
     typer.echo(f"{target}  sha256:{digest}")
-    print_notice(f"use it: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
+    print_notice(f"next: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a download named as a checkpoint that cannot be loaded as one. Raises DownloadError:
-    it cannot."""
+    """Refuse a download that has the suffix of a checkpoint but cannot be loaded as one. Raises
+    DownloadError: it cannot."""
     if path.suffix not in CHECKPOINT_SUFFIXES or find_spec("torch") is None:
         return
     from ..errors import CheckpointError, DownloadError
@@ -161,4 +161,4 @@ def check_checkpoint(path: Path) -> None:
     try:
         load_checkpoint(path)
     except CheckpointError as error:
-        raise DownloadError(f"nothing was kept of the download: {error}") from error
+        raise DownloadError(f"the download was discarded: {error}") from error

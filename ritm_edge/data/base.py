@@ -15,9 +15,9 @@ from ..errors import DataWarning, ImageError, InputFileError
 from ..imaging.images import IMAGE_SUFFIXES, read_photo
 
 Truth = NDArray[np.int32]
-# What a reader does with something wrong: raise it, or collect it and go on.
+# What a reader does with a problem: raise it, or collect it and continue.
 Raise = Callable[[InputFileError], None]
-# Pictures that are not read, so that they do not disappear without a word.
+# Pictures that are not read; they are reported instead of being ignored silently.
 OTHER_SUFFIXES = frozenset(
     ".gif .jfif .jpe .jp2 .j2k .avif .heic .heif .ppm .pgm .pbm .pnm .tga .psd .exr .svg .dng .cr2 "
     ".cr3 .nef .arw .npy .mat".split()
@@ -75,8 +75,8 @@ class Sample:
         image, truth = read_photo(self.image_path), self.read_truth()
         if image.shape[:2] != truth.shape:
             raise ImageError(
-                f"{self.image_path} has {image.shape[0]} rows of {image.shape[1]} pixels, its mask "
-                f"{truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{self.image_path} is {image.shape[0]}x{image.shape[1]} (HxW), its mask "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         return image, truth
 
@@ -100,7 +100,7 @@ class Benchmark:
 def read_bgr(path: Path) -> NDArray[np.uint8]:
     """Decode a mask as the published `cv2.imread` does: 8-bit BGR, transparency ignored. Raises
     ImageError: not an image, damaged, or too large; InputFileError: missing or unreadable."""
-    read_photo(path)  # OpenCV reads damaged files without a word
+    read_photo(path)  # OpenCV reads damaged files without a warning
     image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ImageError(f"{path} cannot be read by OpenCV: save it as an 8-bit PNG.")
@@ -124,7 +124,7 @@ def read_trimap(path: Path) -> Truth:
 def image_files(
     folder: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> dict[str, Path]:
-    """Stem → image file, in the order of the file names; system files are passed over. `report` is
+    """Stem → image file, in the order of the file names; system files are skipped. `report` is
     told of two files with the same stem. In our own layout (`own`) the stem is all before the
     suffix, not before the first dot as published, and what looks like a photo and is not read is
     reported. Raises InputFileError: no such folder, or no images in it."""

@@ -22,10 +22,10 @@ class CheckReport:
 
     Attributes:
         photos: different photos that have an object.
-        published: counts in the published evaluation; None for folders of one's own.
+        published: counts in the published evaluation; None for a user's own folder.
         ignored_pixels: share of all mask pixels that count neither way, 0…1.
-        problems: one sentence each; empty where nothing is wrong.
-        notes: what to look at though it is not wrong: damage that a decoder passes over, and masks
+        problems: one sentence each; empty if nothing is wrong.
+        notes: what to look at although it is not wrong: damage that a decoder tolerates, and masks
             of other kinds than label maps.
     """
 
@@ -60,7 +60,7 @@ def check_folder(
 ) -> CheckReport:
     """Recognise a benchmark, or take it for the one called `name`, decode every photo and mask, and
     compare the counts; `folder` may be the one its archive makes. Raises InputFileError: the folder
-    has the layout of no benchmark, or nothing in it can be read; UsageError: an unknown name."""
+    has no known layout, or nothing in it can be read; UsageError: an unknown name."""
     reader = recognise(folder) if name is None else find_reader(name)
     problems: list[str] = []
     seen = _Decoded()
@@ -119,8 +119,8 @@ class _Decoded:
         if truth.shape != self._last[1]:
             rows, columns = self._last[1]
             raise InputFileError(
-                f"{sample.image_path} has {rows} rows of {columns} pixels, the mask of "
-                f"{sample.name} {truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{sample.image_path} is {rows}x{columns} (HxW), the mask of {sample.name} "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         if not (truth == 1).any():
             raise InputFileError(
@@ -131,7 +131,7 @@ class _Decoded:
 def recognise(folder: Path) -> ModuleType:
     """The reader of the benchmark that a folder holds. Where several have the same layout (DAVIS
     and COCO_MVal; Berkeley and our own), the name of the folder decides, then the number of masks.
-    Raises InputFileError: not a folder, or the layout of no benchmark."""
+    Raises InputFileError: not a folder, or no known layout."""
     if not folder.is_dir():
         raise InputFileError(f"{folder} is not a folder: pass that of a benchmark.")
     candidates = [reader for reader in readers().values() if _root(folder, reader) is not None]

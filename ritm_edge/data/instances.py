@@ -45,7 +45,7 @@ def instance_samples(
     report: Raise = report_by_raising,
 ) -> list[Sample]:
     """One sample per object of the map `labels`, by rising label, called "NAME#LABEL"; 0 is
-    background, `ignored` no object. `report` is told when the map cannot be read or has no
+    background, `ignored` not an object. `report` is told when the map cannot be read or has no
     object."""
     try:
         present = np.unique(read(labels))
@@ -68,10 +68,10 @@ def read_mat(path: Path) -> Labels:
     io = require("scipy.io", extra="train")
     path = existing_file(path)
     if not path.is_file() or path.stat().st_size > MAX_MAT_BYTES:
-        raise ImageError(f"{path} is no .mat file of SBD: download the benchmark again.")
+        raise ImageError(f"{path} is not a .mat file of SBD: download the benchmark again.")
     try:
         labels = np.asarray(io.loadmat(str(path))["GTinst"][0]["Segmentation"][0])
-    except Exception as error:  # the reader raises a dozen kinds on damaged files
+    except Exception as error:  # the reader raises a dozen kinds of errors on damaged files
         raise_own_fault(error)
         raise ImageError(
             f"{path} holds no GTinst.Segmentation that can be read ({type(error).__name__}): "
@@ -95,7 +95,7 @@ def read_names(path: Path) -> list[str]:
     try:
         names = existing_file(path).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputFileError(f"{path} is no list of names: download it again.") from error
+        raise InputFileError(f"{path} is not a list of names: download it again.") from error
     if not names:
         raise InputFileError(f"{path} names no photo: download it again.")
     return names

@@ -12,7 +12,7 @@ from ..errors import InputFileError
 from ..imaging.mask_kinds import IGNORED
 from ..samples import sample_label_map, sample_photo
 
-# Below this a click is all there is to see of an object.
+# A smaller object is hidden by a click.
 MIN_OBJECT_PIXELS = 400
 
 

@@ -1,4 +1,4 @@
-"""The published evaluation loop on any runtime (REFERENCE 1.2): IoU after each simulated click."""
+"""The published evaluation loop on any runtime: IoU after each simulated click."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class EvaluationSettings:
 
     Attributes:
         max_clicks: per sample.
-        min_clicks: made even when the target is reached earlier.
+        min_clicks: made even if the target is reached earlier.
         target_iou: a sample ends once its IoU (double precision) is at least this.
         zoom_in: None shows the network the whole image.
         flip: average with the mirrored image.

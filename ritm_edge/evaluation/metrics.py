@@ -1,4 +1,4 @@
-"""IoU, number of clicks (NoC) and over-limit counts, as published (REFERENCE 1.9)."""
+"""IoU, number of clicks (NoC) and over-limit counts, as published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

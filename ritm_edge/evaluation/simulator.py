@@ -1,4 +1,4 @@
-"""The simulated user of the evaluation: clicks the middle of the largest error (REFERENCE 1.3)."""
+"""The simulated user of the evaluation: clicks the middle of the largest error."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""The embedded weights; the model cards beside this file say what they are."""
+"""The embedded weights; MODEL_CARD.md beside this file describes them."""
 
 import json
 from pathlib import Path

@@ -71,7 +71,7 @@ def combine(
 
 
 def known_splits(names: list[str] | None) -> list[str]:
-    """The splits to make: all where none is named. Raises UsageError: an unknown one."""
+    """The splits to make: all if none is named. Raises UsageError: an unknown one."""
     unknown = [name for name in names or [] if name not in SPLITS]
     if unknown:
         raise UsageError(f"unknown split '{unknown[0]}': choose one of {', '.join(SPLITS)}.")

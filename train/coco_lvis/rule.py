@@ -18,9 +18,9 @@ INSIDE_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Rule:
-    """When two masks are the same object: a COCO mask goes where an LVIS mask overlaps it by more
-    than `coco_iou`, and their boxes by more than `coco_box_iou`; likewise an LVIS mask and a later
-    one of LVIS."""
+    """When two masks are the same object: a COCO mask is dropped if an LVIS mask overlaps it by
+    more than `coco_iou`, and their boxes by more than `coco_box_iou`; likewise an LVIS mask and a
+    later one of LVIS."""
 
     name: str
     coco_iou: float

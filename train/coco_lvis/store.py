@@ -137,7 +137,7 @@ class Writer:
             ) from error
         except sqlite3.DatabaseError as error:
             raise DatasetError(
-                f"{self.path} is no such file or damaged ({error}): remove it and start again."
+                f"{self.path} is damaged or of another kind ({error}): remove it and start again."
             ) from error
 
 

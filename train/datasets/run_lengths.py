@@ -76,7 +76,7 @@ def _checked(rle: Rle) -> Rle:
     """The C decoder leaves what the counts do not reach as it was in memory: let them add up."""
     text = rle["counts"]
     if not isinstance(text, str | bytes):
-        raise ValueError("run lengths that are no text")
+        raise ValueError("run lengths that are not text")
     data = text.encode("ascii") if isinstance(text, str) else text
     height, width = rle["size"]
     if unpacked(data).sum() != height * width:
@@ -91,7 +91,7 @@ def unpacked(data: bytes) -> NDArray[np.int64]:
     groups = np.frombuffer(data, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero((groups & 32) == 0)
     if not groups.size or groups.min() < 0 or groups.max() > 63 or groups[-1] & 32:
-        raise ValueError("text that is no run lengths")
+        raise ValueError("text that is not run lengths")
     starts = np.concatenate(([0], ends[:-1] + 1))
     sizes = ends - starts + 1
     if sizes.max() > MAX_GROUPS:

@@ -78,7 +78,7 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
 
 
 def parse_model(data: bytes) -> Any:
-    """The `Model` message that a specification is. Raises FormatError: it is none;
+    """The `Model` message that a specification is. Raises FormatError: it is not one;
     MissingExtraError: coremltools is not installed."""
     messages = import_coremltools("coremltools.proto.Model_pb2")
     protobuf = require("google.protobuf.message", extra=EXTRA)
@@ -89,7 +89,7 @@ def parse_model(data: bytes) -> Any:
 
 
 def other_contents(path: Path, spec_file: Path) -> list[bytes]:
-    """Of the model's files but for the specification, in the order of their names. Raises
+    """The model's files except the specification, in the order of their names. Raises
     FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`."""
     # Hidden files are not the model's: systems put them anywhere.
     files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())

@@ -28,29 +28,29 @@ def command(
         list[Path] | None,
         Argument(
             metavar="RESULTS…",
-            help="JSON of bench noc; bench flops fills Table 4 where it is among them.",
+            help="JSON files of bench noc, and of bench flops for Table 4.",
         ),
     ] = None,
     row: Annotated[
         list[str] | None,
         Option(
             metavar="NAME=LABEL",
-            help="The measured file LABEL stands in the row NAME (a published checkpoint or a "
-            "recipe); not needed where they have one name. Repeatable.",
+            help="Put the measured file LABEL into the row NAME (a published checkpoint or a "
+            "recipe); not needed if their names are the same. Repeatable.",
         ),
     ] = None,
     model: Annotated[
-        Path | None, Option(help="Artifact or checkpoint for the galleries; default: the embedded.")
+        Path | None, Option(help="Model file for Figures 1 and 5; default: the embedded weights.")
     ] = None,
     data: Annotated[
         str | None,
         Option(
             metavar="NAME=DIR",
-            help="Benchmark for the galleries; without it they show the sample photo.",
+            help="Benchmark for Figures 1 and 5; default: the sample photo.",
         ),
     ] = None,
-    objects: Annotated[int, Option(min=1, max=20, help="Of the benchmark, in the galleries.")] = 3,
-    clicks: Annotated[int, Option(min=1, max=20, help="In the galleries.")] = 5,
+    objects: Annotated[int, Option(min=1, max=20, help="Objects in Figures 1 and 5.")] = 3,
+    clicks: Annotated[int, Option(min=1, max=20, help="Clicks per object.")] = 5,
     gallery: Annotated[bool, Option(help="Draw Figures 1 and 5.")] = True,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Reproduce the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 from measurements.
 
-    Measured values are shown next to the published ones; "—" stands for what was not measured or
-    has no known source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6),
+    Measured values are shown next to the published ones; "—" means that a value was not measured
+    or has no known source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6),
     clicks.png (Figure 5) and external-mask.png (Figure 1).
 
     Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
@@ -70,7 +70,7 @@ def command(
     example = "coco_lvis_h18s_itermask=model.onnx"
     names = dict(parse_pair(text, "NAME=LABEL", example=example) for text in row or [])
     if not results and not gallery:
-        raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
+        raise UsageError("nothing to do: pass results of bench noc, or leave out --no-gallery.")
     if not results:
         refuse_idle(context, "without results", "row")
     if not gallery:
@@ -156,7 +156,7 @@ def _galleries(
         chosen = [Click(*place, order) for order, place in enumerate(SAMPLE_CLICKS[:clicks])]
         session = InteractiveSession(runtime)
         sessions = [scripted_steps(session, image, chosen)]
-        # No true mask is at hand: the selection just made stands for it.
+        # There is no true mask: the selection just made takes its place.
         selected = session.mask.astype(np.int32)
         samples: tuple[Sample, ...] = (Sample("sample", sample_photo(), lambda: selected),)
     else:

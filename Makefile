@@ -1,10 +1,10 @@
-# make quickstart   set up, then: export, verify, time, cut the object out of the sample photo
+# make quickstart   set up, then: export, verify, cut an object out of the sample photo, time
 # make test         set up, then: format, lint, types, tests
 # make check-style  format, lint and types only
 #
-# PYTHON is the newest Python found for which every part has wheels, else 3.14, which lacks the TFLite
-# and Core ML converters. On Linux the registry's torch brings several GB of CUDA packages, so without
-# an NVIDIA driver the CPU build is taken where its index answers; TORCH_INDEX=URL chooses another.
+# PYTHON is the newest Python found on which everything can be installed, else 3.14, without conversion
+# to TFLite and without Core ML. On Linux, PyPI's torch brings several GB of CUDA packages, so without an
+# NVIDIA driver the CPU build is used if its index can be reached; TORCH_INDEX=URL names another.
 
 PYTHON ?= $(or $(shell for v in 3.13 3.12 3.11 3.14; do \
     python$$v -c "import ensurepip" 2>/dev/null && echo python$$v && break; done),python3)
@@ -18,7 +18,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO := ritm_edge/samples/astronaut.jpg
 CLICKS := --click 100,225 --click 225,225,neg
 S400 := $(OUT)/hrnet18s-400x400
-ARTIFACTS := $(S400).onnx $(S400).tflite $(S400).mlpackage
+# On Python 3.14 there is no converter to TFLite or Core ML, as scripts/install.sh says.
+TARGETS = onnx $(shell $(BIN)/python -c "import sys; \
+    print('' if sys.version_info >= (3, 14) else 'tflite coreml')")
+ARTIFACTS = $(addprefix $(S400).,$(TARGETS:coreml=mlpackage))
 
 DATA ?= data
 # Five clicks on every object: the mean IoU after each of them is over all objects.
@@ -32,12 +35,12 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist notebook test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu
 
 quickstart: setup
-	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
+	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
 	for artifact in $(ARTIFACTS); do \
 	    $(BIN)/ritm-edge verify $$artifact || exit 1; \
 	    $(BIN)/ritm-edge predict $(PHOTO) $(CLICKS) --artifact $$artifact \
@@ -47,7 +50,7 @@ quickstart: setup
 	@echo "artifacts, masks, overlays and timings are in $(OUT)/"
 
 # The numbers of clicks in README and docs, from the embedded weights; about an hour on two cores.
-# A stopped run goes on; after a change of the weights remove $(OUT)/*.jsonl.
+# A stopped run is resumed; after a change of the weights remove $(OUT)/*.jsonl.
 noc: $(DYNAMICS) $(call AT400,.onnx .tflite)
 	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(NOC_FLAGS) \
 	    $(m) $(OUT)/$(m)-dynamic.onnx $(OUT)/$(m)-400x400.onnx $(OUT)/$(m)-400x400.tflite \
@@ -62,7 +65,7 @@ fixed-size: $(DYNAMIC) $(S400).onnx
 	    --jobs $(THREADS) --journal $(OUT)/fixed-size.jsonl -o $(RESULTS)/fixed-size-noc.json
 	$(MAKE) tables
 
-# What lower precisions lose and gain: exports that must pass their gates, then clicks and times.
+# What lower precisions lose and gain: exports that must pass their limits, then clicks and times.
 precisions: precisions-exported
 	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) --jobs $(THREADS) \
 	    $(foreach s,.onnx -fp16.onnx -int8.onnx -fp16.tflite -int8.tflite -int8.openvino,$(OUT)/$(m)-400x400$(s)) \
@@ -119,15 +122,15 @@ gallery: setup
 	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
 	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
 
-# The phases of the first weights, from scratch on a CPU; STEP=FILE counts steps over all of them.
+# The phases of the first training on a CPU, from scratch; STEP counts the steps of all of them.
 TRAINING := $(RESULTS)/training
 curve: setup
 	$(BIN)/ritm-edge bench curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(TRAINING)/phase$(n).jsonl) \
 	    $(foreach p,1600=phase1 2000=phase2 2600=phase3 3300=phase5 5953=phase7 6903=phase8 8303=phase9 9003=phase10, \
 	    --noc $(subst =,=$(TRAINING)/,$(p))_noc.json) -o docs/training-curve.png
 
-# What makes the difference between recipes: short runs with the same crops and seed, scored on photos
-# that none of them saw. About an hour on two cores; needs the package of ImageNet weights and, as
+# Compares recipes: short runs with the same crops and seed, evaluated on photos that none of them
+# saw. About an hour on two cores; needs the package of ImageNet weights and, as
 # OLD, the HRNet-18s that the last CPU recipe left.
 PHOTOS ?= photos
 OLD ?= $(OUT)/old-hrnet18s.safetensors
@@ -157,8 +160,8 @@ ablation-scores:
 	    -o $(TRAINING)/ablation.json
 	$(MAKE) tables
 
-# Trainings with the published augmentation and clicks whose batches the CPU path and the device
-# path made, three seeds each.
+# Trainings with the published augmentation and clicks, with batches made by the CPU path and by the
+# device path, three seeds each.
 SEEDS := 1 2 3
 paths: setup
 	for seed in $(SEEDS); do for batches in cpu device; do \
@@ -177,7 +180,7 @@ train-speed: setup
 	    --rounds 5 -o $(RESULTS)/train_speed_lite0.json
 	$(MAKE) tables
 
-# Both models by size, batches and photos on the device, with what the network alone would take.
+# Both models by size, with batches and photos on the device, and the rate of the network alone.
 GPU ?= gpu
 GPU_RUNS := lite0-phone:256x256:160 lite0-phone:320x320:112 lite0-phone:400x400:80 \
     hrnet18s-phone:256x256:80 hrnet18s-phone:320x320:56 hrnet18s-phone:400x400:40
@@ -202,13 +205,17 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
 
-# What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
+# Runs the notebook of the documentation and keeps its outputs; `make test` checks that it runs.
+notebook: setup
+	$(BIN)/python -m tests.notebook
+
+# Builds what goes to PyPI in dist/; PUBLISH=--publish also refuses the placeholder address.
 PUBLISH ?=
 dist: setup
 	$(BIN)/python scripts/dist.py $(PUBLISH)
 
-# One process for each core. The exporters' tests load five inference engines into a process, which
-# training does not share; a file's tests stay together, since they share what they exported.
+# One process for each core. The exporters' tests load five inference engines into a process, so
+# training has its own; the tests of a file stay together, since they share their exports.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 test: check-style
 	$(PYTEST) tests/train
@@ -223,7 +230,7 @@ check-style: setup
 types: layout
 	$(BIN)/mypy
 
-# The package as it gets installed, for mypy: the stages lie inside it, as links.
+# The package as it is installed, for mypy: with the stages inside, as links.
 STAGES := train export benchmarks
 LAYOUT := build/layout/ritm_edge
 layout:

@@ -11,15 +11,9 @@ _BLOCK = 1_000  # resamples drawn at once; bounds the memory on sets of thousand
 
 
 def mean_interval(values: Ious) -> tuple[float, float]:
-    """Interval that holds the mean of another such sample with probability 0.95, always the same.
-
-    Args:
-        values: one per object, at least one; for the difference of two measurements on the same
-            objects pass the differences, which makes the interval a paired one.
-
-    Returns:
-        (low, high) in the units of the values.
-    """
+    """Interval (low, high) that holds the mean of another such sample, one value per object, with
+    probability 0.95, always the same. The differences of two measurements on the same objects give
+    a paired interval."""
     sample = np.asarray(values, np.float64)
     generator = np.random.default_rng(SEED)
     means = np.concatenate(

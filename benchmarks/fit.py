@@ -1,4 +1,4 @@
-"""What showing a crop to a graph of fixed size costs, step by step along published sessions.
+"""What showing crops to a graph of fixed size costs, click by click in published sessions.
 
 A session with the published zoom-in (crops of any shape) is the reference. At chosen clicks of it,
 the same photo, clicks and previous mask are shown through each alternative, and the IoU of the
@@ -48,12 +48,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way to show crops.
-
-    Attributes:
-        fit: of `ritm_edge.session.fit`.
-        sizes: (H, W) of the graphs in one artifact; the one nearest in shape is taken.
-    """
+    """One way to show crops: `fit` of `ritm_edge.session.fit`, and the `sizes` (H, W) of the graphs
+    in one artifact, of which the one nearest in shape is taken."""
 
     name: str
     fit: Fit

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import InputFileError
-from ritm_edge.files import atomic_output, existing_file
+from ritm_edge.files import existing_file, write_output
 from ritm_edge.tables import markdown_table
 
 from .fit import KIND as FIT_KIND
@@ -64,7 +64,7 @@ def render(values: Any, source: Path) -> str:
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
-        f"{source} is no report of bench latency, noc, fit, flops or train: measure again."
+        f"{source} is not a report of bench latency, noc, fit, flops or train: measure again."
     )
 
 
@@ -80,10 +80,10 @@ def figures_table(figures: dict[str, Any]) -> str:
 
 def flops_table(document: dict[str, Any]) -> str:
     """One table of networks, one of artifacts."""
-    text = markdown_table(flops.MODEL_COLUMNS, flops.model_rows(document))
-    if document["artifacts"]:
-        text += "\n" + markdown_table(flops.ARTIFACT_COLUMNS, flops.artifact_rows(document))
-    return text
+    tables = (flops.MODELS, document["models"]), (flops.ARTIFACTS, document["artifacts"])
+    return "\n".join(
+        markdown_table([*each], flops.cells(each, rows)) for each, rows in tables if rows
+    )
 
 
 def main() -> None:
@@ -91,8 +91,7 @@ def main() -> None:
     paths = [existing_file(Path(argument)) for argument in sys.argv[1:]]
     for path in paths:
         text = fill_tables(path.read_text(), paths[0].resolve().parent)
-        with atomic_output(path) as temporary:
-            temporary.write_text(text)
+        write_output(path, text)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Results files of the bench commands, read back and checked: they may come from anybody.
+"""Reads and checks results files of the bench commands, which may come from anybody.
 
 Only what the readers here declare is taken over; a file with anything missing or of another type
 is refused as a whole, so that no page or table has to guess.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar
@@ -20,6 +21,7 @@ KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -41,12 +43,15 @@ class _Measured(_Values):
     versions: dict[str, str] = {}
 
 
-class Difference(_Values):
+class FitDifference(_Values):
+    mean: float
+    interval: Pair
+
+
+class Difference(FitDifference):
     """Against the first file on the same benchmark."""
 
     to: str
-    mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
 
 
 class Noc(_Values):
@@ -56,7 +61,7 @@ class Noc(_Values):
     iou: float
     max_clicks: Annotated[int, Field(ge=1)]
     mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
+    interval: Pair
     at_limit_published: Count
     never_reached: Count
     difference: Difference | None = None
@@ -92,6 +97,11 @@ class ObjectResult(_Values):
     name: str
     ious: list[Share | None] = Field(min_length=1)
     clicks: list[Annotated[list[float | bool], Field(min_length=3, max_length=3)]]
+
+    @property
+    def known(self) -> list[float]:
+        """The IoUs with NaN for None."""
+        return [math.nan if iou is None else iou for iou in self.ious]
 
 
 class NocRun(_Values):
@@ -194,11 +204,6 @@ class FlopsResults(_Measured):
     artifacts: list[FlopsArtifact]
 
 
-class FitDifference(_Values):
-    mean: float
-    interval: list[float] = Field(min_length=2, max_length=2)
-
-
 class FitAlternative(_Values):
     """One way to show a crop to a graph of fixed size; see `fit`."""
 
@@ -215,12 +220,10 @@ class FitResults(_Measured):
     alternatives: list[FitAlternative]
 
 
-class ParityResults(Parity):
+class ParityResults(Parity, _Measured):
     """What `verify --json` prints."""
 
     artifact: str
-    machine: Machine = Machine()
-    versions: dict[str, str] = {}
 
 
 class _OfBenchmark(Protocol):
@@ -242,17 +245,22 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
 Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
 
 
+def noc_runs(results: Iterable[Results]) -> list[NocRun]:
+    """What `bench noc` measured, in order."""
+    return [run for each in results if isinstance(each, NocResults) for run in each.reports]
+
+
 def read_results(path: Path) -> Results:
     """Read one results file. Raises InputFileError: missing, no JSON, of another kind, or with
     values of another type."""
     path = existing_file(path)
     if path.is_dir() or path.stat().st_size > MAX_BYTES:
-        raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")
+        raise InputFileError(f"{path} is not a results file: pass what {KINDS} saved.")
     try:
         values = parse_long_json(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputFileError(
-            f"{path} is no JSON ({str(error)[:80]}): pass what {KINDS} saved."
+            f"{path} is not JSON ({str(error)[:80]}): pass what {KINDS} saved."
         ) from error
     try:
         return _kind_of(values, path).model_validate(values)
@@ -279,4 +287,4 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             return LatencyResults
         if kind is None and "artifact" in values and "cases" in values:
             return ParityResults
-    raise InputFileError(f"{path} is no results file: pass what {KINDS} saved.")
+    raise InputFileError(f"{path} is not a results file: pass what {KINDS} saved.")

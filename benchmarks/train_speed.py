@@ -13,11 +13,8 @@ KIND = "training speed"
 def make_report(
     recipe: str, settings: dict[str, Any], speed: dict[str, Any], machine: dict[str, Any]
 ) -> dict[str, Any]:
-    """Plain values that say what was measured, and where.
-
-    Args:
-        machine: `describe_machine()` from before the measurement.
-    """
+    """Plain values that say what was measured, and where; `machine` is `describe_machine()` from
+    before the measurement."""
     return {
         "kind": KIND,
         "recipe": recipe,
@@ -31,28 +28,28 @@ def make_report(
 def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """What was measured and its value, as text."""
     together = report["together"]
-    step, data = (
-        report["step_images_per_second"],
-        report["data_images_per_second_per_process"],
-    )
+    step, data = (report["step_images_per_second"], report["data_images_per_second_per_process"])
     shares = report["share_of_step"]
     phases = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     found = [
-        ("the step alone", f"{step:.2f} images/s"),
-        ("data alone, one process", f"{data:.1f} images/s"),
-        ("data to step, within rounds", f"{report['data_to_step_ratio']:.1f}×"),
-        (f"both, {together['workers']} loading", f"{together['images_per_second']:.2f} images/s"),
-        ("waiting for data then", f"{together['data_wait']:.1%}"),
+        ("training step alone", f"{step:.2f} images/s"),
+        ("loading alone, 1 process", f"{data:.1f} images/s"),
+        ("ratio of loading to step", f"{report['data_to_step_ratio']:.1f}×"),
+        (
+            f"together, {together['workers']} loading",
+            f"{together['images_per_second']:.2f} images/s",
+        ),
+        ("waiting for data, together", f"{together['data_wait']:.1%}"),
         ("time of a step", phases),
     ]
     # Reports of earlier versions have neither.
     if "network_images_per_second" in report:
         share = f"{report['together_to_network_ratio']:.0%} of it"
-        network = f"{report['network_images_per_second']:.2f} images/s, {share} were reached"
+        network = f"{report['network_images_per_second']:.2f} images/s; together: {share}"
         found.append(("the network alone", network))
     if report.get("plain_depthwise_step_ratio"):
         ratio = f"{report['plain_depthwise_step_ratio']:.2f}× the time of a step"
-        found.append(("with plain depthwise gradients, within rounds", ratio))
+        found.append(("with plain depthwise gradients", ratio))
     return found
 
 

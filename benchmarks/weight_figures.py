@@ -8,17 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.files import atomic_output, existing_file
+from ritm_edge.files import existing_file, write_output
 from ritm_edge.weights import EMBEDDED_MODELS
 
 
 def weight_figures(noc: list[dict[str, Any]], flops: dict[str, Any]) -> dict[str, Any]:
-    """Figures as `ritm_edge.weights.measured_figures` returns them.
-
-    Args:
-        noc: reports of `bench noc` that hold the embedded weights.
-        flops: report of `bench flops` at 400×400.
-    """
+    """Figures as `ritm_edge.weights.measured_figures` returns them, from reports of `bench noc`
+    that hold the embedded weights and one of `bench flops` at 400×400."""
     clicks: dict[str, dict[str, float]] = {model: {} for model in EMBEDDED_MODELS}
     for report in (report for document in noc for report in document["reports"]):
         if report["file"] == f"{report['model']}.safetensors":
@@ -37,5 +33,4 @@ if __name__ == "__main__":
     results, target = map(Path, sys.argv[1:])
     clicks = [_read(results / f"noc-{model}.json") for model in EMBEDDED_MODELS]
     figures = weight_figures(clicks, _read(results / "flops.json"))
-    with atomic_output(target) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_output(target, json.dumps(figures, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""TorchScript in which truth values are the numbers 0.0 and 1.0: for converters without booleans.
+"""TorchScript with the numbers 0.0 and 1.0 as truth values, for converters without booleans.
 
 Equal to the last bit for finite numbers: the difference of two different ones is never zero, the
 ceiling of what is positive is at least one, and a product with 0.0 or 1.0 is exact.
@@ -43,12 +43,8 @@ class _TruthAsNumbers(TorchFunctionMode):
 
 
 def trace(graph: nn.Module, example: dict[str, Tensor]) -> torch.jit.ScriptModule:
-    """Record what `graph` does with inputs of these shapes.
-
-    Args:
-        graph: in eval mode; takes the inputs in the order of `example`.
-        example: inputs by name.
-    """
+    """Record what a graph in eval mode does with inputs of these shapes, by name and in the order
+    in which it takes them."""
     with without_warnings(), torch.no_grad(), _TruthAsNumbers():
         traced: torch.jit.ScriptModule = torch.jit.trace(
             graph, tuple(example.values()), check_trace=False

@@ -1,4 +1,4 @@
-"""What a graph sees in use: inputs recorded while the simulated user clicks on real photos."""
+"""Typical inputs of a graph, recorded while the simulated user clicks on real photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -32,29 +32,21 @@ CHANNEL_GAIN = (0.8, 1.2)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Recorded inputs and where they are from.
-
-    Attributes:
-        inputs: contract inputs by name, float32 NCHW, one entry per click.
-        source: in words, for the artifact's self-description.
-    """
+    """Recorded inputs: contract arrays by name, float32 NCHW, one entry per click; `source` says
+    where they are from, for the self-description of the artifact."""
 
     inputs: Sequence[Inputs]
     source: str
 
 
 def record_calibration(reference: Runtime, spec: IOSpec, folder: Path | None = None) -> Calibration:
-    """Let the simulated user of the evaluation click on photos and record the graph's inputs.
+    """Let the simulated user of the evaluation click on photos, answered by `reference` in float32,
+    so that previous masks are real, and record the inputs of a graph of `spec`; one of any size is
+    calibrated at 400×400.
 
-    Args:
-        reference: the float32 model that answers the clicks, so that previous masks are real.
-        spec: of the graph to be calibrated; one of any size is calibrated at 400×400.
-        folder: photos and label maps as `labelled_photos.folder_objects` takes them; None is the
-            embedded sample photo: its five objects, each cropped, mirrored and recoloured at
-            random, the same in every export.
-
-    Raises:
-        InputFileError, ImageError: the folder has no usable photos.
+    The folder has photos and label maps as `labelled_photos.folder_objects` takes them; None is the
+    embedded sample photo: its five objects, each cropped, mirrored and recoloured at random, the
+    same in every export. Raises InputFileError, ImageError: the folder has no usable photos.
     """
     samples: Sequence[Any]
     if folder is None:
@@ -78,7 +70,7 @@ def record_calibration(reference: Runtime, spec: IOSpec, folder: Path | None = N
 
 
 class _Recorder(NarrowedRuntime):
-    """Remembers what it was asked."""
+    """Records the inputs that it is given."""
 
     def __init__(self, reference: Runtime, spec: IOSpec) -> None:
         height, width = spec.size or DEFAULT_SIZE

@@ -27,11 +27,8 @@ class ClickSubgraph:
 
 
 def find_click_subgraph(graph: Any) -> ClickSubgraph:
-    """Everything from the clicks to the first convolution, to integers, or to another input.
-
-    Args:
-        graph: an ONNX `GraphProto` in topological order.
-    """
+    """Everything from the clicks to the first convolution, to integers, or to another input, in an
+    ONNX `GraphProto` in topological order."""
     constants = {tensor.name for tensor in graph.initializer} | {""}
     tensors = {CLICKS}
     nodes: list[Any] = []

@@ -11,7 +11,7 @@ from ritm_edge.optional import require
 from .layer_names import find_layers
 
 STEPS = 127  # of int8 on either side of zero
-# Weights of so many elements or fewer stay: those of HRNet-18s would save 6 kB, all together.
+# Weights of at most this many elements stay: together, HRNet-18s's would save only 6 kB.
 SMALL = 2048
 
 
@@ -37,9 +37,12 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
             for user in constant.child_ops
         )
     }
-    kept = find_layers(dict(zip(weights, weights, strict=True)), keep_float, spell=_parameter) | {
-        name for name, weight in weights.items() if _needs_tiny_scales(weight)
-    }
+    kept = find_layers(
+        {name: name for name in weights},
+        keep_float,
+        # How torch.export calls a parameter of the graph's model.
+        spell=lambda layer: f"p_model_{layer.replace('.', '_')}",
+    ) | {name for name, weight in weights.items() if _needs_tiny_scales(weight)}
     per_channel = optimize.OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=SMALL
     )
@@ -49,13 +52,8 @@ def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
     return optimize.linear_quantize_weights(model, config)
 
 
-def _parameter(layer: str) -> str:
-    """How torch.export calls a parameter of the graph's model."""
-    return f"p_model_{layer.replace('.', '_')}"
-
-
 def _needs_tiny_scales(weight: NDArray[np.floating[Any]]) -> bool:
-    """Whether the scale of a channel is no normal number of its type.
+    """Whether the scale of a channel is not a normal number of its type.
 
     It would lose bits, and hardware that takes such numbers for zero would lose the channel.
     """

@@ -1,4 +1,4 @@
-"""What every converter is given."""
+"""The input of every converter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

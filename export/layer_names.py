@@ -7,7 +7,7 @@ from ritm_edge.errors import UsageError
 
 # What decides last, and what takes the clicks in: little to compute. With the context block and the
 # last layer alone in float32, GrabCut needed 0.18 clicks more than in float32, with these 0.08
-# (ONNX, weights after eight phases). The last three are EfficientNet-Lite's: stem and clicks in
+# (ONNX, older weights). The last three are EfficientNet-Lite's: stem and clicks in
 # integers tripled the mean error of a probability.
 KEEP_FLOAT = (
     "maps_transform",
@@ -23,14 +23,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Operation(NamedTuple):
-    """One operation of a graph.
-
-    Attributes:
-        name: to find it by.
-        inputs: tensors, by whatever the graph calls them.
-        outputs: likewise.
-        layer: its own, if it is a convolution.
-    """
+    """One operation of a graph: a name to find it by, the tensors in and out, by whatever the graph
+    calls them, and the layer that it is, if it is a convolution."""
 
     name: Any
     inputs: Iterable[Hashable]

@@ -1,4 +1,4 @@
-"""Checkpoint to artifact: convert, prove, stamp, and only then give it its name."""
+"""Checkpoint to artifact: convert, verify, stamp, and only then give it its name."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from ritm_edge.artifacts.info import ArtifactInfo, Precision, tool_versions
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.files import atomic_output, size_in_bytes
+from ritm_edge.files import atomic_output, sha256_of, size_in_bytes
 from ritm_edge.io_spec import MASK, IOSpec
-from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.base import ModelFile
 from ritm_edge.runtimes.pytorch import PytorchRuntime
@@ -98,8 +97,8 @@ def export_checkpoint(
 
     Raises:
         ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
-        UsageError: a dynamic size or a precision for a target without it, or options that do
-            nothing at this precision.
+        UsageError: a dynamic size or a precision that the target does not have, or options that
+            do nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
     reference = open_checkpoint(ModelFile(checkpoint, allow_changed=allow_changed))
@@ -116,7 +115,7 @@ def export_checkpoint(
         io=spec,
         target=target.name,
         precision=precision,
-        checkpoint_sha256=checkpoint_hash(checkpoint),
+        checkpoint_sha256=sha256_of(checkpoint),
         tool_versions=tool_versions(*target.packages),
     )
     return export_model(
@@ -149,7 +148,10 @@ def export_model(
     options = options or PrecisionOptions()
     options.check(info.precision)
     reduced = find_precision(target, info.precision)
-    _require_size(info.io, target, reduced)
+    if info.io.size is None and not (reduced or target).any_size:
+        raise UsageError(
+            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
+        )
     if rewrites is None:
         rewrites = reduced.rewrites if reduced else target.rewrites
     with atomic_output(path) as temporary:
@@ -189,13 +191,6 @@ def export_model(
         summary = {**report.summary(), **({} if task is None else task.summary())}
         target.stamp(temporary, replace(info, parity=summary).to_json())
     return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, applied, report, task)
-
-
-def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None) -> None:
-    if spec.size is None and not (reduced or target).any_size:
-        raise UsageError(
-            f"the target {target.name} needs a fixed size: leave out --dynamic or give --size HxW."
-        )
 
 
 def _reduce(

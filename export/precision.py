@@ -15,12 +15,12 @@ from .export_input import Convert
 FP16_TASK = TaskTolerance(
     max_noc_increase=0.02,
     min_mask_iou=0.99,
-    reason="weights keep 11 bits, and half of the last one moves only pixels at the threshold",
+    reason="weights keep 11 bits, and their rounding moves only pixels at the threshold",
 )
 INT8_TASK = TaskTolerance(
     max_noc_increase=0.15,
     min_mask_iou=0.90,
-    reason="8 bits move the border of an unsure mask, and each click is answered from the last",
+    reason="8 bits move uncertain borders, and each mask depends on the one before",
 )
 
 

@@ -1,4 +1,4 @@
-"""Keeps converters from writing to the terminal: their warnings mean nothing to a user.
+"""Keeps converters from writing to the terminal: users can do nothing about their warnings.
 
 Whether the result is right is decided by parity, not by the absence of warnings.
 """

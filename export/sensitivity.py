@@ -1,4 +1,4 @@
-"""Which layers suffer from 8-bit integers: each one is quantised alone and the masks compared."""
+"""How much layers lose in 8-bit integers: each is quantised alone and the masks are compared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .onnx.precision import layer_of, measure_ranges, named, quantize, quantizin
 from .registry import find_target
 from .rewrites import rewrite
 
-# One in so many recorded inputs is compared: a click each, over all objects.
+# One in this many recorded inputs is compared, over all objects.
 EVERY = 5
 # How many parts of a name make a layer: a block of a stage, a module of a head.
 DEPTH = 4
@@ -33,13 +33,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """What integers in one layer alone do to the result.
-
-    Attributes:
-        layer: beginning of its parameters' names; `--keep-float` takes it.
-        mean_abs: mean absolute difference of a probability.
-        mask_iou: mean IoU with the float32 mask.
-    """
+    """What integers in a single layer (the beginning of its parameters' names, which `--keep-float`
+    takes) change in the result: mean absolute difference of a probability, and mean IoU with the
+    float32 mask."""
 
     layer: str
     mean_abs: float
@@ -53,15 +49,9 @@ def measure_sensitivity(
     *,
     progress: Progress | None = None,
 ) -> list[LayerLoss]:
-    """All layers of the ONNX target's graph, the most sensitive first.
-
-    Args:
-        folder: of photos to calibrate and compare on; see `calibration.record_calibration`.
-
-    Raises:
-        ConversionError: a converter failed.
-        InputFileError, ImageError: the folder has no usable photos.
-    """
+    """All layers of the ONNX target's graph of a fixed size, the most sensitive first, measured on
+    the photos of `folder` (see `record_calibration`). Raises ConversionError: a converter failed;
+    InputFileError, ImageError: the folder has no usable photos."""
     inputs = record_calibration(reference, spec, folder).inputs
     compared = inputs[::EVERY]
     rewrites = find_target("onnx").precisions[Precision.INT8].rewrites
@@ -77,7 +67,9 @@ def measure_sensitivity(
         found = []
         for number, (layer, operations) in enumerate(members.items(), 1):
             masks = _run(quantize(model, ranges, only=operations), compared)
-            found.append(_loss(layer, masks, expected))
+            cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
+            mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
+            found.append(LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious))))
             if progress is not None:
                 progress(number, len(members))
     return sorted(found, key=lambda loss: loss.mean_abs, reverse=True)
@@ -86,11 +78,3 @@ def measure_sensitivity(
 def _run(model: Any, inputs: Sequence[Inputs]) -> list[NDArray[np.float32]]:
     session = open_session(model.SerializeToString())
     return [session.run([MASK], each)[0] for each in inputs]
-
-
-def _loss(
-    layer: str, masks: list[NDArray[np.float32]], expected: list[NDArray[np.float32]]
-) -> LayerLoss:
-    cases = [compare_masks("", *pair) for pair in zip(masks, expected, strict=True)]
-    mean_abs, ious = ([getattr(c, key) for c in cases] for key in ("mean_abs", "mask_iou"))
-    return LayerLoss(layer, float(np.mean(mean_abs)), float(np.mean(ious)))

@@ -1,4 +1,4 @@
-"""Click-based object selection for small devices: train, export, prove and time RITM.
+"""Click-based object selection for small devices: train, export, verify and time RITM.
 
 Names are imported on first use, so that a session on ONNX Runtime needs no PyTorch and
 `ritm-edge --help` imports nothing heavy.

@@ -1,4 +1,4 @@
-"""Clicks as people make them, and as the graph takes them."""
+"""Clicks as people make them, and in the form that the graph takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,24 +1,7 @@
-"""Everything a user can do wrong, as types.
+"""Everything a user can do wrong, as types with the exit code of the command.
 
-RitmEdgeError                     exit code 1
-├── UsageError                    2   an argument, a click or a shape that cannot be used
-│   ├── ClickError
-│   └── ShapeError
-├── InputFileError                4   a file that is missing, broken or of another kind
-│   ├── CheckpointError
-│   ├── ArtifactError
-│   ├── ImageError
-│   └── DatasetError
-├── OutputFileError               5   a place that cannot be written
-├── MissingExtraError             6   an optional dependency that is not installed
-├── UnsupportedOperationError     7   the ML Program evaluator met an operation it does not know
-├── ConversionError               8   a converter failed
-├── ParityError                   3   an artifact that disagrees with PyTorch
-├── TrainingError                 9   a training run that cannot go on
-└── DownloadError                 11  a file that could not be fetched, or is not the one expected
-
-Messages are one sentence: what is wrong, which value, what to do next. Exit code 10 and a
-traceback are left for bugs of our own.
+A message is one sentence: what is wrong, which value, what to do next. Exit code 10 and a
+traceback are reserved for bugs of our own.
 """
 
 import traceback
@@ -33,8 +16,8 @@ class DataWarning(UserWarning):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of another library's error, shortened to 160 characters; its type where it
-    says nothing."""
+    """The first line of another library's error, shortened to 160 characters; its type if it
+    has no message."""
     lines = str(error).strip().splitlines()
     return lines[0][:160] if lines else type(error).__name__
 
@@ -135,12 +118,12 @@ class ParityError(RitmEdgeError):
 
 
 class TrainingError(RitmEdgeError):
-    """A training run that cannot go on: non-finite loss, no data, another recipe's checkpoint."""
+    """A training run that cannot continue: non-finite loss, no data, settings that changed."""
 
     exit_code = 9
 
 
 class DownloadError(RitmEdgeError):
-    """A download that the server refused, that broke off or whose checksum differs."""
+    """A download that was refused or interrupted, or whose checksum differs."""
 
     exit_code = 11

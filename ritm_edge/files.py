@@ -1,4 +1,4 @@
-"""Writing files so that no crash, full disk or power cut leaves half of one."""
+"""Writing files so that a crash, full disk or power cut never leaves a partial one."""
 
 import errno
 import hashlib
@@ -44,6 +44,12 @@ def atomic_output(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def write_output(path: Path, content: str | bytes | memoryview) -> None:
+    """Write a whole file, text in UTF-8; see `atomic_output`."""
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it so that a power cut does not lose them; raises OSError."""
     if not path.is_dir():
@@ -86,7 +92,7 @@ def sync(path: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        # Windows syncs no folder, some network and user-space file systems sync nothing at all.
+        # Windows cannot sync folders, and some network and user-space file systems nothing at all.
         if not path.is_dir() and error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
             raise
 

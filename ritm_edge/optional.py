@@ -17,8 +17,8 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if extra in WITHOUT_3_14 and sys.version_info >= (3, 14):
             raise MissingExtraError(
-                f"{error.name} has no build for Python 3.14 yet, so the part '{extra}' is left out "
-                "there: use Python 3.11, 3.12 or 3.13 for it."
+                f"{error.name} has no build for Python 3.14 yet, so '{extra}' is not available "
+                "there: use Python 3.11, 3.12 or 3.13."
             ) from error
         raise MissingExtraError(
             f"{error.name} is needed and not installed: run pip install 'ritm-edge[{extra}]'."

@@ -6,11 +6,11 @@ UNMEASURED = "—"
 
 
 def optional(value: float | None, form: str) -> str:
-    """The value in a format as ".2f"; a dash where there is none."""
+    """The value in a format such as ".2f"; a dash if there is none."""
     return UNMEASURED if value is None else format(value, form)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; the cells must not hold its signs."""
+    """A table in Markdown; the cells must not contain its special characters."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -9,8 +9,8 @@ MAX_BRACKETS = 10_000
 MAX_DEPTH = 40
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
-# What an entry of an object may be: in words, and the test. A boolean is no number, no text is.
-MOST = 1 << 53  # as far as whole numbers of JavaScript go
+# What an entry of an object may be: in words, and a test. A boolean is not a number.
+MOST = 1 << 53  # the largest exact whole number in JavaScript
 Kind = tuple[str, Callable[[Any], bool]]
 FLAG: Kind = ("true or false", lambda value: isinstance(value, bool))
 COUNT: Kind = ("a whole number from 0", lambda value: type(value) is int and 0 <= value <= MOST)
@@ -34,14 +34,10 @@ SHA256: Kind = (
 
 
 def parse_json(text: str | bytes) -> Any:
-    """`json.loads` that a file cannot use to overflow the C stack.
-
-    Python's own protection is the recursion limit, and large libraries (coremltools among them)
-    raise it beyond what the stack holds. Our texts have a few dozen brackets.
-
-    Raises:
-        ValueError: no JSON, or absurdly many brackets.
-    """
+    """`json.loads` that a file cannot use to overflow the C stack: Python's own protection is the
+    recursion limit, and large libraries (coremltools among them) raise it beyond what the stack
+    holds. Our texts have a few dozen brackets. Raises ValueError: no JSON, or absurdly many
+    brackets."""
     data = text.encode() if isinstance(text, str) else text
     if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
         raise ValueError(f"more than {MAX_BRACKETS} brackets")
@@ -52,17 +48,10 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def require_kinds(value: Any, kinds: Mapping[str, Any], name: str = "it") -> None:
-    """Check known entries of a parsed object; others do not matter.
-
-    Args:
-        value: what may be an object.
-        kinds: by key a `Kind`, or such a mapping for an object inside; an entry whose key here ends
-            in "?" may be null or missing.
-        name: of the object, for the message.
-
-    Raises:
-        ValueError: no object, or an entry that is missing or of another kind.
-    """
+    """Check known entries of a parsed object, called `name` in the message; others are ignored.
+    `kinds` has by key a `Kind`, or such a mapping for an object inside; an entry whose key there
+    ends in "?" may be null or missing. Raises ValueError: no object, or an entry that is missing or
+    of another kind."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {repr(value)[:40]} instead of an object")
     for known, kind in kinds.items():

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Whether another Python does the main job: sh scripts/check_python.sh 3.13
+# Checks the main job on another Python: sh scripts/check_python.sh 3.13
 #
-# First the light path: a wheel in a fresh environment with one runtime, without PyTorch, must cut an
-# object out of the sample photo. Then everything: `make quickstart`, and the tests of the runtimes and
-# of the TFLite converter, which differs between Pythons. Environments lie in build/.
+# `make quickstart` runs first. Then a wheel in a fresh environment with one runtime, without PyTorch,
+# must cut an object out of the sample photo. Last come the tests of the runtimes and of the TFLite
+# converter, which depends on the version of Python. The environments are in build/.
 set -eu
 cd "$(dirname "$0")/.."
 VERSION=$1

@@ -1,4 +1,4 @@
-"""Whether trainings whose batches the device made go as those of the CPU path: `make paths`.
+"""Compares trainings with batches made on the device and on the CPU path: `make paths`.
 
 Usage: compare_paths.py FOLDER OUTPUT.json, where FOLDER holds the runs cpu-SEED and device-SEED.
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ritm_edge.benchmarks.machine import describe_machine, describe_versions
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 
 
 def means(log: Path) -> dict[str, float]:
@@ -37,8 +37,7 @@ def main(folder: Path, output: Path) -> None:
             "within_noise": abs(difference) <= noise,
         }
     report |= {"machine": describe_machine(), "versions": describe_versions()}
-    with atomic_output(output) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n")
+    write_output(output, json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Splits training photos: about every twentieth is kept aside, to choose between recipes by.
+"""Splits training photos: about every twentieth is held out, to compare recipes.
 
 `python scripts/hold_out.py PHOTOS FIT HELD SET/MASKS …` links the photos of PHOTOS/SET/images with
 their masks into FIT or HELD, and those of HELD that are in one of the named folders of masks also

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs everything into a fresh environment: PIP="..." TORCH_INDEX=[URL] sh scripts/install.sh PYTHON
 #
-# torch goes first and alone, so that no other package's loose range can choose its build. onnx2tf
-# requires opencv-python, whose files replace the headless ones and need a desktop's libGL; the
-# headless build is put back over it.
+# torch is installed first and alone, so that no other package's range can choose its build. onnx2tf
+# requires opencv-python, whose files replace the headless ones and need the libGL of a desktop, so the
+# headless build is installed over it.
 set -eu
 PYTHON=$1
 CPU_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,8 +12,8 @@ minor=$("$PYTHON" -c 'import sys; print(sys.version_info.minor)')
 case $minor in
     11) pins="-c constraints.txt" ;;
     12 | 13) pins="-c constraints-3.12.txt" ;;
-    *) pins="" && echo "Python 3.$minor: the converters for TFLite and Core ML are left out, since" \
-        "they have no wheels for it; everything else is installed." ;;
+    *) pins="" && echo "Python 3.$minor: conversion to TFLite and all of Core ML are left out, since" \
+        "their packages have no wheels for it; everything else is installed." ;;
 esac
 
 if [ -z "$TORCH_INDEX" ] && [ "$(uname -s)" = Linux ] && [ ! -e /proc/driver/nvidia/version ] &&

@@ -1,4 +1,4 @@
-"""The IoU a training run reports: at the threshold that serves the network best right now."""
+"""The IoU that a training run reports, at the threshold that suits the network best so far."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class AdaptiveIoU:
-    """Running IoU at a threshold on probabilities that follows the network (REFERENCE 2.9).
+    """Running IoU at a threshold on probabilities that follows the network, as published.
 
     Every batch is also measured a little below and above the threshold, which then moves a small
     part of the way towards the best of the three. It describes a run; nothing is chosen by it.
@@ -65,14 +65,8 @@ class AdaptiveIoU:
         return torch.stack([*sums, *(value.double() for value in (*counts, objects))])
 
     def update(self, contribution: Tensor) -> Tensor:
-        """Take over one batch.
-
-        Args:
-            contribution: from `count`, summed over all processes.
-
-        Returns:
-            The batch's IoU, 0…1, float64 []; the mean so far where no sample had an object.
-        """
+        """Take over one batch's contributions from `count`, summed over all processes. Returns the
+        batch's IoU, 0…1, float64 []; the mean so far where no sample had an object."""
         any_object = contribution[6] > 0
         # Of equal ones the first.
         iou, best = (contribution[:3] / contribution[3:6].clamp(min=1)).max(0)
@@ -84,7 +78,7 @@ class AdaptiveIoU:
         return torch.where(any_object, iou, self.mean)
 
     def _candidates(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The threshold itself first: it wins where another is no better."""
+        """The threshold itself comes first: it wins if no other is better."""
         return self.threshold, self.threshold - self.offset, self.threshold + self.offset
 
     def state_dict(self) -> dict[str, float]:

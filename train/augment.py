@@ -1,9 +1,9 @@
 """The published augmentation, and what all recipes share: flips and colours.
 
 OpenCV is called directly. albumentations, which the published implementation used, has not been
-maintained since June 2025 and its successor's licence (AGPL) does not go with ours; kornia works
+maintained since June 2025 and its successor's licence (AGPL) does not fit ours; kornia works
 on float tensors after the data is loaded, where overlapping label layers cost many times as much.
-Both bring random generators of their own, and a sample must depend on (seed, position) alone.
+Both have random generators of their own, and a sample must depend only on (seed, position).
 """
 
 from typing import Any
@@ -21,15 +21,9 @@ Matrix = NDArray[np.float64]
 def published_crop(
     photo: Photo, maps: Maps, settings: AugmentationSettings, *, rng: np.random.Generator
 ) -> tuple[Photo, Maps]:
-    """Rescale, mirror, turn, warp, pad with black to the crop's size, cut a random window.
-
-    Args:
-        photo: uint8 [H, W, 3].
-        maps: uint8 [H, W, C]; labels, never blended.
-
-    Returns:
-        uint8 [h, w, 3] and uint8 [h, w, C].
-    """
+    """Rescale, mirror, turn, warp, pad with black to the crop's size, cut a random window of a
+    photo, uint8 [H, W, 3], and its labels, uint8 [H, W, C], which are never blended; both come back
+    at the crop's size."""
     photo, maps = _rescale(photo, maps, rng.uniform(*settings.scale))
     photo, maps = random_flips(photo, maps, settings, rng=rng)
     if settings.quarter_turns:
@@ -46,12 +40,9 @@ def published_crop(
 def draw_published(
     photo_size: tuple[int, int], settings: AugmentationSettings, *, rng: np.random.Generator
 ) -> tuple[Matrix, Box]:
-    """The same random window as `published_crop` cuts, from the same `rng`, in numbers.
-
-    Returns:
-        float64 [2, 3], (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo of (H, W)
-        pixels, and where in the crop the photo may show, (top, left, bottom, right).
-    """
+    """The same random window as `published_crop` cuts, from the same `rng`, as numbers: float64 [2,
+    3], (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo of (H, W) pixels, and where
+    in the crop the photo may show, (top, left, bottom, right)."""
     scale = rng.uniform(*settings.scale)
     height, width = (max(round(side * scale), 1) for side in photo_size)
     # From pixels of the rescaled photo to the photo's, then before each what comes after it.

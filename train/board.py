@@ -17,20 +17,14 @@ FOLDER = "tensorboard"
 
 
 class Board:
-    """Writes event files; `tensorboard --logdir RUN` shows them.
-
-    Args:
-        done: steps the run has already taken; events beyond (which a resumed run repeats) are
-            hidden.
-
-    Raises:
-        MissingExtraError: TensorBoard is not installed.
-        OutputFileError: the folder cannot be written; also from the methods.
-    """
+    """Writes event files; `tensorboard --logdir RUN` shows them. Events beyond the `done` steps
+    that the run has already taken (a resumed run repeats them) are hidden. Raises
+    MissingExtraError: TensorBoard is not installed; OutputFileError: the folder cannot be written;
+    also from the methods."""
 
     def __init__(self, folder: Path, *, done: int) -> None:
-        # TensorBoard imports all of TensorFlow where that is installed, ten seconds for nothing
-        # that is used here; it asks for this module to be told not to.
+        # If TensorFlow is installed, TensorBoard imports all of it, ten seconds for nothing that is
+        # used here; this module tells it not to.
         sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
         require("tensorboard", extra="train")
         from torch.utils.tensorboard import SummaryWriter

@@ -23,14 +23,9 @@ class Problem:
 
 
 class BrokenFiles:
-    """Remembers problems, writes each once to `broken.jsonl`, stops a run that has too many.
-
-    Args:
-        path: the log; what an earlier part of the run wrote is counted again.
-
-    Raises:
-        OutputFileError: `path` is another program's file.
-    """
+    """Remembers problems, writes each once to `broken.jsonl`, stops a run that has too many. What
+    an earlier part of the run wrote to `path` is counted again. Raises OutputFileError: `path` is
+    another program's file."""
 
     def __init__(self, path: Path, *, photos: int) -> None:
         self.path = path
@@ -43,12 +38,9 @@ class BrokenFiles:
         return len({problem.image for problem in self._known if not problem.used})
 
     def add(self, problems: list[Problem]) -> list[Problem]:
-        """Count problems and log those that are new; returns the new ones.
-
-        Raises:
-            TrainingError: more than one photo in a hundred has a problem.
-            OutputFileError: the log cannot be written.
-        """
+        """Count problems and log those that are new; returns the new ones. Raises TrainingError:
+        more than one photo in a hundred has a problem; OutputFileError: the log cannot be
+        written."""
         if not problems:
             return []
         # Several processes share the log: what the others have met counts as well.
@@ -58,8 +50,7 @@ class BrokenFiles:
             return []
         self._known.update(new)
         append_rows(
-            self.path,
-            ({"image": p.image, "problem": p.message, "used": p.used} for p in new),
+            self.path, ({"image": p.image, "problem": p.message, "used": p.used} for p in new)
         )
         stopping = [problem for problem in new if not problem.used]
         if stopping and len(self) > LARGEST_SHARE * self.photos:

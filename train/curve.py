@@ -19,13 +19,8 @@ SMOOTHED_SHARE = 1 / 20
 
 @dataclass
 class Curves:
-    """Points (step, value) of a run whose phases follow each other.
-
-    Attributes:
-        loss, iou: of training.
-        noc: benchmark → NoC@90, sorted by step.
-        ends: steps where a phase ended and the next began.
-    """
+    """Points (step, value) of a run in several phases: loss and IoU of training, and NoC@90 by
+    benchmark, sorted by step; at `ends` a phase ended and the next began."""
 
     loss: list[tuple[int, float]] = field(default_factory=list)
     iou: list[tuple[int, float]] = field(default_factory=list)
@@ -34,17 +29,10 @@ class Curves:
 
 
 def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None) -> Curves:
-    """Join the logs of the phases of a run.
-
-    Args:
-        logs: files `log.jsonl` or folders that hold one, in the order of training; the steps of
-            each count on from the last of the one before.
-        reports: step, counted over all phases → JSON of `ritm-edge bench noc -o`, for checkpoints
-            that were evaluated by hand.
-
-    Raises:
-        InputFileError: a file that is missing, or holds nothing to draw.
-    """
+    """Join the logs of the phases of a run, files `log.jsonl` or folders that hold one, in the
+    order of training; the steps of each count on from the last of the one before. `reports` maps a
+    step, counted over all phases, to the JSON of `bench noc` on its checkpoint. Raises
+    InputFileError: a file that is missing, or holds nothing to draw."""
     curves = Curves()
     offset = 0
     for path in logs:
@@ -90,7 +78,7 @@ def _report(path: Path) -> dict[str, float]:
         return found
     except (ValueError, KeyError, TypeError) as error:
         raise InputFileError(
-            f"{path} is no report of NoC: write it with ritm-edge bench noc -o."
+            f"{path} is not a result of bench noc: write one with ritm-edge bench noc -o."
         ) from error
 
 
@@ -99,18 +87,11 @@ def _is_number(value: Any) -> bool:
 
 
 def draw_curves(curves: Curves, output: Path) -> None:
-    """Draw loss, IoU and, where there is any, NoC@90 above each other.
-
-    Args:
-        output: .png, .svg or .pdf.
-
-    Raises:
-        UsageError: another suffix.
-        MissingExtraError: matplotlib is not installed.
-        OutputFileError: `output` cannot be written.
-    """
+    """Draw loss, IoU and, where there is any, NoC@90 above each other into a .png, .svg or .pdf.
+    Raises UsageError: another suffix; MissingExtraError: matplotlib is not installed;
+    OutputFileError: `output` cannot be written."""
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is no picture: end its name in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{output} is not a picture: end its name in {', '.join(SUFFIXES)}.")
     require("matplotlib", extra="train")
     from matplotlib.figure import Figure
 

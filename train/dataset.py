@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from ritm_edge.errors import InputFileError, TrainingError
+from ritm_edge.session import zoom_in
 
 from .augment import published_crop, random_colour, random_flips
 from .broken import Problem
 from .click_sampler import sample_first_clicks
 from .config import TrainConfig
 from .datasets import Entry
-from .object_crops import random_crop
+from .object_crops import Box, random_crop
 from .order import DrawOrder
 from .photo_cache import Loaded, load_scene
 from .scene import Layers, Mask, Photo, Scene, roots, without
@@ -32,19 +33,10 @@ Sample = dict[str, Tensor]
 
 
 class ClickDataset(Dataset[Sample]):
-    """Random samples of one run, each decided by (seed, position) alone.
-
-    Since a sample depends on nothing else, a resumed run continues with the same data whatever
-    the number of workers.
-
-    Args:
-        entries: as from `find_entries`.
-        start: optimiser steps already done; index 0 is the first sample after them.
-        cached: the entries, loaded; None loads each where it is drawn.
-
-    Attributes:
-        join: makes a batch of samples.
-    """
+    """Random samples of one run, each decided by (seed, position) alone, so that a resumed run
+    continues with the same data whatever the number of workers. `entries` are from `find_entries`,
+    `cached` the same, loaded (None loads each where it is drawn); index 0 is the first sample after
+    `start` optimiser steps. `join` makes a batch of samples."""
 
     join = staticmethod(default_collate)
 
@@ -181,16 +173,10 @@ def choose_stuff(scene: Scene, probability: float, *, rng: np.random.Generator) 
 def make_sample(
     scene: Scene, target: int | None, config: TrainConfig, rng: np.random.Generator
 ) -> Sample:
-    """Turn a crop into what one training sample holds.
-
-    Args:
-        scene: the crop; objects smaller than `min_object_pixels` are no targets.
-        target: index of the object; None chooses among the roots, and where there is none the
-            target is empty. By chance (`merge_probability`) another root joins it.
-
-    Returns:
-        As `ClickDataset.__getitem__`.
-    """
+    """Turn a crop into what one training sample holds, as `ClickDataset.__getitem__` gives it.
+    Objects smaller than `min_object_pixels` cannot be targets; a `target` of None chooses among the
+    roots, and where there is none the target is empty. By chance (`merge_probability`) another root
+    joins it."""
     scene, parts, foreign = choose_target(scene, target, config, rng)
     union: Mask = np.logical_or.reduce(parts) if parts else np.zeros_like(foreign)
     clicks = sample_first_clicks(parts, foreign, config.clicks, rng=rng, ignored=scene.ignored)
@@ -251,6 +237,7 @@ def with_maps(scene: Scene, photo: Photo, maps: Layers) -> Scene:
     return replace(scene, photo=photo, layers=maps[..., :-1], ignored=ignored if needed else None)
 
 
-def bounding_box(mask: Mask) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+def bounding_box(mask: Mask) -> Box:
+    box = zoom_in.bounding_box(mask)
+    assert box is not None  # there is a pixel
+    return box.top, box.left, box.bottom + 1, box.right + 1

@@ -1,4 +1,4 @@
-"""Batches that the training device makes: what a loading process chooses, and what is made of it.
+"""Batches made on the training device: what loading processes choose, and what becomes of it.
 
 A window depends on the labels in it, so that a loading process cuts these, nearest neighbours of
 small integers; the pixels of the photo, its colours and all clicks are left to the device.
@@ -104,7 +104,7 @@ class PlanDataset(ClickDataset):
         shrink = int(np.linalg.norm(matrix[:, :2], axis=0).min() / 2)
         if self.on_device:
             pixels = np.zeros((0, 0, 3), np.uint8)
-        elif shrink > 1:  # what a crop shows of a large photo need not travel at its full size
+        elif shrink > 1:  # a photo that is shown small need not be copied in full size
             width, height = max((right - left) // shrink, 1), max((bottom - top) // shrink, 1)
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
             ratio = np.array([[width / (right - left)], [height / (bottom - top)]])

@@ -8,16 +8,10 @@ BLOCK_BYTES = {"cpu": 1 << 22, "cuda": 1 << 28}
 
 
 def squared_depth(regions: Tensor) -> Tensor:
-    """How deep every pixel lies in its region, squared; beyond the image there is no region.
-
-    The values are those of OpenCV's `DIST_MASK_PRECISE` on a padded image, in whole numbers.
-
-    Args:
-        regions: integers [B, H, W]; equal numbers are one region, and all share the two passes.
-
-    Returns:
-        float32 [B, H, W], exact for sides up to 4096: to the nearest pixel of another number.
-    """
+    """How deep every pixel lies in its region, squared; beyond the image there is no region. Equal
+    integers of [B, H, W] are one region, and all share the two passes. Returns float32 [B, H, W],
+    exact for sides up to 4096: the values of OpenCV's `DIST_MASK_PRECISE` on a padded image, in
+    whole numbers."""
     along_columns = _to_another(regions, 1).square().flatten(0, 1)
     # In a row, no pixel beyond the nearest of another region can be nearer than that one.
     along_rows = _to_another(regions, 2).square().flatten(0, 1)

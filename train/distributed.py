@@ -1,4 +1,4 @@
-"""One run on several processes: who they are, and what they tell each other."""
+"""One run on several processes: their ranks, and what they exchange."""
 
 import os
 from collections.abc import Iterator
@@ -19,13 +19,8 @@ TIMEOUT = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """The processes of a run; one alone is a team of size 1.
-
-    Attributes:
-        rank: number of this process, from 0; 0 writes files and talks.
-        size: number of processes, over all nodes.
-        device: where this process computes.
-    """
+    """The processes of a run: the number of this one, from 0 (which writes files and messages), how
+    many there are over all nodes (one alone is a team of size 1), and the device of this one."""
 
     rank: int
     size: int
@@ -68,16 +63,9 @@ class DistributedContext:
 
 @contextmanager
 def joined_team(device: str | None = None) -> Iterator[DistributedContext]:
-    """The team that `torchrun` started, or this process alone.
-
-    Args:
-        device: torch device; None takes CUDA where there is one: under torchrun one per process
-            of a node.
-
-    Raises:
-        UsageError: more processes on this node than it has GPUs.
-        TrainingError: another process of the team has ended.
-    """
+    """The team that `torchrun` started, or this process alone; a device of None takes CUDA where
+    there is one, under torchrun one per process of a node. Raises UsageError: more processes on
+    this node than it has GPUs; TrainingError: another process of the team has ended."""
     size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
     if device is None and torch.cuda.is_available():
         if local >= torch.cuda.device_count():

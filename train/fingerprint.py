@@ -17,13 +17,9 @@ LARGEST = 1 << 30  # bytes, unpacked: ten million photos
 
 
 def fingerprint(entries: Sequence[Entry]) -> Tensor:
-    """Set, name and sizes of the files of every photo, in their order; nothing is decoded.
-
-    Names are relative to the folder that the photos of a set share, so that the data may move.
-
-    Returns:
-        uint8 [N], packed text with a line per photo.
-    """
+    """Set, name (relative to the folder that the photos of a set share, so that the data may move)
+    and sizes of the files of every photo, in their order, as packed text with a line per photo,
+    uint8 [N]; nothing is decoded."""
     folders: dict[str, str] = {}
     for entry in entries:
         folder = os.path.dirname(entry.image)
@@ -48,7 +44,7 @@ def _sizes(values: Sequence[Any]) -> Iterator[int]:
 
 
 def difference(before: Any, now: Tensor) -> str:
-    """In half a sentence what differs between two fingerprints; empty where nothing does."""
+    """Half a sentence about what differs between two fingerprints; empty if nothing does."""
     old, new = _lines(before), _lines(now)
     for one, other in zip_longest(old, new, fillvalue="nothing"):
         if one != other:

@@ -1,4 +1,4 @@
-"""Settings that act only together with others: a change that would do nothing is refused."""
+"""Settings that act only together with others: changes without effect are refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -36,15 +36,9 @@ NEEDS = {
 
 
 def refuse_idle(config: TrainConfig, names: Iterable[str], also: dict[str, str]) -> None:
-    """Refuse settings that change nothing in a configuration.
-
-    Args:
-        names: "section.key" of the settings that somebody chose.
-        also: what else is not there → the settings that need it.
-
-    Raises:
-        UsageError: names the first of them and what it needs.
-    """
+    """Refuse settings, "section.key", that somebody chose and that change nothing in a
+    configuration; `also` maps what else is not there to the settings that need it. Raises
+    UsageError: names the first of them and what it needs."""
     values = flatten(as_dict(config))
     missing = {need: text for need, text in NEEDS.items() if not _holds(need, values)} | also
     for name in names:

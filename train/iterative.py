@@ -109,13 +109,9 @@ def _add_click(
     from_end: int,
     order: int,
 ) -> None:
-    """Add a sample's next click, if it has an error, to its [2K, 3] in place.
-
-    Args:
-        found: from `next_click_candidates`, of a crop that is `width` pixels wide.
-        from_end: slot among those of its sign, 1 for the last.
-        order: mark of the click.
-    """
+    """Add a sample's next click, if it has an error, to its [2K, 3] in place. `found` is from
+    `next_click_candidates`, of a crop `width` pixels wide; the slot is the one `from_end` among
+    those of its sign, 1 the last."""
     positive, candidates = found
     if candidates.size:
         row, column = divmod(int(rng.choice(candidates)), width)
@@ -125,13 +121,9 @@ def _add_click(
 
 
 def start_from_damaged_masks(
-    labels: Tensor,
-    clicks: Tensor,
-    *,
-    probability: float,
-    rngs: Sequence[np.random.Generator],
+    labels: Tensor, clicks: Tensor, *, probability: float, rngs: Sequence[np.random.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Let some samples begin as the correction of a mask from elsewhere begins.
+    """Let some samples begin like the correction of a mask from elsewhere.
 
     Their previous mask is the object with bites taken out and blobs added, and their only click
     lies in the largest of these errors. (The paper corrects such masks, section 1, without having

@@ -8,15 +8,10 @@ from torch import Tensor, nn
 
 
 def join_layers(model: nn.Module, *, rank: int, size: int) -> nn.Module:
-    """Replace batch norms and dropouts of `model`, in place, by ones of the joint batch.
-
-    Names and values of parameters and buffers stay. On CUDA the batch norm is
-    `torch.nn.SyncBatchNorm`, which does not exist for the CPU.
-
-    Args:
-        model: on its device already.
-        size: number of processes; 1 changes nothing.
-    """
+    """Replace batch norms and dropouts of `model`, in place and on its device already, by ones of
+    the joint batch of `size` processes; 1 changes nothing. Names and values of parameters and
+    buffers stay. On CUDA the batch norm is `torch.nn.SyncBatchNorm`, which does not exist for the
+    CPU."""
     if size == 1:
         return model
     if next(model.parameters()).is_cuda:

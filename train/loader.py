@@ -1,4 +1,4 @@
-"""Batches from worker processes; what goes wrong there arrives as the error it was."""
+"""Batches from worker processes, whose errors arrive unchanged."""
 
 import os
 import signal
@@ -76,19 +76,13 @@ def batches(
     rank: int = 0,
     processes: int = 1,
 ) -> Generator[Sample, None, None]:
-    """All samples in order, as batches of tensors [B, …]; close it to end the workers.
+    """All samples in order, as batches of tensors [B, …]; close it to end the workers (0 loads in
+    this process). `broken` is told what could not be read, and stops the run where that is too
+    much.
 
-    With several processes the joint batch has B × `processes` samples, and this is the part of
-    the process `rank`.
-
-    Args:
-        samples: as they come; a whole number of joint batches.
-        batch_size: B.
-        workers: processes that load; 0 loads in this one.
-        broken: told what could not be read; it stops the run where that is too much.
-
-    Raises:
-        TrainingError: too many photos cannot be used, or a worker died.
+    With several processes the joint batch, of which `samples` holds a whole number, has B ×
+    `processes` samples, and this is the part of the process `rank`. Raises TrainingError: too many
+    photos cannot be used, or a worker died.
     """
     guarded = _Guarded(samples)
     loader = DataLoader(

@@ -55,13 +55,8 @@ def normalized_focal_loss(
 
 
 def focal_loss(logits: Tensor, labels: Tensor, *, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
-    """Focal loss, mean over valid pixels (the ablation's comparison, Table 4).
-
-    Args: as `normalized_focal_loss`.
-
-    Returns:
-        [B].
-    """
+    """Focal loss [B], mean over valid pixels (the ablation's comparison, Table 4); arguments as of
+    `normalized_focal_loss`."""
     valid = labels != -1
     class_weight, confidence = _class_weight_and_confidence(logits, labels, valid, alpha)
     focus = (1.0 - confidence) ** gamma
@@ -70,13 +65,8 @@ def focal_loss(logits: Tensor, labels: Tensor, *, alpha: float = 0.5, gamma: flo
 
 
 def soft_iou_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 − soft IoU of the probabilities; a sample without valid pixels counts 1, as published.
-
-    Args: as `normalized_focal_loss`.
-
-    Returns:
-        [B], 0…1.
-    """
+    """1 − soft IoU of the probabilities, [B], 0…1; a sample without valid pixels counts 1, as
+    published. Arguments as of `normalized_focal_loss`."""
     valid = labels != -1
     probability = torch.sigmoid(logits)
     both = (probability * labels * valid).flatten(1).sum(dim=1)
@@ -85,13 +75,8 @@ def soft_iou_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy; ignored pixels add 0 but count in the mean, as published.
-
-    Args: as `normalized_focal_loss`.
-
-    Returns:
-        [B].
-    """
+    """Binary cross-entropy [B]; ignored pixels add 0 but count in the mean, as published. Arguments
+    as of `normalized_focal_loss`."""
     valid = labels != -1
     target = torch.where(valid, labels, torch.zeros_like(labels)).to(logits.dtype)
     loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")

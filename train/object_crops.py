@@ -14,24 +14,13 @@ ASPECT_JITTER = 1.15
 
 
 def random_crop(
-    photo: Photo,
-    maps: Maps,
-    *,
-    size: tuple[int, int],
-    around: Box | None,
-    rng: np.random.Generator,
+    photo: Photo, maps: Maps, *, size: tuple[int, int], around: Box | None, rng: np.random.Generator
 ) -> tuple[Photo, Maps]:
-    """Cut a window and resize it to `size`; beyond the photo there is black, unlabelled ground.
+    """Cut a window out of a photo, uint8 [H, W, 3], and its maps, uint8 [H, W, C], and resize it to
+    (h, w); beyond the photo there is black, unlabelled ground.
 
-    Args:
-        photo: uint8 [H, W, 3].
-        maps: uint8 [H, W, C].
-        size: (h, w) of the result, pixels.
-        around: (top, left, bottom, right), exclusive ends, of an object: the window contains a
-            random margin around it, as zoom-in gives. None: a random part of the photo.
-
-    Returns:
-        uint8 [h, w, 3] and uint8 [h, w, C].
+    The window contains a random margin around the box of an object, (top, left, bottom, right) with
+    exclusive ends, as zoom-in gives; without one it is a random part of the photo.
     """
     height, width = maps.shape[:2]
     aspect = size[1] / size[0]

@@ -8,8 +8,8 @@ from torch import nn
 from .config import OptimizerSettings
 
 # What is new in the interactive model. Everything else comes with pre-trained weights, or is
-# treated as if it did: HRNet's two 1×1 heads and the single convolution of Conv1E among it
-# (REFERENCE 2.2).
+# treated as if it did, as published: also HRNet's two 1×1 heads and the single convolution of
+# Conv1E.
 FULL_RATE = re.compile(
     r"(maps_transform\.\d+|rgb_conv|head|feature_extractor\."
     r"(conv3x3_ocr|ocr_gather_head|ocr_distri_head|aspp|skip_project|head|clicks|decoder))\."

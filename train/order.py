@@ -1,4 +1,4 @@
-"""Which photo stands at which position of a run."""
+"""Which photo is drawn at which position of a run."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,16 @@ def draw_probabilities(entries: list[Entry], config: TrainConfig) -> NDArray[np.
 
 
 class DrawOrder:
-    """Photo at each position: random draws, or every photo once per epoch in a random order.
-
-    It depends on (seed, position) alone: the number of processes and a resume change nothing.
-
-    Raises:
-        TrainingError: as `draw_probabilities`.
-    """
+    """Photo at each position: random draws, or every photo once per epoch in a random order. It
+    depends on (seed, position) alone: the number of processes and a resume change nothing. Raises
+    TrainingError: as `draw_probabilities`."""
 
     def __init__(self, entries: list[Entry], config: TrainConfig, length: RunLength) -> None:
         self.count = len(entries)
         self.seed = config.run.seed
         self.per_epoch = length.steps_per_epoch * config.data.batch_size
         self.cumulative = np.cumsum(draw_probabilities(entries, config))
-        # Weights, an epoch of its own length, or less photos than a batch cannot be a permutation.
+        # Weights, an epoch of its own length, or fewer photos than a batch cannot be a permutation.
         self.replace = bool(
             config.data.set_weights or config.data.epoch_samples or self.per_epoch > self.count
         )

@@ -24,19 +24,11 @@ def panel(
     *,
     samples: int = 4,
 ) -> Picture:
-    """Draw some samples of a batch, one per row.
+    """Draw some samples of a batch, one per row: the photo, the clicks on it (green and red), the
+    previous mask, the predicted probability, the truth (ignored pixels grey).
 
-    Args:
-        image: [B, 3, H, W], RGB in 0…1.
-        clicks: [B, 2K, 3].
-        prev_mask: [B, 1, H, W], 0…1.
-        logits: [B, 1, H, W].
-        labels: [B, 1, H, W]; 1 object, 0 background, −1 ignored (grey).
-        samples: rows at most.
-
-    Returns:
-        uint8 [rows, columns, 3], RGB; from left to right the photo, the clicks on it (green and
-        red), the previous mask, the predicted probability, the truth.
+    Image is [B, 3, H, W], RGB in 0…1, clicks [B, 2K, 3], previous mask (0…1), logits and labels (1
+    object, 0 background, −1 ignored) [B, 1, H, W]; the picture is uint8 [rows, columns, 3], RGB.
     """
     rows = []
     for index in range(min(samples, len(image))):

@@ -13,7 +13,7 @@ from .config import TrainConfig
 from .datasets import Entry
 from .scene import Scene
 
-# A scene, or why it cannot be used, and warnings.
+# A scene, or the reason why it cannot be used; and warnings.
 Loaded = tuple[Scene | InputFileError, list[str]]
 SHARE = 0.8  # of the free memory; the network needs some
 ENOUGH = 64  # photos, at random, that tell how large all are
@@ -53,11 +53,7 @@ class PhotoCache:
     """
 
     def __init__(
-        self,
-        entries: list[Entry],
-        config: TrainConfig,
-        device: torch.device | None,
-        workers: int,
+        self, entries: list[Entry], config: TrainConfig, device: torch.device | None, workers: int
     ) -> None:
         self.scenes: list[Loaded] | None = None
         self.photos: dict[int, Tensor] = {}

@@ -47,19 +47,11 @@ def imagenet_file(model: str) -> Path:
 
 
 def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
-    """Copy the backbone of an ImageNet checkpoint into `model`, by the names of its tensors.
-
-    Args:
-        model: changed in place; what the file has no weights for stays as it is.
-        content: of the file: names to tensors, alone or under "state_dict" or "model".
-
-    Returns:
-        What was loaded and what was not, in one line.
-
-    Raises:
-        CheckpointError: the file is of another network, or a tensor is not finite; the message
-            names tensors.
-    """
+    """Copy the backbone of an ImageNet checkpoint into `model`, in place, by the names of its
+    tensors; what the file has no weights for stays as it is. `content` maps names to tensors, alone
+    or under "state_dict" or "model". Returns in one line what was loaded and what was not. Raises
+    CheckpointError: the file is of another network, or a tensor is not finite; the message names
+    tensors."""
     state = {_our_name(name): tensor for name, tensor in _tensors(content, path).items()}
     deeplab = model.config.name.startswith("deeplab")
     prefix = DEEPLAB_PREFIX if deeplab else HRNET_PREFIX
@@ -72,7 +64,7 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
     fitting = [n for n, t in wanted.items() if n in state and state[n].shape == t.shape]
     differing = wanted.keys() - set(fitting)
     stem = {name for name in differing if deeplab and WIDE_STEM.match(name)}
-    wide = stem if _has_wide_stem(wanted) else set()
+    wide = stem if "conv1.0.weight" in wanted else set()
     surplus = {n for n in state if BACKBONE.match(n) and n not in own}
     if wide:
         surplus = {name for name in surplus if not WIDE_STEM.match(name)}
@@ -88,13 +80,8 @@ def load_backbone(model: RitmModel, content: Any, path: Path) -> str:
         for name in fitting:
             wanted[name].copy_(state[name])
     ignored = sorted({name.split(".")[0] for name in state if name not in own} - {"conv1"})
-    fresh = sorted(
-        {
-            ".".join(name.removeprefix(prefix).split(".")[:1])
-            for name in model.state_dict()
-            if name.removeprefix(prefix) not in own
-        }
-    )
+    names = (name.removeprefix(prefix) for name in model.state_dict())
+    fresh = sorted({name.split(".")[0] for name in names if name not in own})
     fresh += sorted({name.split(".")[0] for name in wide})
     return (
         f"{path}: {len(fitting)} tensors of the backbone loaded; "
@@ -107,10 +94,6 @@ def _our_name(name: str) -> str:
         if match := re.match(theirs, name):
             return match.expand(ours) + name[match.end() :]
     return name
-
-
-def _has_wide_stem(wanted: Mapping[str, Tensor]) -> bool:
-    return "conv1.0.weight" in wanted
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:

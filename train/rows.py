@@ -13,8 +13,8 @@ from ritm_edge.untrusted_json import parse_json
 
 
 def refuse_foreign(path: Path, first: str, *others: str) -> None:
-    """Raise OutputFileError unless a file's first line is a row that begins with the key `first`
-    and has one of `others`, or is cut short, or there is nothing."""
+    """Raise OutputFileError unless a file is missing or empty, or its first line is cut short or is
+    a row that begins with the key `first` and has one of `others`."""
     try:
         with path.open("rb") as file:
             line = file.readline(1 << 16)

@@ -85,7 +85,7 @@ class Run:
         best: best validation so far.
         benchmarks: to validate on.
         tensorboard: whether to write event files.
-        remake: makes the batch after so many steps again.
+        remake: makes the batch after a number of steps again.
 
     Raises:
         OutputFileError: `output` cannot be written; also from the methods.

@@ -1,11 +1,11 @@
-"""What a run tells: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
+"""What a run reports: rows in `log.jsonl`, without repeats after a resume, and TensorBoard."""
 
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 
 from .board import Board
 from .rows import append_rows, read_rows, refuse_foreign
@@ -40,8 +40,7 @@ class RunLog:
         self._pending: list[dict[str, float]] = []
         refuse_foreign(path, "step", "iou", "validation")
         kept = [row for row in read_steps(path) if row["step"] <= done] if done else []
-        with atomic_output(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        write_output(path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def add(
         self,
@@ -56,13 +55,8 @@ class RunLog:
         waiting: float,
         last: bool,
     ) -> None:
-        """Count one step; writes a row when enough are collected or the run ends here.
-
-        Args:
-            seconds: from the end of the step before to the end of this one.
-            waiting: seconds of them in which there was no data.
-            last: whether the run ends with this step.
-        """
+        """Count one step, which took `seconds` from the end of the one before, `waiting` of them
+        without data; writes a row when enough are collected or the run ends here (`last`)."""
         values = {"loss": loss, "iou": iou, "gradient_norm": gradient_norm}
         self._pending.append({**values, "seconds": seconds, "waiting": waiting})
         if step % STEPS_PER_ROW and not last:

@@ -16,14 +16,9 @@ MAX_LABEL = 254  # of a layer; as many objects as the published packing puts int
 
 @dataclass(frozen=True)
 class SceneObject:
-    """Where an object's pixels are, and what it is part of.
-
-    Attributes:
-        layer: channel of `Scene.layers`.
-        label: its value there, 1…254.
-        parent: index of the object that contains it; None for a root.
-        stuff: a region without instances (sky, grass), offered as an object only by chance.
-    """
+    """Where an object's pixels are, the channel of `Scene.layers` and its value there (1…254), and
+    the index of the object that contains it. Stuff, a region without instances (sky, grass), is
+    offered as an object only by chance."""
 
     layer: int
     label: int
@@ -92,18 +87,9 @@ def from_masks(
 
 
 def pack(masks: Sequence[Mask], shape: tuple[int, int]) -> tuple[Layers, list[tuple[int, int]]]:
-    """Put masks into as few layers as their overlaps allow.
-
-    Largest first, each into the first layer where it overlaps nothing, as the published data
-    preparation does.
-
-    Args:
-        masks: bool [H, W] each.
-        shape: (H, W).
-
-    Returns:
-        uint8 [H, W, L], L ≥ 1, and the (layer, label) of each mask.
-    """
+    """Put masks, bool [H, W] each, into as few layers as their overlaps allow: uint8 [H, W, L], L ≥
+    1, and the (layer, label) of each. Largest first, each into the first layer where it overlaps
+    nothing, as the published data preparation does."""
     places = [(0, 0)] * len(masks)
     layers: list[NDArray[np.uint8]] = []
     counts: list[int] = []
@@ -124,13 +110,8 @@ def pack(masks: Sequence[Mask], shape: tuple[int, int]) -> tuple[Layers, list[tu
 
 
 def without(scene: Scene, removed: Sequence[int], *, erase: bool = False) -> Scene:
-    """The scene with fewer objects; the children of a removed one go to its parent.
-
-    Args:
-        removed: indices of objects.
-        erase: turn their pixels into background; otherwise they stay labelled and count as
-            other objects for negative clicks.
-    """
+    """The scene with fewer objects; the children of a removed one go to its parent. Its pixels
+    become background (`erase`), or stay labelled and count as other objects for negative clicks."""
     gone = set(removed)
     if not gone:
         return scene

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that check their values, and refuse wrong ones by name.
+"""Frozen dataclasses that check their values and name those that are wrong.
 
 pydantic does the checking and the parsing of text; here its errors become one sentence.
 """
@@ -44,7 +44,7 @@ def as_dict(values: Any) -> dict[str, Any]:
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
-    """{"optimizer": {"lr": 1}} → {"optimizer.lr": 1}; what is no section stays as it is."""
+    """{"optimizer": {"lr": 1}} → {"optimizer.lr": 1}; what is not a section stays as it is."""
     flat: dict[str, Any] = {}
     for section, content in values.items():
         if isinstance(content, Mapping):
@@ -55,17 +55,10 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def override(values: T, assignments: Iterable[str]) -> T:
-    """A copy with some settings changed.
-
-    Args:
-        values: a settings object whose fields are sections.
-        assignments: "section.key=value"; lists are separated by commas ("50,53"), sizes are
-            written HxW, mappings as "a:0.5,b:1".
-
-    Raises:
-        UsageError: no such key (with the nearest name), a value of another type or out of range,
-            or text that is no assignment.
-    """
+    """A copy of settings whose fields are sections, with some changed: "section.key=value", where
+    lists are separated by commas ("50,53"), sizes written HxW, mappings as "a:0.5,b:1". Raises
+    UsageError: no such key (with the nearest name), a value of another type or out of range, or
+    text that is not an assignment."""
     changed = as_dict(values)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")

@@ -1,4 +1,4 @@
-"""Where the time of training goes: images per second of the step, its phases, and the data."""
+"""How training spends its time: images per second of the step, its phases, and the data."""
 
 import statistics
 import time

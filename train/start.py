@@ -35,18 +35,11 @@ SCRATCH = (
 def new_model(
     config: TrainConfig, init: Path | None, *, allow_changed: bool = False
 ) -> tuple[RitmModel, str]:
-    """The model of a new run, and in one line where its weights are from.
-
-    Args:
-        init: a checkpoint of this model or the name of embedded weights, the file of its
-            backbone's ImageNet weights or "imagenet" for those of an installed package; None draws
-            all weights at random.
-        allow_changed: see `load_checkpoint`.
-
-    Raises:
-        CheckpointError: `init` cannot be used, or holds another model.
-        InputFileError: `init` does not exist.
-    """
+    """The model of a new run, and one line that says where its weights are from: `init` is a
+    checkpoint of this model or the name of embedded weights, the file of its backbone's ImageNet
+    weights, or "imagenet" for those of an installed package; None draws all at random. Raises
+    CheckpointError: it cannot be used, or holds another model; InputFileError: it does not
+    exist."""
     wanted = as_dict(config.model)
     if init is not None:
         init = imagenet_file(config.model.name) if str(init) == IMAGENET else checkpoint_path(init)

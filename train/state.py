@@ -1,8 +1,8 @@
-"""What a run keeps on disk: the last checkpoint with all that changes, and weights to ship.
+"""What a run keeps on disk: the last checkpoint with its whole state, and the resulting weights.
 
 A step's randomness (data, augmentation, clicks, dropout) is a function of the seed and the number
 of the step, so that "step" in a checkpoint is both the data position and the state of every
-random generator, whatever the number of processes that save it or go on from it.
+random generator, whatever the number of processes that save it or resume from it.
 """
 
 import io
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 from ritm_edge.model.checkpoint import (
     DIGEST,
     load_state_strictly,
@@ -50,13 +50,7 @@ class Best:
 
 
 def save_run(
-    path: Path,
-    trainer: Trainer,
-    config: TrainConfig,
-    *,
-    data: Tensor,
-    step: int,
-    best: Best | None,
+    path: Path, trainer: Trainer, config: TrainConfig, *, data: Tensor, step: int, best: Best | None
 ) -> None:
     """Replace the checkpoint at `path` atomically; `data` is the fingerprint of its photos. Raises
     OutputFileError: the place cannot be written; the old checkpoint stays."""
@@ -68,7 +62,7 @@ def save_run(
 def restore_model(
     path: Path, config: TrainConfig, *, allow_changed: bool = False
 ) -> tuple[RitmModel, dict[str, Any]]:
-    """Model and training state of a checkpoint to go on from. Raises CheckpointError: no such
+    """Model and training state of a checkpoint to resume from. Raises CheckpointError: no such
     checkpoint, one without training state, or a changed one; TrainingError: it belongs to a run
     with other settings."""
     content = read_checkpoint(path, allow_changed=allow_changed)
@@ -98,7 +92,7 @@ def restore_model(
 def check_data(
     path: Path, training: Mapping[str, Any], data: Tensor, *, allow_other: bool = False
 ) -> str | None:
-    """What the user should know of the photos of a checkpoint's run and those at hand. Raises
+    """What the user should know about the photos of a checkpoint's run and the given ones. Raises
     TrainingError: they are others, and `allow_other` is not given."""
     if "data" not in training:
         return f"{path} does not tell which photos it was trained on: nothing to compare with."
@@ -106,14 +100,14 @@ def check_data(
     if differs and not allow_other:
         raise TrainingError(
             f"{path} was trained on other data ({differs}): pass the folder it was trained on, or "
-            "--allow-other-data to go on with this one."
+            "--allow-other-data to continue with this one."
         )
-    return f"going on with other data ({differs})" if differs else None
+    return f"continuing with other data ({differs})" if differs else None
 
 
 def check_place(folder: Path, *, resume: bool) -> None:
-    """Raise TrainingError where a new run would replace weights. What a run left that was killed
-    before its first checkpoint may be resumed."""
+    """Raise TrainingError if a new run would replace weights. What a run left behind that was
+    killed before its first checkpoint may be replaced."""
     for path in (folder / BEST_CHECKPOINT, folder / WEIGHTS):
         if path.exists() and not (resume and DIGEST in read_checkpoint(path)):
             raise TrainingError(
@@ -123,14 +117,8 @@ def check_place(folder: Path, *, resume: bool) -> None:
 
 
 def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best | None:
-    """Load the training state that `restore_model` returned.
-
-    Returns:
-        The best validation so far; None if there was none.
-
-    Raises:
-        CheckpointError: it is not the state of such a run.
-    """
+    """Load the training state that `restore_model` returned; returns the best validation so far, if
+    there was one. Raises CheckpointError: it is not the state of such a run."""
     try:
         trainer.load_state_dict(state)
         return None if state["best"] is None else Best(float(state["best"][0]), state["best"][1])
@@ -142,17 +130,13 @@ def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best
 
 
 def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, rank: int) -> str:
-    """Keep the batch of a step whose loss was not finite; `torch.load` reads it.
-
-    Returns:
-        A half-sentence that says where it is, or why it is not.
-    """
+    """Keep the batch of a step whose loss was not finite, for `torch.load`; returns a half-sentence
+    that says where it is, or why it is not."""
     path = folder / f"diverged-step-{step}{f'-rank-{rank}' if rank else ''}.pth"
     buffer = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in tensors.items()}, buffer)
     try:
-        with atomic_output(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        write_output(path, buffer.getbuffer())
     except OutputFileError as error:
         return f"its batch could not be saved, {str(error).split(';')[0]}"
     return f"its batch is in {path}"

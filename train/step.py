@@ -166,7 +166,7 @@ class Trainer:
             joint_loss, iou = self._share_result(loss, output, labels)
             norm = self._clip()
             finite = joint_loss.isfinite() & (norm.isfinite() | self._may_overflow)
-            # Once refused, always: the weights stay as they were until somebody reads of it.
+            # Once refused, always: the weights do not change until the values are read.
             self._refused |= ~finite
             set_rate(self.optimiser, rate)
             if self.makes_batches and not self._scaler.is_enabled():

@@ -1,4 +1,4 @@
-"""Seconds of the phases of a step, on a GPU without waiting for it."""
+"""Seconds of the phases of a step; on a GPU, without waiting for it."""
 
 import time
 from collections.abc import Iterator

@@ -22,13 +22,8 @@ SELECTING = "noc@90"
 
 @dataclass(frozen=True)
 class Validation:
-    """NoC of one state of the network.
-
-    Attributes:
-        benchmarks: name → {"noc@80", "noc@85", "noc@90", "failed@90"}; the last counts samples
-            that never reached IoU 0.90.
-        seconds: it took.
-    """
+    """NoC of one state of the network: benchmark → {"noc@80", "noc@85", "noc@90", "failed@90"}, the
+    last of which counts samples that never reached IoU 0.90; and the seconds it took."""
 
     benchmarks: dict[str, dict[str, float]]
     seconds: float
@@ -48,17 +43,10 @@ def validate(
     samples: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
-    """Evaluate with the published protocol; a sample ends at IoU 0.90.
-
-    Args:
-        model: put into eval mode; the mode it had is restored.
-        benchmarks: at least one.
-        team: each process takes every `team.size`-th sample, and all get the result.
-        max_clicks: per sample.
-        samples: only this many of each benchmark, evenly spaced; 0 takes all.
-
-    Raises: as `evaluate_sample`.
-    """
+    """Evaluate with the published protocol; a sample ends at IoU 0.90 or after `max_clicks`. Of
+    each benchmark only so many samples are taken, evenly spaced; 0 takes all. Each process of the
+    team evaluates every `team.size`-th, and all get the result. The model gets its mode back.
+    Raises: as `evaluate_sample`."""
     start = time.perf_counter()
     was_training = model.training
     runtime = PytorchRuntime(model.eval(), Path("training"))
@@ -68,9 +56,7 @@ def validate(
     results: dict[str, dict[str, float]] = {}
     for benchmark, indices in zip(benchmarks, chosen, strict=True):
         settings = EvaluationSettings(
-            max_clicks=max_clicks,
-            target_iou=THRESHOLDS[-1],
-            zoom_in=ZoomIn(benchmark.zoom_target),
+            max_clicks=max_clicks, target_iou=THRESHOLDS[-1], zoom_in=ZoomIn(benchmark.zoom_target)
         )
         own: dict[int, list[float]] = {}
         for index in indices[team.rank :: team.size]:
@@ -80,7 +66,10 @@ def validate(
             if progress is not None:
                 progress(done, total)
         every = {index: ious for part in team.gather(own) for index, ious in part.items()}
-        results[benchmark.name] = _summary([every[index] for index in indices], max_clicks)
+        ious = [every[index] for index in indices]
+        noc = [summarize_noc(ious, t, max_clicks=max_clicks) for t in THRESHOLDS]
+        results[benchmark.name] = {f"noc@{round(100 * n.target_iou)}": n.mean for n in noc}
+        results[benchmark.name][f"failed@{round(100 * THRESHOLDS[-1])}"] = float(noc[-1].failed)
     model.train(was_training)
     return Validation(results, time.perf_counter() - start)
 
@@ -90,9 +79,3 @@ def _spaced(benchmark: Benchmark, samples: int) -> list[int]:
     if not samples or samples >= count:
         return list(range(count))
     return [index * count // samples for index in range(samples)]
-
-
-def _summary(ious: list[list[float]], max_clicks: int) -> dict[str, float]:
-    summaries = [summarize_noc(ious, t, max_clicks=max_clicks) for t in THRESHOLDS]
-    values: dict[str, float] = {f"noc@{round(100 * s.target_iou)}": s.mean for s in summaries}
-    return {**values, f"failed@{round(100 * THRESHOLDS[-1])}": float(summaries[-1].failed)}

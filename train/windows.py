@@ -1,4 +1,4 @@
-"""Windows of photos as numbers: one matrix per sample, from pixels of the crop to the photo's.
+"""Windows of photos as matrices, one for each sample, from pixels of the crop to the photo's.
 
 A matrix can be applied anywhere: here by OpenCV, on a GPU by torch's own grid sampling.
 """
@@ -29,15 +29,9 @@ def draw_window(
     *,
     rng: np.random.Generator,
 ) -> Matrix:
-    """Choose a window of a photo around an object, mirrored, turned and stretched by chance.
-
-    Args:
-        box: (top, left, bottom, right), exclusive ends, of the object.
-        photo_size: (H, W), pixels.
-
-    Returns:
-        float64 [2, 3]: (x, y, 1) of a pixel's centre in the crop to (x, y) in the photo.
-    """
+    """Choose a window around an object's box, (top, left, bottom, right) with exclusive ends, in a
+    photo of (H, W) pixels, mirrored, turned and stretched by chance: float64 [2, 3], (x, y, 1) of a
+    pixel's centre in the crop to (x, y) in the photo."""
     height, width = settings.crop
     top, left, bottom, right = box
     # Photo pixels per crop pixel that show the whole height, and the whole width.
@@ -63,7 +57,10 @@ def draw_window(
             centre[axis] = min(max(centre[axis], half), limit - half)
         else:
             centre[axis] = limit / 2 + rng.uniform(-1, 1) * (half - limit / 2)
-    return _around(centre, _shape(scale, settings, rng), settings.crop)
+    shape = _shape(scale, settings, rng)
+    middle = np.array((width - 1, height - 1)) / 2
+    target = centre[::-1] - 0.5  # pixel centres at integers, as OpenCV has them
+    return np.column_stack((shape, target - shape @ middle))
 
 
 def _shape(scale: float, settings: AugmentationSettings, rng: np.random.Generator) -> Matrix:
@@ -79,28 +76,12 @@ def _shape(scale: float, settings: AugmentationSettings, rng: np.random.Generato
     return np.asarray(rotation * (scale * aspect * mirrored, scale / aspect * upside_down))
 
 
-def _around(centre: Matrix, shape: Matrix, crop: tuple[int, int]) -> Matrix:
-    """The map that takes the crop's middle to `centre` (row, column; pixel edges at integers)."""
-    middle = np.array((crop[1] - 1, crop[0] - 1)) / 2
-    target = centre[::-1] - 0.5  # pixel centres at integers, as OpenCV has them
-    return np.column_stack((shape, target - shape @ middle))
-
-
 def cut_window(
     photo: Photo, maps: Maps, matrix: Matrix, size: tuple[int, int]
 ) -> tuple[Photo, Maps]:
-    """Sample a window; outside of the photo there is black.
-
-    Args:
-        photo: uint8 [H, W, 3].
-        maps: uint8 [H, W, C]: layers of labels, and as the last channel the ignored pixels, which
-            are 1 outside of the photo.
-        matrix: from `draw_window`.
-        size: (h, w) of the result.
-
-    Returns:
-        uint8 [h, w, 3] and uint8 [h, w, C].
-    """
+    """Sample a window of (h, w) pixels by a matrix from `draw_window`: of a photo, uint8 [H, W, 3],
+    black outside; and of maps, uint8 [H, W, C], layers of labels and as the last channel the
+    ignored pixels, which are 1 outside of the photo."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     colours = cv2.warpAffine(photo, matrix, size[::-1], flags=flags)
     return np.asarray(colours, np.uint8), cut_maps(maps, matrix, size, outside=1)

@@ -1,4 +1,4 @@
-"""What counts as how many floating-point operations, the same for every runtime.
+"""How many floating-point operations each operation counts as, for every runtime.
 
 One multiply-accumulate (MAC) is 2 FLOPs. Everything else is counted per element, by the rules
 below; moving data (concatenate, slice, pad, transpose, cast, …) is free. Integer arithmetic of
@@ -30,12 +30,8 @@ Shape = Sequence[int]
 
 @unique
 class Rule(Enum):
-    """What an operation counts as where its name alone tells.
-
-    Attributes:
-        per_element: FLOPs.
-        of_input: for each element of the first input, otherwise of the first result.
-    """
+    """What an operation counts as if its name decides it: so many FLOPs per element of its first
+    input (`of_input`) or else of its first result."""
 
     NORMALISE = ("batch normalisation", 4)  # subtract mean, divide by deviation, scale, shift
     RELU = (ACTIVATION, 1)  # one comparison
@@ -65,11 +61,8 @@ def by_operation(names: Mapping[Rule, str]) -> dict[str, Rule]:
 
 
 def rule_of(operation: str, rules: Mapping[str, Rule], path: Path) -> Rule:
-    """The rule of one operation of the file `path`.
-
-    Raises:
-        UnsupportedOperationError: it has none.
-    """
+    """The rule of one operation of the file `path`. Raises UnsupportedOperationError: it has
+    none."""
     rule = rules.get(operation)
     if rule is None:
         raise UnsupportedOperationError(
@@ -90,12 +83,8 @@ class Work:
 
 @dataclass
 class Count:
-    """What one network does for one input.
-
-    Attributes:
-        kinds: kind of layer → work.
-        parameters: weights and biases of convolutions and matrix products.
-    """
+    """What one network does for one input, by kind of layer; `parameters` are weights and biases of
+    convolutions and matrix products."""
 
     kinds: dict[str, Work] = field(default_factory=dict)
     parameters: int = 0
@@ -110,13 +99,8 @@ class Count:
     def add_convolution(
         self, output: Shape, *, channels: int, window: int, inputs: int, groups: int, bias: bool
     ) -> None:
-        """One convolution and its parameters.
-
-        Args:
-            window: positions of the kernel, 9 for 3×3.
-            inputs: input channels of one group.
-            bias: whether one is added to every output.
-        """
+        """One convolution and its parameters: `window` positions of the kernel (9 for 3×3),
+        `inputs` channels of one group, and whether a bias is added to every output."""
         outputs = prod(output)
         depthwise = inputs == 1 and groups > 1
         self.add(
@@ -127,12 +111,8 @@ class Count:
         self.parameters += channels * (window * inputs + bias)
 
     def add_product(self, output: Shape, *, inner: int, per_element: int = 0) -> None:
-        """One matrix product.
-
-        Args:
-            inner: MACs of each element.
-            per_element: FLOPs besides these, as 1 for a bias.
-        """
+        """One matrix product: `inner` MACs of each element, and FLOPs per element besides, as 1 for
+        a bias."""
         elements = prod(output)
         self.add(PRODUCT, macs=elements * inner, flops=elements * per_element)
 

@@ -27,15 +27,9 @@ Shape = tuple[int, ...]
 
 
 def count_mlprogram(path: Path) -> Count:
-    """Count one run.
-
-    Args:
-        path: of an artifact that its runtime has opened already.
-
-    Raises:
-        ArtifactError: damaged.
-        UnsupportedOperationError: an operation without a convention, or that the reader lacks.
-    """
+    """Count one run of an artifact that its runtime has opened already. Raises ArtifactError:
+    damaged; UnsupportedOperationError: an operation without a convention, or that the reader
+    lacks."""
     package = open_package(path)
     with problems_of(path):
         program = compile_program(package.program, package.weights)
@@ -84,7 +78,7 @@ class _Graph:
     def _add_product(self, step: Step, result: Sequence[int]) -> None:
         shape = self._shape(step, "x")
         inner = shape[-2] if step.constants.get("transpose_x") else shape[-1]
-        self.count.add_product(result, inner=inner, per_element=0)
+        self.count.add_product(result, inner=inner)
         names = [name for name in step.tensors.values() if isinstance(name, str)]
         self.count.parameters += sum(
             prod(self.constants[name]) for name in names if name in self.constants

@@ -30,15 +30,8 @@ ENDS = (INPUT, "MemoryData", "Split")
 
 
 def count_ncnn(path: Path) -> Count:
-    """Count one run.
-
-    Args:
-        path: of an artifact that its runtime has opened already.
-
-    Raises:
-        ArtifactError: damaged.
-        UnsupportedOperationError: a layer without a convention; the message names it.
-    """
+    """Count one run of an artifact that its runtime has opened already. Raises ArtifactError:
+    damaged; UnsupportedOperationError: a layer without a convention; the message names it."""
     file = NcnnFile.read(path, allow_changed=True)
     graph = NcnnGraph(path, file)
     layers = parse_layers(file.graph.decode())

@@ -53,16 +53,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def count_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> Count:
-    """Count one run.
-
-    Args:
-        path: of an artifact that its runtime has opened already.
-        inputs: by name; they decide the size of a graph of any size.
-
-    Raises:
-        ArtifactError: damaged, or it fails while running.
-        UnsupportedOperationError: an operation without a convention; the message names it.
-    """
+    """Count one run of an artifact that its runtime has opened already; `inputs`, by name, decide
+    the size of a graph of any size. Raises ArtifactError: damaged, or it fails while running;
+    UnsupportedOperationError: an operation without a convention; the message names it."""
     onnx = require("onnx", extra="onnx")
     try:
         model = onnx.load(path)
@@ -148,9 +141,5 @@ def _add_product(
 
 
 def _attribute(node: Any, name: str, default: Any) -> Any:
-    for attribute in node.attribute:
-        if attribute.name == name:
-            if attribute.type == attribute.INT:
-                return attribute.i
-            return attribute.s if attribute.type == attribute.STRING else tuple(attribute.ints)
-    return default
+    value = require("onnx", extra="onnx").helper.get_attribute_value
+    return next((value(each) for each in node.attribute if each.name == name), default)

@@ -37,15 +37,8 @@ ENDS = ("Constant", "Parameter", "Result")
 
 
 def count_openvino(path: Path) -> Count:
-    """Count one run.
-
-    Args:
-        path: of an artifact that its runtime has opened already.
-
-    Raises:
-        ArtifactError: damaged.
-        UnsupportedOperationError: an operation without a convention; the message names it.
-    """
+    """Count one run of an artifact that its runtime has opened already. Raises ArtifactError:
+    damaged; UnsupportedOperationError: an operation without a convention; the message names it."""
     openvino = import_openvino()
     file = OpenVinoFile.read(path, allow_changed=True)
     try:

@@ -43,13 +43,8 @@ PRODUCTS = ("mm", "bmm", "addmm")
 
 @dataclass(frozen=True)
 class ModelCount:
-    """One network.
-
-    Attributes:
-        parameters: all trainable values, those of batch normalisations included.
-        count: every operation of a forward pass.
-        published_flops: by the paper's convention, see `published_flops`.
-    """
+    """One network: all trainable values, those of batch normalisations included; every operation of
+    a forward pass; and FLOPs by the paper's convention, see `published_flops`."""
 
     config: ModelConfig
     parameters: int
@@ -58,13 +53,8 @@ class ModelCount:
 
 
 def count_model(config: ModelConfig, size: tuple[int, int], *, max_clicks: int = 1) -> ModelCount:
-    """Count one forward pass of batch 1.
-
-    Args:
-        config: of the network; its weights do not matter.
-        size: (height, width) of the input in pixels.
-        max_clicks: click slots of each sign.
-    """
+    """Count one forward pass of batch 1 and of `size` (H, W) pixels, with so many click slots of
+    each sign; the weights do not matter."""
     with torch.device("meta"):
         network = build_model(**config.as_dict()).eval()  # type: ignore[arg-type]
         image = torch.empty(1, 3, *size)

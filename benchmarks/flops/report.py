@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ritm_edge.errors import UnsupportedOperationError
 from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IOSpec
@@ -32,7 +31,7 @@ from ritm_edge.model.ritm import ModelConfig
 from ritm_edge.runtimes.base import Runtime, open_runtime, precision_of
 
 from ..machine import describe_versions
-from ..published import table_4
+from ..published import published
 from .convention import Count
 from .mlprogram import count_mlprogram
 from .ncnn import count_ncnn
@@ -80,13 +79,14 @@ def measure_models(size: tuple[int, int] = DEFAULT_SIZE) -> list[dict[str, Any]]
 def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
     """One network with one click of each sign, as the module describes."""
     counted = count_model(config, size)
-    paper = table_4(config.name, config.decoder_channels) if size == DEFAULT_SIZE else None
+    paper = {(r["model"], r["decoder_channels"]): r["flops"] for r in published()["flops"]["rows"]}
+    network = (config.name, config.decoder_channels)
     return {
         "model": config.name,
         "decoder_channels": config.decoder_channels,
         "all_parameters": counted.parameters,
         "published_flops": counted.published_flops,
-        "paper_flops": None if paper is None else paper["flops"],
+        "paper_flops": paper.get(network) if size == DEFAULT_SIZE else None,
         **counted.count.as_dict(),
     }
 
@@ -94,21 +94,10 @@ def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
 def measure_artifact(
     path: Path, size: tuple[int, int] = DEFAULT_SIZE, *, allow_changed: bool = False
 ) -> list[dict[str, Any]]:
-    """Count what one file executes.
-
-    Args:
-        path: .onnx, .tflite, .mlpackage, .openvino or .ncnn; or a checkpoint, which PyTorch
-            executes.
-        size: (height, width) of the input where the file takes any.
-        allow_changed: see `open_runtime`.
-
-    Returns:
-        One row per signature, as the module describes.
-
-    Raises:
-        InputFileError: a missing or broken file.
-        UnsupportedOperationError: an operation without a convention.
-    """
+    """Count what one file executes: .onnx, .tflite, .mlpackage, .openvino, .ncnn, or a checkpoint,
+    which PyTorch executes; at `size` (height, width) where it takes any. Returns one row per
+    signature, as the module describes. Raises InputFileError: a missing or broken file;
+    UnsupportedOperationError: an operation without a convention."""
     runtime = open_runtime(path, allow_changed=allow_changed)
     spec = runtime.spec
     size = spec.size or size
@@ -139,25 +128,17 @@ def _count(
     if runtime.name == "tflite":
         counts = count_tflite(path)
         return {name if len(counts) > 1 else None: count for name, count in counts.items()}
-    if runtime.name == "coreml":
-        return {None: count_mlprogram(path)}
-    if runtime.name == "openvino":
-        return {None: count_openvino(path)}
-    if runtime.name == "ncnn":
-        return {None: count_ncnn(path)}
     if runtime.name == "onnx":
-        return {None: count_onnx(path, _empty_inputs(spec, size, slots))}
+        shapes: dict[str, Any] = replace(spec, max_clicks=slots).shapes(size)
+        empty = {name: EMPTY_SLOT if name == CLICKS else 0 for name in spec.input_names}
+        inputs = {n: np.full(shapes[n], value, np.float32) for n, value in empty.items()}
+        return {None: count_onnx(path, inputs)}
+    count = {"coreml": count_mlprogram, "openvino": count_openvino, "ncnn": count_ncnn}
+    if runtime.name in count:
+        return {None: count[runtime.name](path)}
     raise UnsupportedOperationError(
         f"bench flops cannot read what {runtime.name} runs ({runtime.label}): leave the file out."
     )
-
-
-def _empty_inputs(
-    spec: IOSpec, size: tuple[int, int], slots: int
-) -> dict[str, NDArray[np.float32]]:
-    shapes: dict[str, Any] = replace(spec, max_clicks=slots).shapes(size)
-    values = {CLICKS: EMPTY_SLOT}
-    return {n: np.full(shapes[n], values.get(n, 0), np.float32) for n in spec.input_names}
 
 
 def as_document(

@@ -52,18 +52,9 @@ Shape = tuple[int, ...]
 
 
 def count_tflite(path: Path) -> dict[str, Count]:
-    """Count one run of each signature.
-
-    Args:
-        path: of an artifact that its runtime has opened already.
-
-    Returns:
-        Signature name → count.
-
-    Raises:
-        ArtifactError: damaged, or not made by this project.
-        UnsupportedOperationError: an operator without a convention; the message names it.
-    """
+    """Signature name → count of one run of an artifact that its runtime has opened already. Raises
+    ArtifactError: damaged, or not made by this project; UnsupportedOperationError: an operator
+    without a convention; the message names it."""
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite")
     flatbuffer = read_flatbuffer(path, allow_changed=True)
     codes = {
@@ -136,8 +127,11 @@ class _Graph:
             count.add_elements(REDUCTION, result, window)
         else:
             rule = rule_of(name, RULES, self.path)
-            per_element = rule.per_element + self._arithmetic_fused(name, operator)
-            count.add_elements(rule.kind, inputs[0] if rule.of_input else result, per_element)
+            fused = 0
+            if name in ("ADD", "SUB", "MUL", "DIV"):
+                fused = self._fused(operator, f"{name.capitalize()}Options")
+            shape = inputs[0] if rule.of_input else result
+            count.add_elements(rule.kind, shape, rule.per_element + fused)
 
     def _add_convolution(
         self, count: Count, name: str, inputs: list[Shape], result: Shape, operator: Any
@@ -157,11 +151,6 @@ class _Graph:
         per_element = self._fused(operator, options)
         if per_element:
             count.add_elements(ACTIVATION, result, per_element)
-
-    def _arithmetic_fused(self, name: str, operator: Any) -> int:
-        if name not in ("ADD", "SUB", "MUL", "DIV"):
-            return 0
-        return self._fused(operator, f"{name.capitalize()}Options")
 
     def _fused(self, operator: Any, options: str) -> int:
         found = self._options(operator, options)

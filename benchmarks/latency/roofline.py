@@ -1,6 +1,6 @@
-"""What this machine could do at best: `python -m ritm_edge.benchmarks.latency.roofline THREADS`.
+"""The peak performance of this machine: `python -m ritm_edge.benchmarks.latency.roofline THREADS`.
 
-The peak is the fastest of what dense float32 kernels reached here, matrix products of several sizes
+The peak is the best rate that dense float32 kernels reached here, matrix products of several sizes
 and 3×3 convolutions as in the network, and not a figure of a data sheet. A network of this kind
 does some 100 operations for each byte of memory, so that this peak, not the bandwidth, is its roof.
 """
@@ -25,13 +25,8 @@ TRIALS = 20
 
 @dataclass(frozen=True)
 class Roofline:
-    """Measured limits.
-
-    Attributes:
-        flops_per_s: of the fastest dense float32 kernel; one multiply-accumulate is 2.
-        bytes_per_s: read and written while copying memory.
-        threads: CPU threads; None is PyTorch's choice.
-    """
+    """Measured limits: FLOP/s of the fastest dense float32 kernel (one multiply-accumulate is 2),
+    and bytes/s read and written while copying memory; threads of None are PyTorch's choice."""
 
     flops_per_s: float
     kernel: str

@@ -7,48 +7,32 @@ from typing import Any
 
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
-COLUMNS = (
-    *("file", "runtime", "max error", "mask IoU", "median ms", "p90 ms", "to PyTorch"),
-    *("to baseline", "to fp32", "of peak", "cold start ms", "peak MB", "MB"),
-)
-MARKDOWN_COLUMNS = (
-    *("file", "runs in", "max error", "mask IoU", "median ms", "ratio to PyTorch"),
-    *("to its baseline graph", "to fp32", "of peak", "cold start ms", "peak MB", "file MB"),
-)
+# Columns, and what of `_cells` stands in them.
+TERMINAL = {
+    "file": "path",
+    "runtime": "runtime",
+    **{name: name for name in ("max error", "mask IoU", "median ms", "p90 ms", "to PyTorch")},
+    **{name: name for name in ("to baseline", "to fp32", "of peak", "cold start ms", "peak MB")},
+    "MB": "file MB",
+}
+MARKDOWN = {
+    **{name: name for name in ("file", "runs in", "max error", "mask IoU")},
+    "median ms": "rounded ms",
+    "ratio to PyTorch": "marked ratio",
+    "to its baseline graph": "to baseline",
+    **{name: name for name in ("to fp32", "of peak", "cold start ms", "peak MB", "file MB")},
+}
 
 
-def latency_rows(rows: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Cells of `COLUMNS`, one row per `LatencyRow.as_dict()`."""
-    return [
-        (
-            row["path"],
-            row["runtime"] if row["engine"] is None else f"{row['runtime']}: {row['engine']}",
-            *_parity_cells(row),
-            f"{row['median_ms']:.1f}",
-            f"{row['p90_ms']:.1f}",
-            *_common_cells(row),
-        )
-        for row in rows
-    ]
+def latency_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Cells of `TERMINAL`, one row per `LatencyRow.as_dict()`."""
+    return [[_cells(row)[cell] for cell in TERMINAL.values()] for row in rows]
 
 
 def latency_table(report: dict[str, Any]) -> str:
     """In Markdown: one row per file, without what no file has, and a line about machine and
     settings."""
-    rows = []
-    for row in report["rows"]:
-        mark = "" if row["is_device_time"] else "*"
-        ratio, *common = _common_cells(row)
-        rows.append(
-            (
-                Path(row["path"]).name,
-                row["runtime"] if row["engine"] is None else f"{row['runtime']} ({row['engine']})",
-                *_parity_cells(row),
-                f"{row['median_ms']:.0f}{mark}",
-                ratio if ratio == UNMEASURED else ratio + mark,
-                *common,
-            )
-        )
+    rows = [[_cells(row)[cell] for cell in MARKDOWN.values()] for row in report["rows"]]
     height, width = report["size"]
     machine, settings = report["machine"], report["settings"]
     note = (
@@ -63,28 +47,35 @@ def latency_table(report: dict[str, Any]) -> str:
             f"{roofline['kernel']}; memory {roofline['bytes_per_s'] / 1e9:.0f} GB/s.\n"
         )
     if not all(row["is_device_time"] for row in report["rows"]):
-        note += (
-            "\\* a checking tool, not a product's speed: on macOS and iOS Core ML runs the file.\n"
-        )
+        note += "\\* in a tool for checking results; on macOS and iOS, Core ML runs the file.\n"
     measured = [any(cell != UNMEASURED for cell in column) for column in zip(*rows, strict=True)]
-    header, *kept = (tuple(compress(cells, measured)) for cells in (MARKDOWN_COLUMNS, *rows))
+    header, *kept = (tuple(compress(cells, measured)) for cells in ([*MARKDOWN], *rows))
     return markdown_table(header, kept) + note
 
 
-def _parity_cells(row: dict[str, Any]) -> tuple[str, str]:
-    """What the export measured and stamped into the artifact."""
-    parity = row["parity"] or {}
-    return optional(parity.get("max_abs"), ".1e"), optional(parity.get("min_mask_iou"), ".4f")
-
-
-def _common_cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    """Everything that a table may show, by its name; errors are those that the export measured and
+    stamped into the artifact."""
+    parity, runtime, engine = row["parity"] or {}, row["runtime"], row["engine"]
+    mark = "" if row["is_device_time"] else "*"
+    ratio = optional(row["ratio_to_pytorch"], ".2f")
     percent = optional(row.get("percent_of_roofline"), ".0f")
-    return (
-        optional(row["ratio_to_pytorch"], ".2f"),
-        optional(row.get("ratio_to_baseline"), ".2f"),
-        optional(row.get("ratio_to_fp32"), ".2f"),
-        percent if percent == UNMEASURED else f"{percent} %",
-        f"{row['cold_start_ms']:.0f}",
-        f"{row['peak_memory_bytes'] / 1e6:.0f}",
-        f"{row['file_bytes'] / 1e6:.1f}",
-    )
+    return {
+        "path": row["path"],
+        "file": Path(row["path"]).name,
+        "runtime": runtime if engine is None else f"{runtime}: {engine}",
+        "runs in": runtime if engine is None else f"{runtime} ({engine})",
+        "max error": optional(parity.get("max_abs"), ".1e"),
+        "mask IoU": optional(parity.get("min_mask_iou"), ".4f"),
+        "median ms": f"{row['median_ms']:.1f}",
+        "rounded ms": f"{row['median_ms']:.0f}{mark}",
+        "p90 ms": f"{row['p90_ms']:.1f}",
+        "to PyTorch": ratio,
+        "marked ratio": ratio if ratio == UNMEASURED else ratio + mark,
+        "to baseline": optional(row.get("ratio_to_baseline"), ".2f"),
+        "to fp32": optional(row.get("ratio_to_fp32"), ".2f"),
+        "of peak": percent if percent == UNMEASURED else f"{percent} %",
+        "cold start ms": f"{row['cold_start_ms']:.0f}",
+        "peak MB": f"{row['peak_memory_bytes'] / 1e6:.0f}",
+        "file MB": f"{row['file_bytes'] / 1e6:.1f}",
+    }

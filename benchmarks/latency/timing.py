@@ -17,11 +17,12 @@ from ritm_edge.files import existing_file, size_in_bytes
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
 from ritm_edge.runtimes.base import ModelFile, precision_of
 from ritm_edge.runtimes.coreml import REFERENCE_EVALUATOR
+from ritm_edge.weights import checkpoint_path
 
 from ..machine import describe_machine, describe_versions
 from .roofline import Roofline, measure_roofline, percent_of_roofline
 
-# Worker threads spin for a while after a run and would take a core from the next candidate.
+# Worker threads spin for a while after a run and would slow the next candidate.
 PAUSE_S = 0.05
 
 Report = Callable[[str], None]
@@ -142,27 +143,21 @@ class LatencyReport:
     versions: dict[str, str]
     settings: LatencySettings
     size: tuple[int, int]
+    roofline: Roofline | None
     rows: tuple[LatencyRow, ...]
-    roofline: Roofline | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "machine": self.machine,
-            "versions": self.versions,
-            "settings": asdict(self.settings),
-            "size": list(self.size),
-            "roofline": None if self.roofline is None else asdict(self.roofline),
-            "rows": [row.as_dict() for row in self.rows],
-        }
+        return {**asdict(self), "rows": [row.as_dict() for row in self.rows]}
 
 
 def measure(
     artifacts: Sequence[Path],
     *,
-    baseline: Path | None,
     settings: LatencySettings,
+    pytorch: bool = True,
+    baseline: Path | None = None,
     roofline: bool = False,
-    report: Report | None = None,
+    report: Report = lambda _: None,
 ) -> LatencyReport:
     """Time candidates in rounds (A B C A B C …), each in a process of its own.
 
@@ -171,41 +166,47 @@ def measure(
 
     Args:
         artifacts: artifacts or checkpoints.
-        baseline: checkpoint that PyTorch runs, timed too; None leaves ratios out.
+        pytorch: also time PyTorch, to which the ratios are taken.
+        baseline: checkpoint that PyTorch runs, or the name of embedded weights; None takes those of
+            the first artifact's model.
         roofline: also measure the machine's peak, before the rounds, and state each file's share.
         report: called with a text before each of `step_count` steps.
 
     Raises:
-        UsageError: nothing to time, or sizes that do not fit each other.
+        UsageError: nothing to time, sizes that do not fit each other, or a model without embedded
+            weights.
         InputFileError: a file that is missing, broken or of another kind.
         MissingExtraError: a runtime that is not installed.
     """
-    paths = [*([baseline] if baseline is not None else []), *artifacts]
-    if not paths:
+    if not artifacts and not pytorch:
         raise UsageError("there is nothing to time: pass at least one artifact.")
-    for path in paths:
+    for path in (*artifacts, *([checkpoint_path(baseline)] if baseline is not None else [])):
         existing_file(path)
     machine = describe_machine()
-    say: Report = report or (lambda _: None)
     limits = measure_roofline(settings.threads) if roofline else None
     with ExitStack() as stack:
-        workers = []
-        for path in paths:
+
+        def opened(path: Path) -> _Candidate:
             file = ModelFile(path, settings.threads, settings.allow_changed)
-            worker = stack.enter_context(RemoteRuntime(file))
-            workers.append(_Candidate(worker, file, settings.seed))
-        for candidate in workers:
-            say(f"open {candidate.name}")
+            candidate = _Candidate(stack.enter_context(RemoteRuntime(file)), file, settings.seed)
+            report(f"open {path.name}")
             candidate.open()
-        size = common_size([(c.file.path, c.worker.spec) for c in workers], settings.size)
-        _run_rounds(workers, size, settings, say)
-        rows = _rows(workers, has_baseline=baseline is not None)
+            return candidate
+
+        candidates = [opened(path) for path in artifacts]
+        if pytorch:
+            infos = (each.worker.info for each in candidates)
+            model = next((str(info.model["name"]) for info in infos if info is not None), None)
+            candidates.insert(0, opened(checkpoint_path(baseline, model=model)))
+        size = common_size([(c.file.path, c.worker.spec) for c in candidates], settings.size)
+        _run_rounds(candidates, size, settings, report)
+        rows = _rows(candidates, has_baseline=pytorch)
     if limits is not None:
         rows = tuple(
-            _with_roofline(row, path, size, limits, settings.allow_changed)
-            for row, path in zip(rows, paths, strict=True)
+            _with_roofline(row, each.file.path, size, limits, settings.allow_changed)
+            for row, each in zip(rows, candidates, strict=True)
         )
-    return LatencyReport(machine, describe_versions(), settings, size, rows, limits)
+    return LatencyReport(machine, describe_versions(), settings, size, limits, rows)
 
 
 def _with_roofline(
@@ -244,10 +245,7 @@ class _Candidate:
     """A worker and what has been measured of it."""
 
     def __init__(self, worker: RemoteRuntime, file: ModelFile, seed: int) -> None:
-        self.worker = worker
-        self.file = file
-        self.seed = seed
-        self.name = file.path.name
+        self.worker, self.file, self.seed = worker, file, seed
         self.samples: list[float] = []
         self.cold_starts: list[float] = []
         self.idle_memory = 0
@@ -257,13 +255,17 @@ class _Candidate:
         self.idle_memory = self.worker.memory()
         self._open_ms = self.worker.open()
 
-    def finish_cold_start(self, size: tuple[int, int]) -> None:
-        # The wait for the other candidates between opening and first run is not counted.
-        self.cold_starts.append(self._open_ms + self.run(size, 0))
-
     def cold_start(self, size: tuple[int, int]) -> None:
+        """The first is that of the worker itself; the wait for the other candidates between opening
+        and first run is not counted."""
+        if not self.cold_starts:
+            self.cold_starts.append(self._open_ms + self.run(size, 0))
+            return
         with RemoteRuntime(self.file) as fresh:
             self.cold_starts.append(fresh.open() + fresh.time(size, seed=self.seed, index=0))
+
+    def run(self, size: tuple[int, int], index: int) -> float:
+        return self.worker.time(size, seed=self.seed, index=index)
 
     @property
     def parity(self) -> dict[str, Any] | None:
@@ -282,9 +284,6 @@ class _Candidate:
     def checkpoint(self) -> str | None:
         return None if self.worker.info is None else self.worker.info.checkpoint_sha256
 
-    def run(self, size: tuple[int, int], index: int) -> float:
-        return self.worker.time(size, seed=self.seed, index=index)
-
 
 def _run_rounds(
     candidates: Sequence[_Candidate],
@@ -295,15 +294,12 @@ def _run_rounds(
     def interleaved(text: str, rounds: int) -> Iterator[tuple[int, _Candidate]]:
         for number in range(rounds):
             for candidate in candidates:
-                report(f"{text} {number + 1}/{rounds} {candidate.name}")
+                report(f"{text} {number + 1}/{rounds} {candidate.file.path.name}")
                 yield number, candidate
                 time.sleep(PAUSE_S)
 
-    for number, candidate in interleaved("cold start", settings.cold_starts):
-        if number == 0:
-            candidate.finish_cold_start(size)
-        else:
-            candidate.cold_start(size)
+    for _, candidate in interleaved("cold start", settings.cold_starts):
+        candidate.cold_start(size)
     first = 1  # round 0 was the cold start
     for number, candidate in interleaved("warm-up", settings.warmup):
         candidate.run(size, first + number)
@@ -316,23 +312,23 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
     reference = candidates[0].samples if has_baseline else None
     return tuple(
         LatencyRow(
-            path=_shown(candidate.file.path),
-            runtime=candidate.worker.name,
-            engine=candidate.worker.engine,
-            baseline=has_baseline and candidate is candidates[0],
-            samples_ms=tuple(candidate.samples),
-            ratios=None if reference is None else paired_ratios(candidate.samples, reference),
-            cold_starts_ms=tuple(candidate.cold_starts),
-            peak_memory_bytes=candidate.worker.memory(),
-            idle_memory_bytes=candidate.idle_memory,
-            parity=candidate.parity,
-            file_bytes=size_in_bytes(candidate.file.path),
-            precision=candidate.precision,
-            rewrites=candidate.rewrites,
-            ratio_to_baseline=_ratio_to_baseline(candidate, candidates),
-            ratio_to_fp32=_ratio_to_fp32(candidate, candidates),
+            path=_shown(each.file.path),
+            runtime=each.worker.name,
+            engine=each.worker.engine,
+            baseline=has_baseline and each is candidates[0],
+            samples_ms=tuple(each.samples),
+            ratios=None if reference is None else paired_ratios(each.samples, reference),
+            cold_starts_ms=tuple(each.cold_starts),
+            peak_memory_bytes=each.worker.memory(),
+            idle_memory_bytes=each.idle_memory,
+            parity=each.parity,
+            file_bytes=size_in_bytes(each.file.path),
+            precision=each.precision,
+            rewrites=each.rewrites,
+            ratio_to_baseline=_ratio_to_baseline(each, candidates),
+            ratio_to_fp32=_ratio_to_fp32(each, candidates),
         )
-        for candidate in candidates
+        for each in candidates
     )
 
 
@@ -342,23 +338,22 @@ def _ratio_to_baseline(candidate: _Candidate, candidates: Sequence[_Candidate]) 
     for other in candidates:
         same = _is_variant(other, candidate) and other.precision == candidate.precision
         if same and other.rewrites == ():
-            return float(np.median(paired_ratios(candidate.samples, other.samples)))
+            return median_ratio(candidate.samples, other.samples)
     return None
+
+
+def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
+    fp32 = [c for c in candidates if c.precision == Precision.FP32 and _is_variant(c, candidate)]
+    if candidate.precision == Precision.FP32 or not fp32:
+        return None
+    # The baseline graph of float32 only where the default one is missing.
+    default = max(fp32, key=lambda other: bool(other.rewrites))
+    return median_ratio(candidate.samples, default.samples)
 
 
 def _is_variant(one: _Candidate, other: _Candidate) -> bool:
     """Whether two files hold the same weights for the same runtime."""
     return (one.worker.name, one.checkpoint) == (other.worker.name, other.checkpoint)
-
-
-def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
-    fp32 = [c for c in candidates if c.precision == Precision.FP32]
-    same = [c for c in fp32 if _is_variant(c, candidate)]
-    if candidate.precision == Precision.FP32 or not same:
-        return None
-    # The baseline graph of float32 only where the default one is missing.
-    default = max(same, key=lambda other: bool(other.rewrites))
-    return float(np.median(paired_ratios(candidate.samples, default.samples)))
 
 
 def _shown(path: Path) -> str:
@@ -370,3 +365,8 @@ def _shown(path: Path) -> str:
 def paired_ratios(samples: Sequence[float], reference: Sequence[float]) -> tuple[float, ...]:
     """Time by time of the reference, round by round."""
     return tuple(own / other for own, other in zip(samples, reference, strict=True))
+
+
+def median_ratio(samples: Sequence[float], reference: Sequence[float]) -> float:
+    """Median of `paired_ratios`."""
+    return float(np.median(paired_ratios(samples, reference)))

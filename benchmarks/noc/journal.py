@@ -1,4 +1,4 @@
-"""A JSONL file to which every finished object is appended, so that a killed run can go on.
+"""A JSONL file to which every finished object is appended, so that a killed run can be resumed.
 
 The first line is `HEAD`, by which a journal is told from any other file; those of earlier versions
 begin with what follows it. Per benchmark and measured file there is one line that tells what is
@@ -29,7 +29,7 @@ from .report import object_as_dict, object_from_dict
 LONGEST_LINE = 1 << 20
 HEAD = {"kind": "ritm-edge noc journal", "version": 1}
 
-# What people call the parts of a run that may have changed.
+# Names for messages of the parts of a run that may have changed.
 _PARTS = {
     "sha256": "another file of that name",
     "settings": "other settings",
@@ -39,17 +39,9 @@ _PARTS = {
 
 
 class Journal:
-    """An open journal; use it in a `with` block.
-
-    Args:
-        path: made if it is not there; its folder too.
-        fresh: start an empty one even if it is there.
-
-    Raises:
-        InputFileError: the file is no journal; it stays as it is.
-        UsageError: another process is writing it.
-        OutputFileError: it cannot be written.
-    """
+    """An open journal, made with its folder if it is not there, and emptied if it is and `fresh`
+    says so; use it in a `with` block. Raises InputFileError: the file is not a journal and is left
+    unchanged; UsageError: another process is writing it; OutputFileError: it cannot be written."""
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
@@ -66,8 +58,8 @@ class Journal:
             first = self._file.readline(LONGEST_LINE)
             if first and not _begins_a_journal(first):
                 raise InputFileError(
-                    f"{path} is no journal of bench noc: pass another --journal; this file stays "
-                    "as it is."
+                    f"{path} is not a journal of bench noc: pass another --journal; this file "
+                    "was not changed."
                 )
             if fresh or not first:
                 self._file.truncate(0)
@@ -86,17 +78,10 @@ class Journal:
         self._file.close()
 
     def start(self, run: Mapping[str, Any]) -> tuple[str, dict[str, SampleResult]]:
-        """Begin or continue a run.
-
-        Args:
-            run: what is measured: "benchmark", "file" and everything that decides the results.
-
-        Returns:
-            The run's ID for `append`, and the results that are there already, by object.
-
-        Raises:
-            UsageError: the journal holds the same benchmark and file, but measured otherwise.
-        """
+        """Begin or continue a run; `run` says what is measured: "benchmark", "file" and everything
+        that decides the results. Returns its ID for `append`, and the results that are there
+        already, by object. Raises UsageError: the journal holds the same benchmark and file, but
+        measured otherwise."""
         values = json.loads(json.dumps(dict(run)))
         identity = _identity(values)
         for other_id, other in self._runs.items():
@@ -150,7 +135,7 @@ class Journal:
                 if self._file.read(1) == b"":
                     break  # a power cut can leave a last line of any content
                 raise InputFileError(
-                    f"{self.path} line {number} is no line of a journal of bench noc: pass "
+                    f"{self.path} line {number} is not a line of a journal of bench noc: pass "
                     "another --journal, or --fresh to replace the file."
                 ) from error
             good += len(line)

@@ -31,16 +31,9 @@ def evaluate_all(
     jobs: int = 1,
     threads: int | None = None,
 ) -> Iterator[SampleResult]:
-    """Yield results as they are finished, in any order where there are several processes.
-
-    Args:
-        runtime: what to evaluate; other processes open it again.
-        jobs: processes; 1 evaluates here.
-        threads: CPU threads of each other process, as `runtime` was opened with.
-
-    Raises:
-        RitmEdgeError: as `evaluate_sample`, or a process was killed.
-    """
+    """Yield results as they are finished, in any order where there are several processes, which
+    open `runtime` again with `threads` CPU threads each; 1 job evaluates here. Raises
+    RitmEdgeError: as `evaluate_sample`, or a process was killed."""
     jobs = min(jobs, len(samples))
     if jobs <= 1:
         for sample in samples:
@@ -50,10 +43,7 @@ def evaluate_all(
     context = multiprocessing.get_context("spawn")
     ended, lifeline = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=context,
-        initializer=_start,
-        initargs=(runtime.source, ended),
+        jobs, mp_context=context, initializer=_start, initargs=(runtime.source, ended)
     )
     try:
         with _environment(threads):

@@ -1,4 +1,4 @@
-"""What `bench noc` found out, and the JSON it is kept in.
+"""The results of `bench noc`, and their JSON form.
 
 A results file is one object:
 
@@ -103,7 +103,7 @@ class NocReport:
         return summaries
 
     def mean_iou(self, clicks: int) -> float | None:
-        """Mean IoU after so many clicks; None unless every object got that many."""
+        """Mean IoU after this many clicks; None unless every object got them."""
         if any(len(result.ious) < clicks for result in self.results):
             return None
         mean = mean_iou_at([result.ious for result in self.results], clicks)

@@ -17,7 +17,7 @@ from .journal import Journal
 from .pool import evaluate_all
 from .report import NocReport, describe_subject
 
-# Packages that decide the results of a runtime, so that a run does not go on with another version;
+# Packages that decide the results of a runtime, so that a run is not resumed with another version;
 # of a runtime that is not listed every package counts.
 _DECIDING: Mapping[str, tuple[str, ...]] = {
     "pytorch": ("torch",),
@@ -52,7 +52,7 @@ def measure(
         limit: how many objects, counted from the first; None takes all.
         jobs: processes; the results are the same for any number.
         threads: that `runtime` was opened with, and that each process gets.
-        journal: where finished objects are kept, and taken from when they are there.
+        journal: to which finished objects are written, and from which earlier ones are read.
 
     Raises:
         UsageError: more clicks than the graph has slots, or a journal of another run.
@@ -92,7 +92,7 @@ def measure(
 
 
 def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
-    """Refuse at once what would fail after hours: clicks that may not fit into the graph. Raises
+    """Refuse at the start what would fail hours later: more clicks than the graph has slots. Raises
     UsageError: names the two ways out."""
     slots = runtime.spec.max_clicks
     most = min(settings.max_clicks, settings.click_limit or settings.max_clicks)

@@ -11,7 +11,7 @@ Entry = Mapping[str, Any]  # see `report`
 def noc_columns(entries: Sequence[Entry]) -> list[str]:
     """Names of the cells of `noc_rows`."""
     names = [noc["name"] for noc in entries[0]["noc"]]
-    counts = [f"{sign}{n['name'][3:]}" for n in _counted(entries[0]) for sign in ("≥", "never ")]
+    counts = [f"{sign}{n['name'][3:]}" for n in counted(entries[0]) for sign in ("≥", "never ")]
     means = [f"IoU@{clicks}" for clicks in (1, 3, 5)]
     first, last = ["benchmark", "file"], ["drops", "s/click", "objects"]
     return [*first, *names, "95 %", "to first", *counts, *means, *last]
@@ -19,12 +19,12 @@ def noc_columns(entries: Sequence[Entry]) -> list[str]:
 
 def noc_rows(entries: Sequence[Entry]) -> list[list[str]]:
     """One row per benchmark and file, for the terminal."""
-    return [[_cells(each).get(c, UNMEASURED) for c in noc_columns(entries)] for each in entries]
+    return [[noc_cells(each).get(c, UNMEASURED) for c in noc_columns(entries)] for each in entries]
 
 
 def noc_table(entries: Sequence[Entry]) -> str:
     """In Markdown: one row per benchmark and file, and a line that explains the columns."""
-    main = _counted(entries[0])[0]
+    main = counted(entries[0])[0]
     limit, name = main["max_clicks"], main["name"]
     columns = {
         "benchmark": "benchmark",
@@ -37,27 +37,27 @@ def noc_table(entries: Sequence[Entry]) -> str:
     }
     rows = []
     for entry in entries:
-        cells = _cells(entry)
+        cells = noc_cells(entry)
         drops, objects = cells["drops"].replace(" ", ""), str(entry["objects"])
         rows.append([*(cells.get(column, UNMEASURED) for column in columns), drops, objects])
     note = (
-        f"\nIntervals are a 95 % bootstrap over the objects; the difference is that of {name}. "
+        f"\nIntervals are 95 % bootstrap intervals; differences are those of {name}. "
         f"≥{limit} is the published count and includes objects solved at the last click. IoU@k: "
-        "mean over all objects after k clicks. Drops: clicks after which the IoU is lower than "
-        "before by more than 0.02.\n"
+        "mean over all objects after k clicks. Drops: share of clicks that lower the IoU by more "
+        "than 0.02.\n"
     )
     return markdown_table([*columns.values(), "drops", "objects"], rows) + note
 
 
-def _counted(entry: Entry) -> list[Mapping[str, Any]]:
+def counted(entry: Entry) -> list[Mapping[str, Any]]:
     """The summaries whose over-limit counts the paper gives: those for IoU 0.90, or the last."""
     return [noc for noc in entry["noc"] if noc["iou"] == 0.9] or entry["noc"][-1:]
 
 
-def _cells(entry: Entry) -> dict[str, str]:
-    """Everything that a table may show, by its name."""
-    main = _counted(entry)[0]
-    drops, difference = entry["share_of_drops"], main["difference"]
+def noc_cells(entry: Entry) -> dict[str, str]:
+    """Everything that a table may show, by its name; what is not in the entry is not measured."""
+    main = counted(entry)[0]
+    drops, difference = entry.get("share_of_drops"), main["difference"]
     of_all = ""
     if entry["objects"] < entry["objects_in_benchmark"]:
         of_all = f" of {entry['objects_in_benchmark']}"
@@ -75,7 +75,7 @@ def _cells(entry: Entry) -> dict[str, str]:
         cells |= {name: mean, f"{name} with interval": f"{mean} ({_interval(noc)})"}
         cells[f"≥{name[3:]}"] = str(noc["at_limit_published"])
         cells[f"never {name[3:]}"] = str(noc["never_reached"])
-    means = enumerate(entry["mean_iou"], start=1)
+    means = enumerate(entry.get("mean_iou", ()), start=1)
     return cells | {f"IoU@{clicks}": optional(mean, ".3f") for clicks, mean in means}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ritm_edge.evaluation.metrics import mean_iou_at
 from ritm_edge.optional import require
 
-from ..results import NocResults, NocRun, Results, by_benchmark
+from ..results import NocRun, by_benchmark
 
 PANEL_INCHES = (4.2, 3.4)
 PANELS_PER_ROW = 3
@@ -17,13 +17,9 @@ PANELS_PER_ROW = 3
 
 @dataclass(frozen=True)
 class Curve:
-    """One file on one benchmark.
-
-    Attributes:
-        means: mean IoU over the objects after 1, 2, … clicks; an object that stopped at the
-            target keeps its last IoU.
-        stopped: the first number of clicks that not every object got; None if all got all.
-    """
+    """Mean IoU over the objects of one benchmark after 1, 2, … clicks of one file. An object that
+    ended at the target keeps its last IoU; `stopped` is the first number of clicks that not every
+    object got, None if all got all."""
 
     benchmark: str
     label: str
@@ -33,23 +29,11 @@ class Curve:
 
 def curve_of(run: NocRun) -> Curve:
     """The curve of one run."""
-    ious = [
-        np.array([np.nan if iou is None else iou for iou in each.ious]) for each in run.per_object
-    ]
+    ious = [np.array(each.known) for each in run.per_object]
     clicks = max((len(each) for each in ious), default=0)
     shortest = min((len(each) for each in ious), default=0)
     means = tuple(mean_iou_at(ious, k) for k in range(1, clicks + 1))
     return Curve(run.benchmark, run.file, means, shortest + 1 if shortest < clicks else None)
-
-
-def curves_of(results: Sequence[Results]) -> list[Curve]:
-    """Every measured curve, in the order of the files."""
-    return [
-        curve_of(run)
-        for result in results
-        if isinstance(result, NocResults)
-        for run in result.reports
-    ]
 
 
 def draw_curves(curves: Sequence[Curve], path: Path) -> None:

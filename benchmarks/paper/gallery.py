@@ -1,4 +1,4 @@
-"""Pictures of a session click by click, as in the paper's Figures 1 and 5."""
+"""Pictures of a session, click by click, as in the paper's Figures 1 and 5."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,14 +31,9 @@ class Step:
 def simulated_steps(
     runtime: Runtime, sample: Sample, *, clicks: int, start_iou: float | None = None
 ) -> list[Step]:
-    """A session of the simulated user as in `evaluate_sample`, with the IoU after each click.
-
-    Args:
-        start_iou: of an external mask to correct; None starts from nothing.
-
-    Returns:
-        The photo with the true outline (or with the external mask), then one step per click.
-    """
+    """A session of the simulated user as in `evaluate_sample`: the photo with the true outline, or
+    with the external mask of this IoU that is to be corrected, then one step per click with its
+    IoU."""
     image, truth = sample.load()
     steps = [Step(overlay(image, truth == 1), "true object")]
     if start_iou is not None:
@@ -55,10 +50,9 @@ def simulated_steps(
 
 
 def scripted_steps(
-    runtime: Runtime, image: NDArray[np.uint8], clicks: Sequence[Click]
+    session: InteractiveSession, image: NDArray[np.uint8], clicks: Sequence[Click]
 ) -> list[Step]:
-    """A session (of the app's protocol) of given clicks on a photo, uint8 [H, W, 3] RGB."""
-    session = InteractiveSession(runtime)
+    """Given clicks on a photo, uint8 [H, W, 3] RGB, with a fresh session, which keeps the mask."""
     session.set_image(image)
     steps = [Step(image, "photo")]
     for number, click in enumerate(clicks, start=1):

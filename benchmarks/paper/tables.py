@@ -1,4 +1,4 @@
-"""The paper's Tables 1 to 7: what was measured beside what was published.
+"""The paper's Tables 1 to 7: measured values next to the published ones.
 
 A measured file stands in a row when its label is the row's name: that of a published checkpoint
 ("coco_lvis_h18s_itermask.pth") or of a training recipe ("ablation-loss-bce"), with any suffix.
@@ -12,7 +12,7 @@ from typing import Any
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
 from ..published import published
-from ..results import FlopsResults, NocResults, NocRun, Results
+from ..results import FlopsResults, NocRun, Results, noc_runs
 
 RUNTIME_ORDER = ("pytorch", "onnx", "tflite", "coreml")
 NO_FIGURES = "Measured; the published figures of this table are not in the data file."
@@ -31,12 +31,8 @@ DEFAULT_COLUMNS = (
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One table.
-
-    Attributes:
-        rows: cells as text; "—" where nothing was measured or is known.
-        note: one sentence about sources; may be empty.
-    """
+    """One table, its cells as text ("—" where nothing was measured or is known), and one sentence
+    about sources, which may be empty."""
 
     number: int
     title: str
@@ -61,13 +57,9 @@ class PaperTable:
 
 
 def paper_tables(results: Sequence[Results], rows: Mapping[str, str]) -> list[PaperTable]:
-    """Tables 1 to 7.
-
-    Args:
-        results: of `bench noc` and `bench flops`; others are not used.
-        rows: name of a row → label of the measured file that belongs there, beyond the rule of
-            the module.
-    """
+    """Tables 1 to 7 from results of `bench noc` and `bench flops`; others are not used. `rows` maps
+    the name of a row to the label of the measured file that belongs there, beyond the rule of the
+    module."""
     runs = _Runs(results, rows)
     tables = [_ablation(each, runs) for each in published()["ablations"]]
     tables += [_table_4(results), _table_7(runs)]
@@ -79,10 +71,8 @@ class _Runs:
 
     def __init__(self, results: Sequence[Results], rows: Mapping[str, str]) -> None:
         self.by_label: dict[str, list[NocRun]] = {}
-        for result in results:
-            if isinstance(result, NocResults):
-                for run in result.reports:
-                    self.by_label.setdefault(run.file, []).append(run)
+        for run in noc_runs(results):
+            self.by_label.setdefault(run.file, []).append(run)
         self.rows = {row_name(name): label for name, label in rows.items()}
 
     def label_of(self, row: str) -> str | None:

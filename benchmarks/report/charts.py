@@ -16,13 +16,8 @@ TABLE_CLICKS = (1, 2, 3, 5, 10, 20)
 
 @dataclass(frozen=True)
 class Line:
-    """One file's curve, in units of the drawing.
-
-    Attributes:
-        style: 0 … `COLOURS` − 1.
-        points: (x, y, words) of each click.
-        path: the same points as SVG's "x,y x,y".
-    """
+    """One file's curve in units of the drawing: (x, y, words) of each click, and the same points as
+    SVG's "x,y x,y"; `style` is 0 … `COLOURS` − 1."""
 
     label: str
     style: int

@@ -3,34 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ritm_edge.tables import UNMEASURED, optional
+from ritm_edge.tables import UNMEASURED
 
-from ..results import Noc, NocRun, by_benchmark
-
-TARGET = 0.9
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One file's mean and interval."""
-
-    file: str
-    entry: Noc
+from ..noc.table import Entry, counted, noc_cells
+from ..results import NocRun, by_benchmark
 
 
 @dataclass(frozen=True)
 class ClickTable:
-    """All files on one benchmark.
-
-    Attributes:
-        rows: cells as text, in the order of the files.
-        bars: the count of clicks to 0.90, or to the strictest IoU there is.
-    """
+    """All files on one benchmark: cells as text in the order of the files, and per file its name
+    and the count of clicks to 0.90, or to the strictest IoU there is."""
 
     benchmark: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[tuple[str, Entry], ...]
 
 
 def click_tables(runs: Sequence[NocRun]) -> list[ClickTable]:
@@ -46,35 +33,16 @@ def _table(benchmark: str, runs: Sequence[NocRun]) -> ClickTable:
         *(f"≥{limit}" for limit in limits),
         *("never", "s/click", "objects"),
     )
-    rows = tuple(_row(run, names, limits) for run in runs)
-    return ClickTable(benchmark, header, rows, tuple(Bar(r.file, main_entry(r)) for r in runs))
-
-
-def main_entry(run: NocRun) -> Noc:
-    """The published figure: clicks to 0.90 of at most 20, or what comes nearest."""
-    at_target = [entry for entry in run.noc if entry.iou == TARGET]
-    return (at_target or [run.noc[-1]])[0]
-
-
-def _row(run: NocRun, names: Sequence[str], limits: Sequence[int]) -> tuple[str, ...]:
-    entry = main_entry(run)
-    means = {each.name: f"{each.mean:.2f}" for each in run.noc}
-    at_limit = {
-        each.max_clicks: str(each.at_limit_published) for each in run.noc if each.iou == entry.iou
-    }
-    objects = str(run.objects)
-    if run.objects != run.objects_in_benchmark:
-        objects += f" of {run.objects_in_benchmark}"
-    return (
-        run.file,
-        run.runtime if run.engine is None else f"{run.runtime}, {run.engine}",
-        run.precision,
-        "any" if run.size is None else "×".join(map(str, run.size)),
-        *(means.get(name, UNMEASURED) for name in names),
-        f"{entry.interval[0]:.2f}…{entry.interval[1]:.2f}",
-        optional(None if entry.difference is None else entry.difference.mean, "+.2f"),
-        *(at_limit.get(limit, UNMEASURED) for limit in limits),
-        str(entry.never_reached),
-        f"{run.seconds_per_click:.2f}",
-        objects,
-    )
+    rows, bars = [], []
+    for run in runs:
+        entry = run.model_dump()
+        main, cells = counted(entry)[0], noc_cells(entry)
+        iou = main["name"].rpartition("@")[2]
+        shown = (*names, "95 %", "to first", *(f"≥{limit}@{iou}" for limit in limits))
+        shown += (f"never {main['name'][3:]}", "s/click", "objects")
+        runtime = run.runtime if run.engine is None else f"{run.runtime}, {run.engine}"
+        size = "any" if run.size is None else "×".join(map(str, run.size))
+        about = (run.file, runtime, run.precision, size)
+        rows.append((*about, *(cells.get(name, UNMEASURED) for name in shown)))
+        bars.append((run.file, main))
+    return ClickTable(benchmark, header, tuple(rows), tuple(bars))

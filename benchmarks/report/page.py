@@ -10,15 +10,15 @@ from ritm_edge.optional import require
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.tables import optional
 
-from ..paper.curves import curves_of
+from ..paper.curves import curve_of
 from ..results import (
     FitResults,
     FlopsResults,
     LatencyResults,
     Machine,
-    NocResults,
     ParityResults,
     Results,
+    noc_runs,
 )
 from . import charts
 from .clicks import click_tables
@@ -34,17 +34,9 @@ def render_page(
     runtime: Runtime | None = None,
     title: str = "ritm-edge report",
 ) -> str:
-    """The page.
-
-    Args:
-        results: by the name of their file.
-        benchmarks: those whose photos may be shown, by name.
-        runtime: replays the clicks of the worst cases; see `worst_cases`.
-
-    Raises:
-        MissingExtraError: Jinja is not installed.
-        InputFileError, UsageError: as `worst_cases`.
-    """
+    """The page of results, by the name of their file, and of worst cases with the photos of
+    `benchmarks`, by name; see `worst_cases`. Raises MissingExtraError: Jinja is not installed;
+    InputFileError, UsageError: as `worst_cases`."""
     jinja2 = require("jinja2", extra="report")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -73,13 +65,13 @@ def render_page(
 def _content(
     results: Sequence[Results], benchmarks: Mapping[str, Benchmark], runtime: Runtime | None
 ) -> dict[str, Any]:
-    runs = [run for each in results if isinstance(each, NocResults) for run in each.reports]
+    runs = noc_runs(results)
     latency = [each for each in results if isinstance(each, LatencyResults)]
     parity = [(row.path, row.parity) for each in latency for row in each.rows if row.parity]
     parity += [(each.artifact, each) for each in results if isinstance(each, ParityResults)]
     return {
         "noc": click_tables(runs),
-        "curves": charts.curve_charts(curves_of(results)),
+        "curves": charts.curve_charts([curve_of(run) for run in runs]),
         "drawing": charts,
         "table_clicks": charts.TABLE_CLICKS,
         "latency": latency,

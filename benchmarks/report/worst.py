@@ -1,4 +1,4 @@
-"""The objects that took most clicks, with pictures where the benchmark is at hand."""
+"""The objects that took the most clicks, with pictures if the benchmark is given."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,10 @@ class Case:
     Attributes:
         clicks: to IoU 0.90; None if it was never reached.
         most: clicks that were made.
+        best, last: IoU, as text.
         spark: IoU after each click as SVG points of a drawing `SPARK_WIDTH` × `SPARK_HEIGHT`.
         others: (file, clicks as text) of the other files on the same object.
+        picture: data URI.
     """
 
     name: str
@@ -49,44 +51,23 @@ class Case:
     caption: str
 
 
-@dataclass(frozen=True)
-class WorstCases:
-    """Of one file on one benchmark."""
-
-    benchmark: str
-    file: str
-    cases: tuple[Case, ...]
-
-
 def worst_cases(
-    runs: Sequence[NocRun],
-    benchmarks: Mapping[str, Benchmark],
-    runtime: Runtime | None,
-) -> list[WorstCases]:
-    """The worst objects of the first file on each benchmark.
-
-    Args:
-        benchmarks: those with photos at hand, by name.
-        runtime: replays the clicks to show the mask; None shows the true object.
-
-    Raises:
-        InputFileError: a photo or mask that cannot be read.
-        UsageError: clicks that do not fit the photo: another copy of the benchmark.
-    """
+    runs: Sequence[NocRun], benchmarks: Mapping[str, Benchmark], runtime: Runtime | None
+) -> list[tuple[str, str, tuple[Case, ...]]]:
+    """Benchmark, file and worst objects of the first file on each benchmark. `benchmarks` are those
+    whose photos are given, by name; `runtime` replays the clicks to show the mask, and None shows
+    the true object. Raises InputFileError: a photo or mask that cannot be read; UsageError: clicks
+    that do not fit the photo, as of another copy of the benchmark."""
     found = []
     for name, same in by_benchmark(runs).items():
         ranked = sorted(same[0].per_object, key=_badness, reverse=True)[:CASES]
         cases = tuple(_case(each, same, benchmarks.get(name), runtime) for each in ranked)
-        found.append(WorstCases(name, same[0].file, cases))
+        found.append((name, same[0].file, cases))
     return found
 
 
-def _known(each: ObjectResult) -> list[float]:
-    return [np.nan if iou is None else iou for iou in each.ious]
-
-
 def _badness(each: ObjectResult) -> tuple[float, float]:
-    reached = clicks_to_reach(_known(each), TARGET)
+    reached = clicks_to_reach(each.known, TARGET)
     best = max((iou for iou in each.ious if iou is not None), default=0.0)
     return (float("inf") if reached is None else float(reached)), -best
 
@@ -96,7 +77,7 @@ def _case(
 ) -> Case:
     known = [iou for iou in each.ious if iou is not None]
     others = tuple(
-        (run.file, _words(clicks_to_reach(_known(other), TARGET), len(other.ious)))
+        (run.file, _words(clicks_to_reach(other.known, TARGET), len(other.ious)))
         for run in runs[1:]
         for other in run.per_object
         if other.name == each.name
@@ -106,7 +87,7 @@ def _case(
         picture, caption = _picture(each, runs[0].settings, benchmark, runtime)
     return Case(
         each.name,
-        clicks_to_reach(_known(each), TARGET),
+        clicks_to_reach(each.known, TARGET),
         len(each.ious),
         optional(max(known, default=None), ".3f"),
         optional(each.ious[-1], ".3f"),

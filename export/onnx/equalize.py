@@ -1,10 +1,10 @@
-"""Evens out the channels of an ONNX graph before it computes in 8 bits: in float32, same masks.
+"""Equalises the channels of an ONNX graph for 8-bit integers; in float32 the masks are the same.
 
-An activation has one scale for all its channels, so its loudest channel decides how coarse the
-others become. A channel may be divided by a positive factor where convolutions write it, if the
-convolutions that read it multiply by the same: nothing between them but operations that commute
-with a factor. (Nagel et al. 2019, arXiv:1906.04721, section 4.1; the factor is that of Xiao et al.
-2023, arXiv:2211.10438, equation 4.)
+An activation has one scale for all its channels, so the channel with the largest values decides how
+coarse the others become. A channel may be divided by a positive factor where convolutions write it,
+if the convolutions that read it multiply by the same: nothing between them but operations that
+commute with a factor. (Nagel et al. 2019, arXiv:1906.04721, section 4.1; the factor is that of Xiao
+et al. 2023, arXiv:2211.10438, equation 4.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,11 +20,11 @@ from ..calibration import Inputs
 
 # They keep channels apart and commute with a positive factor.
 TRANSPARENT = ("Relu", "LeakyRelu", "Resize", "MaxPool", "AveragePool", "GlobalAveragePool")
-# Half of a channel's loudness goes into the weights that read it (Xiao et al.: 0.5 for most
-# networks); all of it made masks worse than none.
+# Half of a channel's scale goes into the weights that read it (Xiao et al.: 0.5 for most
+# networks); moving all of it made masks worse than moving none.
 MIGRATION = 0.5
-# The most by which a channel becomes louder beside another one of its activation. A channel that
-# was silent on the calibration photos must not leave the range on others.
+# The most by which a channel may grow relative to another one of its activation. A channel that
+# was zero on the calibration photos must not exceed the range on others.
 LARGEST_RATIO = 8.0
 QUIET = 1e-6
 EXTREMES = ("ReduceMax", "ReduceMin")
@@ -37,7 +37,7 @@ def equalize_channels(model: Any, inputs: Sequence[Inputs]) -> None:
 
     Args:
         model: after shape inference.
-        inputs: to measure how loud each channel becomes.
+        inputs: on which the largest value of each channel is measured.
     """
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -97,7 +97,7 @@ class _Channels:
         return len(self._parents)
 
     def _follow(self, node: Any) -> bool:
-        """Take a node in; False where it is none that factors pass."""
+        """Take a node in; False if factors cannot pass it."""
         if node.op_type == "Conv" and self._is_plain(node):
             self._channels(node.input[0])
             self._channels(node.output[0])

@@ -66,7 +66,7 @@ def int8_graph(source: ExportInput) -> Any:
 
     Raises:
         ConversionError: a converter failed.
-        UsageError: `source` names a layer to keep that there is not.
+        UsageError: `source` names an unknown layer to keep.
     """
     model = named(onnx_graph(source))
     with quantizing():
@@ -76,7 +76,7 @@ def int8_graph(source: ExportInput) -> Any:
 
 
 def int8_dynamic_graph(source: ExportInput) -> Any:
-    """8-bit weights; the range of each activation is measured anew in every run.
+    """8-bit weights; the range of each activation is measured in every run.
 
     Errors: as `int8_graph`.
     """

@@ -1,4 +1,4 @@
-"""Exact rewrites of the inference graph: same masks, less work.
+"""Exact rewrites of the inference graph: the same masks with less computation.
 
 One pass per module; each declares a `REWRITE`. They run in the order of `ALL`, because later ones
 use what earlier ones leave behind, on a copy of the model, before any converter sees it, so that

@@ -1,4 +1,4 @@
-"""With one object class the OCR attention is a constant 1: its whole query and key path goes.
+"""With one object class the OCR attention is always 1: its query and key path is removed.
 
 A softmax over one class is 1 whatever its input. What every pixel attends to is then the one
 context vector of the image, and the half of the last convolution that reads it gives one number

@@ -34,13 +34,13 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     Args:
         source: with float32 inputs.
         path: folder to write.
-        precision: "fp16" computes in float16, which is all that Apple's neural engine knows, but
-            for the click encoding, whose squared distances float16 would round or overflow; "int8"
+        precision: "fp16" computes in float16, the only type of Apple's neural engine, except for
+            the click encoding, whose squared distances would be rounded or overflow; "int8"
             computes the same from weights stored in 8 bits.
 
     Raises:
         ConversionError: the converter failed.
-        UsageError: `source` names a layer to keep that there is not.
+        UsageError: `source` names an unknown layer to keep.
         MissingExtraError: coremltools is not installed.
     """
     try:

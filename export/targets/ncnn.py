@@ -21,15 +21,9 @@ from ..target import Target
 
 
 def convert(source: ExportInput, path: Path, *, half_weights: bool = False) -> None:
-    """Write an .ncnn file of static shape.
-
-    Args:
-        half_weights: store those of convolutions in half precision; nothing else is.
-
-    Raises:
-        ConversionError: pnnx failed, or wrote layers that ncnn does not have.
-        MissingExtraError: pnnx or ncnn is not installed.
-    """
+    """Write an .ncnn file of static shape, with the weights of convolutions in half precision where
+    `half_weights` says so; nothing else is. Raises ConversionError: pnnx failed, or wrote layers
+    that ncnn does not have; MissingExtraError: pnnx or ncnn is not installed."""
     ncnn = require("ncnn", extra="ncnn")
     with tempfile.TemporaryDirectory(prefix="ritm-edge-ncnn-") as folder:
         text, weights = _run_pnnx(source, Path(folder), half_weights)

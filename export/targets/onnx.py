@@ -7,7 +7,7 @@ from typing import Any
 
 from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -23,7 +23,7 @@ from ..target import Target
 def convert(
     source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
 ) -> None:
-    """Write a self-contained .onnx file; `make` decides the precision, errors as there."""
+    """Write a self-contained .onnx file; `make` decides the precision and raises the errors."""
     path.write_bytes(make(source).SerializeToString())
 
 
@@ -36,8 +36,7 @@ def stamp(path: Path, text: str) -> None:
     model.metadata_props.extend(kept)
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, text
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(seal(model.SerializeToString()))
+    write_output(path, seal(model.SerializeToString()))
 
 
 TARGETS = (

@@ -25,15 +25,9 @@ from ..target import Target
 def convert(
     source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
 ) -> None:
-    """Write an .openvino file of static shape.
-
-    Args:
-        make: makes the ONNX graph, which decides the precision.
-
-    Raises:
-        ConversionError: a converter failed.
-        MissingExtraError: OpenVINO is not installed.
-    """
+    """Write an .openvino file of static shape; `make` makes the ONNX graph, which decides the
+    precision. Raises ConversionError: a converter failed; MissingExtraError: OpenVINO is not
+    installed."""
     # Through the core's reader, not `openvino.convert_model`, whose telemetry reports conversions.
     openvino = import_openvino()
     with tempfile.TemporaryDirectory(prefix="ritm-edge-openvino-") as folder:

@@ -17,7 +17,7 @@ from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError, UsageError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import atomic_output, write_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -49,13 +49,13 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     Args:
         source: inputs and outputs of four axes become NHWC, clicks stay [1, 2K, 3].
         precision: "fp16" halves the weights of convolutions, "int8" computes in calibrated
-            integers, "int8-dynamic" measures the ranges of activations anew in every run.
+            integers, "int8-dynamic" measures the ranges of activations in every run.
 
     Raises:
         ConversionError: a converter failed; the message holds the reason it gave.
         MissingExtraError: a converter is not installed.
-        UsageError: a layer to keep in float32 that there is not, or dynamic ranges, which
-            TensorFlow's converter takes for every layer.
+        UsageError: an unknown layer to keep in float32, or any with dynamic ranges, which
+            TensorFlow's converter uses for every layer.
     """
     if source.keep_float and precision != Precision.INT8:
         raise UsageError(
@@ -84,8 +84,7 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     if precision == Precision.FP16:
         weights_to_fp16(model)
     name_tensors(model)
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(pack(model))
+    write_output(path, pack(model))
 
 
 def _integer_settings(source: ExportInput, model: Any) -> dict[str, Any]:

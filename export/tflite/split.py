@@ -2,7 +2,7 @@
 
 onnx2tf turns images into NHWC but must leave the clicks, and all that is computed from them, as
 they are. It passes "was not transposed" on from operation to operation, and where the click maps
-meet the image it has to guess, from shapes, which layout goes on. Cut apart, the first half has no
+meet the image it has to guess, from shapes, which layout follows. Cut apart, the first half has no
 images and the second half nothing else.
 """
 

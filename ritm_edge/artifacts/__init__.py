@@ -1,1 +1,1 @@
-"""What the files that we export hold, and how they are read without trusting them."""
+"""What exported files contain, and how they are read without trusting them."""

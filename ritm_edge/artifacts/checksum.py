@@ -1,7 +1,7 @@
 """A checksum of graph and weights that an artifact carries in its own self-description.
 
 The description stands in the file as plain text. Its entry `content_sha256` is the SHA-256 of the
-file's bytes without these 64 digits; where there are several files, of the one that holds the
+file's bytes without these 64 digits; if there are several files, of the one that holds the
 description and then of the others. It finds damage and edits; it does not prove who made a file.
 """
 

@@ -18,7 +18,7 @@ METADATA_KEY = "ritm_edge"
 
 
 class Precision(StrEnum):
-    """What the numbers of a graph are stored or computed in; the values are those of
+    """The type in which a graph stores or computes its numbers; the values are those of
     `--precision`, of file names and of self-descriptions."""
 
     FP32 = "fp32"
@@ -30,7 +30,7 @@ class Precision(StrEnum):
 # What the graph takes and gives (`io_spec`). It grows when an app would have to feed or read a
 # graph in another way, not when the description gets another entry.
 CONTRACT = 1
-FIRST_FORMAT = 1  # `format_version` of descriptions from before there was a contract
+FIRST_FORMAT = 1  # `format_version` of descriptions before `contract` was introduced
 # Kinds of the entries; see `untrusted_json`.
 _FIRST_HEAD = {"format_version": untrusted.COUNT}
 _HEAD = {"contract": untrusted.COUNT, "content_sha256": untrusted.SHA256}
@@ -100,14 +100,9 @@ class ArtifactInfo:
 
     @staticmethod
     def from_json(text: str | None, path: Path) -> "ArtifactInfo":
-        """Parse what `to_json` of this version wrote, or an older or newer one.
-
-        Unknown entries are ignored; known ones are checked.
-
-        Raises:
-            ArtifactError: no such text; a contract newer than is known; or an entry that is
-                missing, of another type or out of range.
-        """
+        """Parse what `to_json` of this version wrote, or an older or newer one: unknown entries are
+        ignored, known ones checked. Raises ArtifactError: no such text; a contract newer than is
+        known; an entry that is missing, of another type or out of range."""
         if not text:
             raise ArtifactError(
                 f"{path} does not describe itself: it was not made by ritm-edge export; "

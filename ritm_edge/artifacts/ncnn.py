@@ -21,13 +21,8 @@ class NcnnFile(ZippedModel):
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of the text.
-
-    Attributes:
-        kind: what it computes, e.g. "Convolution".
-        inputs, outputs: names of the arrays it reads and writes.
-        settings: by number, as text; which is what depends on the kind.
-    """
+    """One line of the text: what it computes, e.g. "Convolution", the arrays it reads and writes,
+    and its settings by number, as text; which is what depends on the kind."""
 
     kind: str
     name: str
@@ -43,13 +38,7 @@ class Layer:
         if min(int(inputs), int(outputs)) < 0 or last > len(rest):
             raise ValueError(f"a layer with {inputs} inputs and {outputs} outputs")
         settings = (each.split("=", 1) for each in rest[last:])
-        return cls(
-            kind,
-            name,
-            tuple(rest[:first]),
-            tuple(rest[first:last]),
-            dict(settings),
-        )
+        return cls(kind, name, tuple(rest[:first]), tuple(rest[first:last]), dict(settings))
 
     def format(self) -> str:
         """The line."""
@@ -59,7 +48,7 @@ class Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an Input: its array's shape without the batch. Raises ValueError: a size that is no
+        """Of an Input: its array's shape without the batch. Raises ValueError: a size that is not a
         number."""
         return tuple(int(self.settings[key]) for key in SHAPE_KEYS if key in self.settings)[::-1]
 

@@ -22,15 +22,9 @@ OLD_SEAL_BYTES = len(OLD_SEAL_MARK) + hashlib.sha256().digest_size
 
 
 def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
-    """Read a file of ours and return its flatbuffer.
-
-    Args:
-        allow_changed: take it without a look at its checksum.
-
-    Raises:
-        ArtifactError: not a .tflite file, or changed after export.
-        InputFileError: the file does not exist or cannot be read.
-    """
+    """Read a file of ours and return its flatbuffer; `allow_changed` accepts it without checking
+    its checksum. Raises ArtifactError: not a .tflite file, or changed after export; InputFileError:
+    the file does not exist or cannot be read."""
     data = read_whole(path)
     checked = allow_changed or require_unchanged(path, data)
     start = data[IDENTIFIER_OFFSET : IDENTIFIER_OFFSET + len(IDENTIFIER)]
@@ -53,11 +47,8 @@ def read_flatbuffer(path: Path, *, allow_changed: bool = False) -> bytes:
 
 
 def metadata_text(flatbuffer: bytes, key: str, path: Path) -> str | None:
-    """The metadata entry called `key`, or None.
-
-    Raises:
-        ArtifactError: the flatbuffer is malformed.
-    """
+    """The metadata entry called `key` of a flatbuffer from `read_flatbuffer`, or None. Raises
+    ArtifactError: the flatbuffer is malformed."""
     schema = require("ai_edge_litert.schema_py_generated", extra="tflite-runtime")
     try:
         model = schema.Model.GetRootAs(flatbuffer, 0)

@@ -1,6 +1,6 @@
 """A model of two files, graph and weights, in one zip with its self-description.
 
-Formats that are a pair of files get apart. The zip keeps them together and shrinks the graph, half
+Two files are easily separated. The zip keeps them together and shrinks the graph, which is half
 of an 8-bit model otherwise; unzipped, the pair is what every tool of that format takes.
 """
 
@@ -47,15 +47,9 @@ class ZippedModel:
 
     @classmethod
     def read(cls, path: Path, *, allow_changed: bool = False) -> Self:
-        """Read and check every member.
-
-        Args:
-            allow_changed: take it without a look at the checksum in its description.
-
-        Raises:
-            ArtifactError: another kind of file, changed after export, damaged, or huge.
-            InputFileError: missing or unreadable.
-        """
+        """Read and check every member; `allow_changed` accepts it without checking the checksum in
+        its description. Raises ArtifactError: another kind of file, changed after export, damaged,
+        or huge; InputFileError: missing or unreadable."""
         path = existing_file(path)
         try:
             with zipfile.ZipFile(path) as archive:

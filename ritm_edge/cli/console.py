@@ -16,6 +16,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -60,20 +61,13 @@ def print_json(values: Any) -> None:
 
 def progress_bar() -> Progress:
     """A bar with count, elapsed and remaining time, on stderr."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-        console=stderr(),
-    )
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    return _bar(MofNCompleteColumn(), *times, TextColumn("{task.fields[status]}"))
 
 
 @contextmanager
 def counting(text: str, status: str = "") -> Iterator[Callable[[int, int], None]]:
-    """A bar of one task; the function that it gives takes how much is done, and of how much."""
+    """A bar of one task; yields a function that takes how much is done, and of how much."""
     with progress_bar() as bar:
         task = bar.add_task(text, total=None, status=status)
         yield lambda done, total: bar.update(task, completed=done, total=total, status="")
@@ -81,14 +75,11 @@ def counting(text: str, status: str = "") -> Iterator[Callable[[int, int], None]
 
 def download_bar() -> Progress:
     """A bar with bytes, speed and remaining time, on stderr."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=stderr(),
-    )
+    return _bar(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), *columns, console=stderr())
 
 
 def _escape(text: str) -> str:

@@ -13,28 +13,28 @@ from .options import AsJson
 
 SHOWN = 20  # notes and problems printed; all are in the JSON
 
-app = typer.Typer(help="Look after data sets.", no_args_is_help=True)
+app = typer.Typer(help="Check and prepare data sets.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Look after data sets."""
+    """Check and prepare data sets."""
 
 
 @app.command("check")
 def check(
     folder: Annotated[
-        Path, Argument(metavar="DIR", help="Benchmark in its official layout, or our own.")
+        Path, Argument(metavar="DIR", help="A benchmark in its official layout, or yours.")
     ],
     name: Annotated[
         str | None,
-        Option("--as", metavar="NAME", help="Which benchmark it should be; default: recognised."),
+        Option("--as", metavar="NAME", help="Name of the benchmark; recognised by default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recognise a benchmark, decode every photo and mask, compare its counts with the published.
+    """Recognise a benchmark, decode its photos and masks, and compare counts with the published.
 
-    The exit code is 4 when something is wrong.
+    The exit code is 4 if something is wrong.
 
     Example: ritm-edge data check data/GrabCut
     """

@@ -35,21 +35,22 @@ def command(
     data: Annotated[Path, Option("--data-root", help="Folder with COCO 2017 and LVIS v1.")],
     output: Annotated[
         Path | None,
-        Option("--output", "-o", help="Folder for the result; default: coco_lvis below."),
+        Option("--output", "-o", help="Result folder; default: coco_lvis in --data-root."),
     ] = None,
     rule: Annotated[
-        RuleName, Option(help="Limits of the paper (IoU 0.80) or of the official code (0.70).")
+        RuleName,
+        Option(help="Overlap limit of the paper (IoU 0.80) or of the official code (0.70)."),
     ] = RuleName.PAPER,
     splits: Annotated[
-        list[str] | None, Option("--split", help="train, val; default: both.")
+        list[str] | None, Option("--split", help="train or val; default: both.")
     ] = None,
-    workers: Annotated[int, Option(min=0, help="Processes; 0 uses this one.")] = 1,
+    workers: Annotated[int, Option(min=0, help="Worker processes; 0 works without any.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Join the masks of COCO and LVIS; a COCO mask is dropped where LVIS has a better one.
+    """Join the masks of COCO and LVIS, dropping COCO masks of objects that LVIS has as well.
 
-    The same command resumes wherever it was stopped. Needs COCO's panoptic annotations of train2017
-    and val2017 (from the instances alone there is no stuff) and LVIS v1's train and val.
+    Repeat the command to resume it. It needs COCO's panoptic annotations of train2017 and val2017
+    (with instance annotations alone, the result has no stuff) and LVIS v1's train and val.
 
     Example: ritm-edge data combine-coco-lvis --data-root datasets --workers 8
     """

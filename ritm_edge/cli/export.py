@@ -9,7 +9,7 @@ from ..artifacts.info import Precision
 from ..errors import UsageError
 from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, parse_data, parse_size
+from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, open_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -33,22 +33,24 @@ def command(
     model: Annotated[str | None, Option(help="Refuse a checkpoint of any other model.")] = None,
     size: InputSize = None,
     max_clicks: ClickSlots = DEFAULT_MAX_CLICKS,
-    dynamic: Annotated[bool, Option("--dynamic", help="Any height and width (ONNX only).")] = False,
+    dynamic: Annotated[
+        bool, Option("--dynamic", help="Accept any height and width (ONNX only).")
+    ] = False,
     precision: Annotated[
         str, Option("--precision", "-p", help="fp32, fp16, int8 or int8-dynamic.")
     ] = Precision.FP32,
     calibration: Annotated[
         Path | None,
         Option(
-            help="For int8: folder with images/ and masks/ (object ids); default: the sample "
-            "photo, augmented. A simulated user clicks on its objects."
+            help="For int8: folder with images/ and masks/ (object ids), on whose objects a "
+            "simulated user clicks; default: the sample photo, augmented."
         ),
     ] = None,
     keep_float: Annotated[
         list[str] | None,
         Option(
             metavar="LAYER",
-            help="For int8: beginning of a layer's name to keep out of it, instead of the "
+            help="For int8: keep the layers whose names start with this in float32, instead of the "
             "target's own list; repeat for several.",
         ),
     ] = None,
@@ -56,12 +58,12 @@ def command(
         str | None,
         Option(
             metavar="NAME=DIR",
-            help="Judge a reduced precision by its clicks on this benchmark, not by masks of the "
+            help="Below fp32: judge the file by its clicks on this benchmark, not by masks of the "
             "sample photo.",
         ),
     ] = None,
     accept_loss: Annotated[
-        bool, Option("--accept-loss", help="Keep an artifact that loses too much.")
+        bool, Option("--accept-loss", help="Below fp32: keep a file that loses too much.")
     ] = False,
     _sensitivity: Annotated[
         bool, Option("--sensitivity", hidden=True, is_eager=True, callback=_renamed)
@@ -70,19 +72,20 @@ def command(
         bool,
         Option(
             "--rewrites/--no-rewrites",
-            help="Exact rewrites that make the graph faster; without them the baseline graph, as "
-            "NAME-baseline.SUFFIX.",
+            help="Rewrite the graph to a faster one with the same results. Without rewrites, the "
+            "file is named NAME-baseline.SUFFIX.",
         ),
     ] = True,
-    output: Annotated[Path, Option("--output", "-o", help="Folder for the artifacts.")] = Path(
+    output: Annotated[Path, Option("--output", "-o", help="Folder for the exported files.")] = Path(
         "artifacts"
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Export weights to artifacts and prove each one equal to PyTorch.
+    """Export weights to files for apps and compare each file with PyTorch.
 
-    An artifact that disagrees with PyTorch is not kept, and the exit code is 3. One of a lower
-    precision is kept when its masks, or its clicks on --data, stay close to those of float32.
+    A float32 file is kept only if no probability differs from PyTorch's by more than 1e-4 in any
+    verification case; otherwise the exit code is 3. A file of lower precision is kept if its
+    masks, or its clicks on --data, stay close to those of float32.
 
     Example: ritm-edge export --target onnx --target tflite --target coreml --output artifacts
     """
@@ -93,7 +96,6 @@ def command(
     from ritm_edge.export.precision import PrecisionOptions
     from ritm_edge.export.registry import find_precision, find_target
 
-    from ..data import open_benchmark
     from ..imaging.images import read_photo
     from ..samples import sample_photo
     from ..weights import checkpoint_path
@@ -108,11 +110,11 @@ def command(
     reduced = [find_precision(each, precision) for each in targets]
     if calibration is not None and not any(each and each.calibrated for each in reduced):
         names = ", ".join(each.name for each in targets)
-        raise UsageError(f"{precision} of {names} is not calibrated: leave out --calibration.")
+        raise UsageError(f"{precision} for {names} needs no calibration: leave out --calibration.")
     options = PrecisionOptions(
         calibration=calibration,
         keep_float=None if keep_float is None else tuple(keep_float),
-        benchmark=None if data is None else open_benchmark(*parse_data(data)),
+        benchmark=None if data is None else open_data(data),
         accept_loss=accept_loss,
     )
     photos = [read_photo(sample_photo())]
@@ -154,6 +156,9 @@ def command(
 
 
 def _row(item: "Exported") -> tuple[str, ...]:
+    verdict = "passed"
+    if item.task is not None:
+        verdict = "task passed" if item.task.passed else "LOSS ACCEPTED"
     return (
         str(item.path),
         f"{item.megabytes:.1f}",
@@ -161,14 +166,8 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.max_abs:.1e}",
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
-        _verdict(item),
+        verdict,
     )
-
-
-def _verdict(item: "Exported") -> str:
-    if item.task is None:
-        return "passed"
-    return "task passed" if item.task.passed else "LOSS ACCEPTED"
 
 
 def _as_dict(item: "Exported") -> dict[str, object]:

@@ -16,7 +16,7 @@ from .options import Command
 
 app = typer.Typer(
     name="ritm-edge",
-    help="Train, export, prove and time click-based object selection (RITM) for small devices.",
+    help="Train, export, verify and time click-based object selection (RITM) for small devices.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -73,6 +73,6 @@ def main() -> None:
         print_error("interrupted: no partly written file was left behind.")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader (head, less) has gone: not an error. Keep Python from complaining at exit.
+        # The reader (head, less) has ended, which is not an error. Keep Python from reporting it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -12,6 +12,9 @@ from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
 from .console import print_json, print_notice
+
+if TYPE_CHECKING:
+    from ..data import Benchmark
 
 OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a command writes
 
@@ -51,8 +54,8 @@ def _same_file(first: Path, second: Path) -> bool:
 
 
 def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
-    """Raise UsageError where a parameter of `names` was passed that does nothing, and say why:
-    "without --data"."""
+    """Raise UsageError if one of the parameters `names` was passed that has no effect `why`, for
+    example "without --data"."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name in names and source is not None and source.name == "COMMANDLINE":
@@ -60,46 +63,49 @@ def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
 
 
 def refuse_folder(path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: says so before the work, not after. Raises
-    OutputFileError: a folder."""
+    """Callback of an option that names a file to write; it fails before the work, not after it.
+    Raises OutputFileError: it is a folder."""
     if path is not None and path.is_dir():
         raise OutputFileError(f"{path} is a folder: name a file in it.")
     return path
 
 
 def refuse_foreign(path: Path | None) -> Path | None:
-    """Callback as `refuse_folder`, for reports: they replace nothing but reports of ours."""
+    """Callback like `refuse_folder`, for reports, which may only replace reports of ritm-edge."""
     if refuse_folder(path) == path is not None and path.is_file():
         content = path.read_bytes()
         if content and not (content.startswith((b"{\n", b"<!")) and b"ritm-edge" in content):
-            raise OutputFileError(f"{path} is no report of ritm-edge: choose another place.")
+            raise OutputFileError(f"{path} is not a report of ritm-edge: choose another name.")
     return path
 
 
 AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 ReportFile = Annotated[
     Path | None,
-    Option("--output", "-o", callback=refuse_foreign, help="Also save the result as JSON here."),
+    Option(
+        "--output", "-o", callback=refuse_foreign, help="Also save the result in this JSON file."
+    ),
 ]
 Threads = Annotated[int | None, Option("--threads", min=1, help="CPU threads.")]
 AllowChanged = Annotated[
-    bool, Option("--allow-changed", help="Also take model files that changed after they were made.")
+    bool,
+    Option("--allow-changed", help="Accept model files that were changed after they were saved."),
 ]
 ObjectLimit = Annotated[
-    int | None, Option("--limit", min=1, help="Evaluate only this many objects, the first ones.")
+    int | None, Option("--limit", min=1, help="Evaluate only the first N objects.")
 ]
 Changes = Annotated[
     list[str] | None,
-    Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."),
+    Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
 ]
 
 Checkpoint = Annotated[
-    Path | None, Option("--checkpoint", help="Weights (.pth, .safetensors); default: the embedded.")
+    Path | None, Option("--checkpoint", help="Weights: a file, lite0, or hrnet18s (the default).")
 ]
 InputSize = Annotated[
     str | None, Option("--size", help="Input HEIGHTxWIDTH in pixels; default 400x400.")
 ]
-ClickSlots = Annotated[int, Option("--max-clicks", help="Click slots for each sign.")]
+ClickSlots = Annotated[int, Option("--max-clicks", help="Click slots of each sign.")]
 
 DEFAULT_RECIPE = "hrnet18s-small-crops"
 
@@ -114,10 +120,12 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_data(text: str) -> tuple[str, Path]:
-    """ "GrabCut=some/folder" → ("GrabCut", Path). Raises UsageError: not NAME=DIR."""
-    name, folder = parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut")
-    return name, Path(folder)
+def open_data(text: str) -> "Benchmark":
+    """The benchmark that "GrabCut=some/folder" names. Raises UsageError: not NAME=DIR; and as
+    `open_benchmark`."""
+    from ..data import open_benchmark
+
+    return open_benchmark(*parse_pair(text, "NAME=DIR", example="GrabCut=data/GrabCut"))
 
 
 def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
@@ -129,19 +137,13 @@ def parse_pair(text: str, form: str, *, example: str) -> tuple[str, str]:
 
 
 def deliver(values: dict[str, Any], output: Path | None, as_json: bool) -> bool:
-    """Save what a command measured, and print it as JSON, where asked to.
-
-    Returns:
-        Whether it was printed; what is for people is left out then.
-
-    Raises:
-        OutputFileError: it cannot be written.
-    """
+    """Save what a command measured and print it as JSON, if the user asked for it. Returns whether
+    JSON was printed; the command then prints no tables. Raises OutputFileError: it cannot be
+    written."""
     if output is not None:
-        from ..files import atomic_output
+        from ..files import write_output
 
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        write_output(output, json.dumps(values, indent=1) + "\n")
         print_notice(f"saved {output}")
     if as_json:
         print_json(values)

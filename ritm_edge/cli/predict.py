@@ -35,8 +35,8 @@ def command(
             "-c",
             metavar="ROW,COLUMN[,pos|neg]",
             help="In pixels of the photo as you see it, from its upper left corner; fractions are "
-            "allowed. pos (default) is on the object, neg on what does not belong to it. Repeat "
-            "for several; they are made in this order.",
+            "allowed. pos (default) is on the object, neg on something else. Repeat for several "
+            "clicks, in their order.",
         ),
     ] = None,
     at: Annotated[
@@ -44,12 +44,12 @@ def command(
         typer.Option(
             "--at",
             metavar="X,Y[,pos|neg]",
-            help="A click as image viewers show it, the column first. Use it instead of --click.",
+            help="The same as --click with the column first, as image viewers show it.",
         ),
     ] = None,
     mask: Annotated[
         Path | None,
-        typer.Option("--mask", help="Start from this mask or label map, of the photo's size."),
+        typer.Option("--mask", help="Start from this mask or label map of the photo's size."),
     ] = None,
     mask_label: Annotated[
         int | None,
@@ -59,18 +59,18 @@ def command(
     ] = None,
     artifact: Annotated[
         Path | None,
-        typer.Option("--artifact", help="Run this .onnx, .tflite or .mlpackage."),
+        typer.Option("--artifact", help="Run this exported file."),
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="Run these weights; default: the embedded ones."),
+        typer.Option("--checkpoint", help="Run these weights; default: embedded hrnet18s."),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Where the mask goes, white on black; default: NAME.mask.png in this folder.",
+            help="File for the mask, white on black; default: NAME.mask.png in this folder.",
             show_default=False,
         ),
     ] = None,
@@ -84,19 +84,19 @@ def command(
 ) -> None:
     """Cut an object out of a photo with clicks.
 
-    The mask has the size of the photo. Where anything fails, no file is written.
+    The mask has the size of the photo. If anything fails, no file is written.
 
     Example: ritm-edge predict photo.jpg --click 120,200 --click 40,60,neg --overlay seen.png
     """
     if click and at:
         raise UsageError(
-            "--click and --at exclude each other, since clicks have an order: use one."
+            "--click and --at exclude each other, since clicks have an order: use one of them."
         )
     clicks = parse_clicks(click or []) or parse_clicks(at or [], column_first=True)
     if not clicks and mask is None:
         raise UsageError("no click and no mask: pass --click ROW,COLUMN or --at X,Y at least once.")
     if mask_label is not None and mask is None:
-        raise UsageError(f"--mask-label {mask_label} belongs to a label map: pass it as --mask.")
+        raise UsageError(f"--mask-label {mask_label} needs a label map: pass one with --mask.")
     if artifact is not None and checkpoint is not None:
         raise UsageError("--artifact and --checkpoint exclude each other: pass one of them.")
     output = output or Path(f"{photo.stem}.mask.png")

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from ..errors import UsageError
 from .console import print_notice, stderr
-from .options import AllowChanged, Threads, parse_data, refuse_foreign, refuse_idle
+from .options import AllowChanged, Threads, open_data, refuse_foreign, refuse_idle
 
 
 def command(
@@ -17,29 +17,32 @@ def command(
         list[Path],
         Argument(
             metavar="RESULTS…",
-            help="JSON of bench noc, bench latency, bench flops, bench fit and verify --json.",
+            help="JSON files of bench noc, bench latency, bench flops, bench fit or verify --json.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, Option("--output", "-o", callback=refuse_foreign, help="The page.")
+        Path, Option("--output", "-o", callback=refuse_foreign, help="HTML file to write.")
     ] = Path("report.html"),
     data: Annotated[
         list[str] | None,
-        Option(metavar="NAME=DIR", help="Benchmark whose photos show the worst cases; repeatable."),
+        Option(
+            metavar="NAME=DIR",
+            help="Embed photos of the worst cases from this benchmark; repeatable.",
+        ),
     ] = None,
     model: Annotated[
         Path | None,
-        Option(help="The measured file: repeats the worst cases' clicks to show the masks."),
+        Option(help="Show masks of the worst cases, from this (the measured) model file."),
     ] = None,
     title: Annotated[str, Option(help="Title of the page.")] = "ritm-edge report",
     threads: Threads = None,
     allow_changed: AllowChanged = False,
 ) -> None:
-    """Put results on one self-contained page, for screen, phone and print.
+    """Put results on one self-contained page for screen, phone and print.
 
-    The page asks the network for nothing and runs no script. Photos are embedded only with --data;
-    mind their terms before you publish such a page.
+    The page loads nothing from the network and runs no script. Photos are embedded only with
+    --data; check their licences before you publish such a page.
 
     Example: ritm-edge report noc.json latency.json --data GrabCut=data/GrabCut -o report.html
     """
@@ -53,10 +56,9 @@ def command(
     require("pydantic", extra="report")
     require("jinja2", extra="report")
     from ritm_edge.benchmarks.report.page import render_page
-    from ritm_edge.benchmarks.results import NocResults, read_results
+    from ritm_edge.benchmarks.results import noc_runs, read_results
 
-    from ..data import open_benchmark
-    from ..files import atomic_output
+    from ..files import write_output
     from ..runtimes.base import open_runtime
     from ..weights import checkpoint_path
 
@@ -64,17 +66,17 @@ def command(
     if len(set(names)) < len(names):
         names = [str(path) for path in results]
     read = {name: read_results(path) for name, path in zip(names, results, strict=True)}
-    opened = [open_benchmark(*parse_data(text)) for text in data or []]
-    runs = [run for each in read.values() if isinstance(each, NocResults) for run in each.reports]
+    opened = [open_data(text) for text in data or []]
+    runs = noc_runs(read.values())
     for benchmark in opened:
         if all(run.benchmark != benchmark.name for run in runs):
-            raise UsageError(f"no result is of {benchmark.name}: leave its --data out.")
+            raise UsageError(f"no result is from {benchmark.name}: leave its --data out.")
     runtime = None
     if model is not None:
         runtime = open_runtime(checkpoint_path(model), threads=threads, allow_changed=allow_changed)
         if not any(run.sha256 == runtime.sha256 for run in runs):
             print_notice(
-                f"{model} is none of the measured files: its masks may differ from theirs."
+                f"{model} is not one of the measured files: its masks may differ from theirs."
             )
     with stderr().status("drawing the page"):
         page = render_page(
@@ -83,6 +85,5 @@ def command(
             runtime=runtime,
             title=title,
         )
-    with atomic_output(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_output(output, page)
     print_notice(f"saved {output} ({len(page.encode()) / 1e6:.1f} MB)")

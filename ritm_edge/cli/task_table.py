@@ -1,4 +1,4 @@
-"""Shows how good an artifact of reduced precision is at the task."""
+"""Shows how well an exported file of lower precision segments."""
 
 from typing import TYPE_CHECKING
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer import Argument, Option
 from ..errors import UsageError
 from ..optional import require
 from .console import print_json, print_notice, print_table
-from .options import DEFAULT_RECIPE, AllowChanged, Changes, parse_data, refuse_idle
+from .options import DEFAULT_RECIPE, AllowChanged, Changes, open_data, refuse_idle
 from .train_progress import TrainProgress
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ INTERRUPTED = 130
 def command(
     context: typer.Context,
     recipe: Annotated[
-        str, Argument(help="Named settings, see --list, or a .json of them.")
+        str, Argument(help="Name of a recipe (see --list) or a .json file of settings.")
     ] = DEFAULT_RECIPE,
     data: Annotated[
         Path | None,
         Option(
-            "--data-root", "--data", help="Folder with the recipe's data sets in their layouts."
+            "--data-root", "--data", help="Folder with the recipe's data sets, in their layouts."
         ),
     ] = None,
     output: Annotated[
@@ -40,33 +41,31 @@ def command(
     changes: Changes = None,
     as_implemented: Annotated[
         bool,
-        Option(
-            "--as-implemented", help="Schedule and sampling of the official code, not the paper's."
-        ),
+        Option("--as-implemented", help="Use schedule and sampling of the official code."),
     ] = False,
     dry_run: Annotated[
-        bool, Option("--dry-run", help="Show settings, data and steps; train nothing.")
+        bool, Option("--dry-run", help="Show settings, data and steps without training.")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="--list or --dry-run as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="--list or --dry-run in JSON.")] = False,
     steps: Annotated[int | None, Option(help="Optimiser steps of the whole run.")] = None,
     crop: Annotated[str | None, Option(help="Size of training crops, HxW pixels.")] = None,
-    batch_size: Annotated[int | None, Option(help="Samples per step.")] = None,
-    lr: Annotated[float | None, Option(help="Peak learning rate of Adam.")] = None,
-    seed: Annotated[int | None, Option(help="Decides data, augmentation, clicks.")] = None,
-    model: Annotated[str | None, Option(help="As hrnet18s or deeplab_r34.")] = None,
+    batch_size: Annotated[int | None, Option(help="Samples in each step.")] = None,
+    lr: Annotated[float | None, Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int | None, Option(help="Seed of all random choices.")] = None,
+    model: Annotated[str | None, Option(help="Network, for example deeplab_r34.")] = None,
     init: Annotated[
         Path | None,
         Option(
             metavar="FILE|NAME",
-            help="Start from this checkpoint, from embedded weights by name (lite0), or from the "
-            "backbone's ImageNet weights: a file, or 'imagenet' for those of a package.",
+            help="Start from a checkpoint, from embedded weights (lite0 or hrnet18s), or from "
+            "ImageNet weights of the backbone: a file, or 'imagenet' for those in a package.",
         ),
     ] = None,
     resume: Annotated[
         bool, Option("--resume", help="Continue the run in --output, if there is one.")
     ] = False,
     allow_other_data: Annotated[
-        bool, Option("--allow-other-data", help="Resume a run that began on other photos.")
+        bool, Option("--allow-other-data", help="Resume even if the training data changed.")
     ] = False,
     allow_changed: AllowChanged = False,
     threads: Annotated[int | None, Option(min=1, help="CPU threads of the network.")] = None,
@@ -76,7 +75,7 @@ def command(
         list[str] | None,
         Option(
             metavar="NAME=DIR",
-            help="Benchmark to count clicks on every run.val_every epochs; repeatable.",
+            help="Count clicks on this benchmark every run.val_every epochs; repeatable.",
         ),
     ] = None,
     tensorboard: Annotated[bool, Option(help="Write TensorBoard files.")] = True,
@@ -116,7 +115,7 @@ def command(
     given = [f"{name}={value}" for name, value in shorthands.items() if value is not None]
     if recipe.endswith(".json"):
         if as_implemented:
-            raise UsageError(f"{recipe} has one set of values: leave --as-implemented out.")
+            raise UsageError(f"--as-implemented does nothing for the file {recipe}: leave it out.")
         base = load_recipe_file(Path(recipe))
     else:
         base = load_recipe(recipe, as_implemented=as_implemented)
@@ -133,9 +132,7 @@ def command(
     from ritm_edge.train.loop import train
     from ritm_edge.train.state import WEIGHTS
 
-    from ..data import open_benchmark
-
-    benchmarks = [open_benchmark(*parse_data(text)) for text in val or []]
+    benchmarks = [open_data(text) for text in val or []]
     if threads is not None:
         torch.set_num_threads(threads)
     with _stop_on_signal() as stopped, TrainProgress() as progress:
@@ -157,11 +154,11 @@ def command(
             notice=print_notice,
         )
     if os.environ.get("RANK", "0") != "0":
-        return  # the leading process speaks for all
+        return  # only the first process reports
     if stopped() and progress.step < progress.steps:
         print_notice(
-            f"interrupted after step {progress.step} of {progress.steps}: {last} is saved, the "
-            f"weights so far are {output / WEIGHTS}; repeat the command with --resume to go on."
+            f"interrupted after step {progress.step} of {progress.steps}: {last} is saved, and the "
+            f"weights are in {output / WEIGHTS}; repeat the command with --resume to continue."
         )
         raise typer.Exit(INTERRUPTED)
     print_notice(f"checkpoint {last}, half-precision weights {output / WEIGHTS}")
@@ -175,26 +172,24 @@ def _print_recipes(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    columns = [*_ESSENCE, "summary"]
-    rows = [[name, *(values[column] for column in columns)] for name, values in found.items()]
-    print_table(["recipe", *_ESSENCE, "what it is for"], rows)
-
-
-_ESSENCE = ("model", "data", "crop", "batch", "length", "lr")
+    (_, *columns), *_ = found.values()
+    rows = [
+        [n, *(held[column] for column in columns), held["summary"]] for n, held in found.items()
+    ]
+    print_table(["recipe", *columns, "what it is for"], rows)
 
 
 def _essence(config: "TrainConfig") -> dict[str, str]:
     schedule = config.schedule
     length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.epochs} epochs"
-    values = (
-        config.model.name,
-        "+".join(config.data.datasets),
-        "x".join(map(str, config.augmentation.crop)),
-        str(config.data.batch_size),
-        length,
-        f"{config.optimizer.lr:g}",
-    )
-    return dict(zip(_ESSENCE, values, strict=True))
+    return {
+        "model": config.model.name,
+        "data": "+".join(config.data.datasets),
+        "crop": "x".join(map(str, config.augmentation.crop)),
+        "batch": str(config.data.batch_size),
+        "length": length,
+        "lr": f"{config.optimizer.lr:g}",
+    }
 
 
 def _print_plan(
@@ -218,9 +213,7 @@ def _print_plan(
     with data_warnings() as left_out:
         entries = find_entries(config.data.datasets, data)
     length = run_length(config, len(entries))
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[entry.set_name] = counts.get(entry.set_name, 0) + 1
+    counts = Counter(entry.set_name for entry in entries)
     run = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "photos": len(entries),

@@ -15,11 +15,8 @@ STEPS_PER_LINE = 20
 
 class TrainProgress:
     """A bar with smoothed loss, IoU and speed, and the remaining time; a second one while
-    validating. Plain lines where stderr is no terminal.
-
-    Attributes:
-        step, steps: taken, and of the whole run; both 0 where a finished run is resumed.
-    """
+    validating. Plain lines if stderr is not a terminal. `step` and `steps` (taken, and of the whole
+    run) are both 0 if a finished run is resumed."""
 
     def __init__(self) -> None:
         self.step = self.steps = 0

@@ -1,4 +1,4 @@
-"""`ritm-edge verify`: is this artifact the same function as that checkpoint?"""
+"""`ritm-edge verify`: does this file compute the same as that checkpoint?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Threads, parse_data
+from .options import AllowChanged, AsJson, Threads, open_data
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def command(
     artifact: Annotated[Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")],
     checkpoint: Annotated[
         Path | None,
-        Option(help="What it should equal; default: the embedded weights of its model."),
+        Option(help="Weights to compare with; default: the embedded ones of its model."),
     ] = None,
     photo: Annotated[
         list[Path] | None, Option(help="Also compare on this photo; repeat for several.")
@@ -30,7 +30,7 @@ def command(
         str | None,
         Option(
             metavar="NAME=DIR",
-            help="Below fp32: also count clicks on this benchmark, and judge by them.",
+            help="Below fp32: judge the file by its clicks on this benchmark.",
         ),
     ] = None,
     objects: Annotated[
@@ -40,23 +40,21 @@ def command(
             "the sample photo."
         ),
     ] = None,
-    seed: Annotated[int, Option(help="Of the random inputs.")] = 1,
+    seed: Annotated[int, Option(help="Seed of the random inputs.")] = 1,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare an artifact with PyTorch over fresh inputs, case by case.
+    """Compare an exported file with PyTorch, case by case.
 
-    The tolerance belongs to the artifact's target and precision; the exit code is 3 where it is
-    exceeded. Below fp32 the task decides: masks after 1, 3 and 5 clicks, or clicks on --data.
+    The exit code is 3 if the tolerance of the file's target is exceeded. A file of lower precision
+    is judged by its masks after 1, 3 and 5 clicks, or by its clicks on --data.
 
     Example: ritm-edge verify artifacts/hrnet18s-400x400.tflite --checkpoint model.pth
     """
-    from ..data import open_benchmark
     from ..errors import ArtifactError, UsageError
     from ..evaluation.labelled_photos import folder_objects, sample_objects
     from ..imaging.images import read_photo
-    from ..model.checkpoint import checkpoint_hash
     from ..runtimes.base import ModelFile, open_runtime
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
@@ -66,7 +64,7 @@ def command(
 
     runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
     if runtime.info is None:
-        raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
+        raise ArtifactError(f"{artifact} is a checkpoint: export it, and verify the exported file.")
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
     reference = open_file(ModelFile(checkpoint, threads, allow_changed))
 
@@ -75,7 +73,7 @@ def command(
     target = find_target(runtime.info.target)
     reduced = find_precision(target, runtime.info.precision)
     if reduced is None and (data or objects):
-        raise UsageError(f"{artifact} is fp32 and judged by its numbers: leave the option out.")
+        raise UsageError(f"--data and --objects do nothing for fp32 ({artifact}): leave them out.")
     photos = [read_photo(path) for path in (photo or [sample_photo()])]
     cases = parity_cases(runtime.spec, photos=photos, seed=seed)
     report = compare(runtime, reference, cases, target.tolerance)
@@ -88,7 +86,7 @@ def command(
                 reference,
                 folder_objects(objects, count=OBJECTS) if objects else sample_objects(),
                 reduced.tolerance,
-                benchmark=open_benchmark(*parse_data(data)) if data else None,
+                benchmark=open_data(data) if data else None,
                 progress=lambda text: progress.update(bar, status=text),
             )
     if as_json:
@@ -97,8 +95,8 @@ def command(
         _print(report, judged=task is None)
         if task is not None:
             print_task_report(task)
-    if checkpoint_hash(checkpoint) != runtime.info.checkpoint_sha256:
-        print_notice(f"{artifact} was made from another file than {checkpoint}.")
+    if reference.sha256 != runtime.info.checkpoint_sha256:
+        print_notice(f"{artifact} was exported from a different checkpoint than {checkpoint}.")
     (report if task is None else task).require_passed()
     if not as_json:
         print_notice(_verdict(artifact, checkpoint, report, task))
@@ -130,5 +128,5 @@ def _verdict(
 ) -> str:
     if task is None:
         limits = report.tolerance
-        return f"{artifact} equals {checkpoint} within {limits.atol:.0e} ({limits.reason})."
-    return f"{artifact} does the task of {checkpoint} ({task.tolerance.reason})."
+        return f"{artifact} agrees with {checkpoint.name} to {limits.atol:.0e} ({limits.reason})."
+    return f"{artifact} is close enough to {checkpoint.name} ({task.tolerance.reason})."

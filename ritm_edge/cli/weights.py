@@ -18,48 +18,25 @@ CHECKPOINT_SUFFIXES = {".pth", ".pt", ".safetensors"}
 
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """Show the embedded weights, and the published ones that `weights pull` knows by name.
+    """Show the embedded weights and the published ones that `weights pull` knows by name.
 
-    Clicks: the mean number to IoU 0.90 with the published protocol, measured here for embedded
-    weights and published by the authors for theirs. GMACs: of one click at 400x400.
+    GrabCut, Berkeley: mean clicks to an IoU of 0.90 with the published protocol; the authors
+    measured the published weights. GMACs: of one run at 400x400 (flip averaging makes two).
     """
-    rows = [*_embedded(), *_published()]
+    rows = _embedded_and_published()
     if as_json:
         print_json(rows)
         return
-    columns = ["name", "from", "model", "GrabCut", "Berkeley", "GMACs", "MB", "licence"]
-    keys = ["name", "source", "model", "grabcut_noc90", "berkeley_noc90", "gmacs", "mb", "licence"]
-    cells = [[_cell(row[key]) for key in keys] for row in rows]
-    print_table(
-        [*columns, "trained on"], [[*c, r["training"]] for c, r in zip(cells, rows, strict=True)]
-    )
+    columns = {"name": "name", "from": "source", "model": "model", "GrabCut": "grabcut_noc90"}
+    columns |= {"Berkeley": "berkeley_noc90", "GMACs": "gmacs", "MB": "mb", "licence": "licence"}
+    columns |= {"trained on": "training"}
+    print_table([*columns], [[_cell(row[key]) for key in columns.values()] for row in rows])
 
 
-def _embedded() -> list[dict[str, Any]]:
-    from ..weights import EMBEDDED_MODELS, default_checkpoint, measured_figures
-
-    figures = measured_figures()
-    return [
-        {
-            "name": model,
-            "source": "embedded",
-            "model": model,
-            "grabcut_noc90": figures["noc"][model]["GrabCut"],
-            "berkeley_noc90": figures["noc"][model]["Berkeley"],
-            "gmacs": figures["macs"][model] / 1e9,
-            "mb": default_checkpoint(model).stat().st_size / 1e6,
-            "licence": "see its model card",
-            "training": "photos of several research sets",
-            "url": None,
-        }
-        for model in EMBEDDED_MODELS
-    ]
-
-
-def _published() -> list[dict[str, Any]]:
+def _embedded_and_published() -> list[dict[str, Any]]:
     from ritm_edge.benchmarks.published import published
 
-    from ..weights import measured_figures
+    from ..weights import EMBEDDED_MODELS, default_checkpoint, measured_figures
     from ..weights.published import PUBLISHED
 
     noc = published()["noc"]
@@ -67,22 +44,35 @@ def _published() -> list[dict[str, Any]]:
         row["checkpoint"]: dict(zip(noc["columns"], row["values"], strict=True))
         for row in noc["rows"]
     }
-    macs = measured_figures()["macs"]
-    return [
-        {
-            "name": each.name,
-            "source": "published",
-            "model": each.model,
-            "grabcut_noc90": clicks[each.name]["GrabCut NoC20@90"],
-            "berkeley_noc90": clicks[each.name]["Berkeley NoC20@90"],
-            "gmacs": macs[each.model] / 1e9,
-            "mb": None,
-            "licence": None,
-            "training": each.training,
-            "url": each.url,
+    figures = measured_figures()
+
+    def row(name: str, source: str, model: str, *values: Any) -> dict[str, Any]:
+        grabcut, berkeley, mb, licence, training, url = values
+        return {
+            "name": name,
+            "source": source,
+            "model": model,
+            "grabcut_noc90": grabcut,
+            "berkeley_noc90": berkeley,
+            "gmacs": figures["macs"][model] / 1e9,
+            "mb": mb,
+            "licence": licence,
+            "training": training,
+            "url": url,
         }
-        for each in PUBLISHED
-    ]
+
+    rows = []
+    for model in EMBEDDED_MODELS:
+        measured = (figures["noc"][model][name] for name in ("GrabCut", "Berkeley"))
+        about = ("see its model card", "photos of several research sets", None)
+        size = default_checkpoint(model).stat().st_size / 1e6
+        rows.append(row(model, "embedded", model, *measured, size, *about))
+    for each in PUBLISHED:
+        told = (clicks[each.name][f"{name} NoC20@90"] for name in ("GrabCut", "Berkeley"))
+        rows.append(
+            row(each.name, "published", each.model, *told, None, None, each.training, each.url)
+        )
+    return rows
 
 
 def _cell(value: str | float | None) -> str:
@@ -94,7 +84,7 @@ def _cell(value: str | float | None) -> str:
 @app.command("pull")
 def pull_command(
     source: Annotated[
-        str, Argument(metavar="URL|NAME", help="Address of a checkpoint, or a listed name.")
+        str, Argument(metavar="URL|NAME", help="Address, or a name from weights list.")
     ],
     output: Annotated[
         Path | None,
@@ -107,14 +97,14 @@ def pull_command(
 ) -> None:
     """Download a checkpoint.
 
-    A broken download continues when the command is run again. The file is checked to be a
-    checkpoint that ritm-edge can load (where PyTorch is installed) before it gets its name; its
-    checksum goes into NAME.sha256 beside it and is checked whenever the file is used.
+    Run the command again to resume an interrupted download. The file gets its name only if
+    ritm-edge can load it (checked if PyTorch is installed). Its checksum is saved in NAME.sha256
+    and is checked whenever the file is used.
 
     Example: ritm-edge weights pull coco_lvis_h18s_itermask
     """
     from ..errors import InputFileError
-    from ..files import atomic_output, checksum_file, recorded_sha256, sha256_of
+    from ..files import checksum_file, recorded_sha256, sha256_of, write_output
     from ..weights.download import download, file_name, normalised_sha256
     from ..weights.published import published_checkpoint
 
@@ -144,8 +134,7 @@ def pull_command(
                 check=check_checkpoint,
                 progress=lambda here, total: bar.update(task, completed=here, total=total),
             )
-        with atomic_output(checksum_file(target)) as temporary:
-            temporary.write_text(f"{digest}  {target.name}\n")
+        write_output(checksum_file(target), f"{digest}  {target.name}\n")
     if as_json:
         print_json(
             {
@@ -158,12 +147,12 @@ def pull_command(
         )
         return
     typer.echo(f"{target}  sha256:{digest}")
-    print_notice(f"use it: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
+    print_notice(f"next: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a download named as a checkpoint that cannot be loaded as one. Raises DownloadError:
-    it cannot."""
+    """Refuse a download that has the suffix of a checkpoint but cannot be loaded as one. Raises
+    DownloadError: it cannot."""
     if path.suffix not in CHECKPOINT_SUFFIXES or find_spec("torch") is None:
         return
     from ..errors import CheckpointError, DownloadError
@@ -172,4 +161,4 @@ def check_checkpoint(path: Path) -> None:
     try:
         load_checkpoint(path)
     except CheckpointError as error:
-        raise DownloadError(f"nothing was kept of the download: {error}") from error
+        raise DownloadError(f"the download was discarded: {error}") from error

@@ -20,26 +20,22 @@ def readers() -> dict[str, ModuleType]:
     return {module.BENCHMARK: module for module in modules}
 
 
+def find_reader(name: str) -> ModuleType:
+    """The module that reads a benchmark, whose name may be in upper or lower case. Raises
+    UsageError: an unknown name."""
+    for known, reader in readers().items():
+        if known.lower() == name.lower():
+            return reader
+    raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(readers()))}.")
+
+
 def open_benchmark(name: str, path: str | Path) -> Benchmark:
-    """Find the samples of a data set; files are read when a sample is loaded.
-
-    What belongs to no sample is left out with one `DataWarning`.
-
-    Args:
-        name: one of `readers()`, upper or lower case.
-        path: its folder in the official layout.
-
-    Raises:
-        UsageError: an unknown name.
-        InputFileError: a missing folder, or photos and masks that do not match.
-    """
-    modules = readers()
-    by_lower_case = {known.lower(): known for known in modules}
-    known = by_lower_case.get(name.lower())
-    if known is None:
-        raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(modules))}.")
-    reader = modules[known]
+    """Find the samples of a data set, one of `readers()` in upper or lower case, below its folder
+    in the official layout; files are read when a sample is loaded. What belongs to no sample is
+    left out with one `DataWarning`. Raises UsageError: an unknown name; InputFileError: a missing
+    folder, or photos and masks that do not match."""
+    reader = find_reader(name)
     left_out = LeftOut()
     samples = tuple(reader.find_samples(Path(path), left_out))
     left_out.warn()
-    return Benchmark(known, samples, reader.ZOOM_TARGET)
+    return Benchmark(reader.BENCHMARK, samples, reader.ZOOM_TARGET)

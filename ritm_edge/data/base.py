@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,9 @@ from ..errors import DataWarning, ImageError, InputFileError
 from ..imaging.images import IMAGE_SUFFIXES, read_photo
 
 Truth = NDArray[np.int32]
-# What a reader does with something wrong: raise it, or collect it and go on.
+# What a reader does with a problem: raise it, or collect it and continue.
 Raise = Callable[[InputFileError], None]
-# Pictures that are not read, so that they do not disappear without a word.
+# Pictures that are not read; they are reported instead of being ignored silently.
 OTHER_SUFFIXES = frozenset(
     ".gif .jfif .jpe .jp2 .j2k .avif .heic .heif .ppm .pgm .pbm .pnm .tga .psd .exr .svg .dng .cr2 "
     ".cr3 .nef .arw .npy .mat".split()
@@ -59,42 +60,31 @@ class Counts:
 
 @dataclass(frozen=True)
 class Sample:
-    """One object of one photo.
-
-    Attributes:
-        name: unique in its benchmark.
-        read_truth: reads the mask, int32 [H, W] with 1 object, 0 background, −1 ignored.
-    """
+    """One object of one photo; its name is unique in its benchmark. `read_truth` reads the mask,
+    int32 [H, W] with 1 object, 0 background, −1 ignored; not a closure, so that samples can be
+    pickled."""
 
     name: str
     image_path: Path
     read_truth: Callable[[], Truth]
 
     def load(self) -> tuple[NDArray[np.uint8], Truth]:
-        """The photo, uint8 [H, W, 3] RGB, and its truth.
-
-        Raises:
-            ImageError: a file that cannot be decoded, or a mask of another size than the photo.
-            InputFileError: a file that is missing.
-        """
+        """The photo, uint8 [H, W, 3] RGB, and its truth. Raises ImageError: a file that cannot
+        be decoded, or a mask of another size than the photo; InputFileError: a file that is
+        missing."""
         image, truth = read_photo(self.image_path), self.read_truth()
         if image.shape[:2] != truth.shape:
             raise ImageError(
-                f"{self.image_path} has {image.shape[0]} rows of {image.shape[1]} pixels, its mask "
-                f"{truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{self.image_path} is {image.shape[0]}x{image.shape[1]} (HxW), its mask "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         return image, truth
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The samples of a data set in the published order.
-
-    Attributes:
-        name: "GrabCut", …
-        samples: at least one.
-        zoom_target: target size of the zoom-in in the published evaluation, pixels.
-    """
+    """The samples of a data set ("GrabCut", …) in the published order, at least one, and the target
+    size in pixels of the zoom-in in its published evaluation."""
 
     name: str
     samples: tuple[Sample, ...]
@@ -110,7 +100,7 @@ class Benchmark:
 def read_bgr(path: Path) -> NDArray[np.uint8]:
     """Decode a mask as the published `cv2.imread` does: 8-bit BGR, transparency ignored. Raises
     ImageError: not an image, damaged, or too large; InputFileError: missing or unreadable."""
-    read_photo(path)  # OpenCV reads damaged files without a word
+    read_photo(path)  # OpenCV reads damaged files without a warning
     image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ImageError(f"{path} cannot be read by OpenCV: save it as an 8-bit PNG.")
@@ -134,16 +124,10 @@ def read_trimap(path: Path) -> Truth:
 def image_files(
     folder: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> dict[str, Path]:
-    """Stem → image file, in the order of the file names; system files are passed over.
-
-    Args:
-        report: told of two files with the same stem.
-        own: our own layout: the stem is all before the suffix, not before the first dot as
-            published, and what looks like a photo and is not read is reported.
-
-    Raises:
-        InputFileError: no such folder, or no images in it.
-    """
+    """Stem → image file, in the order of the file names; system files are skipped. `report` is
+    told of two files with the same stem. In our own layout (`own`) the stem is all before the
+    suffix, not before the first dot as published, and what looks like a photo and is not read is
+    reported. Raises InputFileError: no such folder, or no images in it."""
     if not folder.is_dir():
         raise InputFileError(
             f"{folder} is not a folder: pass the folder of the benchmark in its official layout."
@@ -172,17 +156,9 @@ def image_files(
 def paired_files(
     images: Path, masks: Path, report: Raise = report_by_raising, *, own: bool = False
 ) -> list[tuple[str, Path, Path]]:
-    """(stem, photo, mask) of every photo, in the order of their names.
-
-    Args:
-        images: folder of the photos.
-        masks: folder of the masks.
-        report: told of a photo without a mask, and of a mask without a photo.
-        own: see `image_files`; a photo without a mask is then left out, elsewhere an error.
-
-    Raises:
-        InputFileError: a missing folder; except for our own layout, an empty one.
-    """
+    """(stem, photo, mask) of every photo, in the order of their names; `report` is told of one
+    without the other. In our own layout a photo without a mask is left out, elsewhere it is an
+    error. Raises InputFileError: a missing folder; except for our own layout, an empty one."""
     found, photos = image_files(masks, report, own=own), image_files(images, report, own=own)
     kind, advice = (LeftOutError, "") if own else (InputFileError, ": download the benchmark again")
     for stem in [stem for stem in photos if stem not in found]:
@@ -197,15 +173,4 @@ def paired_samples(
 ) -> list[Sample]:
     """One sample per photo, with the mask of the same stem; errors as `paired_files`."""
     pairs = paired_files(images, masks, report)
-    return [Sample(stem, image, TruthFile(mask, read_mask)) for stem, image, mask in pairs]
-
-
-@dataclass(frozen=True)
-class TruthFile:
-    """Reads one mask file by one rule; a class and not a closure so that samples can be pickled."""
-
-    path: Path
-    read_mask: Callable[[Path], Truth]
-
-    def __call__(self) -> Truth:
-        return self.read_mask(self.path)
+    return [Sample(stem, image, partial(read_mask, mask)) for stem, image, mask in pairs]

@@ -1,6 +1,6 @@
 """Is this folder a benchmark, which one, is it complete, and what is wrong with it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputFileError, UsageError, data_warnings
+from ..errors import InputFileError, data_warnings
 from ..imaging.images import IMAGE_SUFFIXES, read_photo
-from . import readers
+from . import find_reader, readers
 from .base import Counts, Sample
 
 Progress = Callable[[int, int], None]
@@ -22,10 +22,10 @@ class CheckReport:
 
     Attributes:
         photos: different photos that have an object.
-        published: counts in the published evaluation; None for folders of one's own.
+        published: counts in the published evaluation; None for a user's own folder.
         ignored_pixels: share of all mask pixels that count neither way, 0…1.
-        problems: one sentence each; empty where nothing is wrong.
-        notes: what to look at though it is not wrong: damage that a decoder passes over, and masks
+        problems: one sentence each; empty if nothing is wrong.
+        notes: what to look at although it is not wrong: damage that a decoder tolerates, and masks
             of other kinds than label maps.
     """
 
@@ -56,22 +56,12 @@ class CheckReport:
 
 
 def check_folder(
-    folder: Path,
-    name: str | None = None,
-    *,
-    progress: Progress = lambda _done, _total: None,
+    folder: Path, name: str | None = None, *, progress: Progress = lambda _done, _total: None
 ) -> CheckReport:
-    """Recognise a benchmark, decode every photo and mask, and compare the counts.
-
-    Args:
-        folder: of the benchmark, or the one its archive makes.
-        name: which benchmark it should be; None recognises it.
-
-    Raises:
-        InputFileError: the folder has the layout of no benchmark, or nothing in it can be read.
-        UsageError: an unknown name.
-    """
-    reader = recognise(folder) if name is None else _named(name)
+    """Recognise a benchmark, or take it for the one called `name`, decode every photo and mask, and
+    compare the counts; `folder` may be the one its archive makes. Raises InputFileError: the folder
+    has no known layout, or nothing in it can be read; UsageError: an unknown name."""
+    reader = recognise(folder) if name is None else find_reader(name)
     problems: list[str] = []
     seen = _Decoded()
     with data_warnings() as damage:
@@ -129,8 +119,8 @@ class _Decoded:
         if truth.shape != self._last[1]:
             rows, columns = self._last[1]
             raise InputFileError(
-                f"{sample.image_path} has {rows} rows of {columns} pixels, the mask of "
-                f"{sample.name} {truth.shape[0]} of {truth.shape[1]}: download the benchmark again."
+                f"{sample.image_path} is {rows}x{columns} (HxW), the mask of {sample.name} "
+                f"{truth.shape[0]}x{truth.shape[1]}: download the benchmark again."
             )
         if not (truth == 1).any():
             raise InputFileError(
@@ -139,14 +129,9 @@ class _Decoded:
 
 
 def recognise(folder: Path) -> ModuleType:
-    """The reader of the benchmark that a folder holds.
-
-    Where several have the same layout (DAVIS and COCO_MVal; Berkeley and our own), the name of
-    the folder decides, then the number of masks.
-
-    Raises:
-        InputFileError: not a folder, or the layout of no benchmark.
-    """
+    """The reader of the benchmark that a folder holds. Where several have the same layout (DAVIS
+    and COCO_MVal; Berkeley and our own), the name of the folder decides, then the number of masks.
+    Raises InputFileError: not a folder, or no known layout."""
     if not folder.is_dir():
         raise InputFileError(f"{folder} is not a folder: pass that of a benchmark.")
     candidates = [reader for reader in readers().values() if _root(folder, reader) is not None]
@@ -162,7 +147,9 @@ def recognise(folder: Path) -> ModuleType:
             if reader.BENCHMARK.lower() in word:
                 return reader
     own = [reader for reader in candidates if reader.PUBLISHED is None]
-    masks = _count_images(folder / candidates[0].LAYOUT[1])
+    masks = sum(
+        p.suffix.lower() in IMAGE_SUFFIXES for p in (folder / candidates[0].LAYOUT[1]).glob("*")
+    )
     published = [reader for reader in candidates if reader.PUBLISHED is not None]
     nearest = min(published, key=lambda r: abs(r.PUBLISHED.objects - masks), default=None)
     if nearest is not None and (not own or nearest.PUBLISHED.objects == masks):
@@ -175,15 +162,3 @@ def _root(folder: Path, reader: ModuleType) -> Path | None:
         if all((root / part).exists() for part in reader.LAYOUT):
             return Path(root)
     return None
-
-
-def _named(name: str) -> ModuleType:
-    for known, reader in readers().items():
-        if known.lower() == name.lower():
-            return reader
-    raise UsageError(f"unknown benchmark '{name}': choose one of {', '.join(sorted(readers()))}.")
-
-
-def _count_images(folder: Path) -> int:
-    entries: Iterable[Path] = folder.iterdir() if folder.is_dir() else ()
-    return sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries)

@@ -23,7 +23,7 @@ def find_samples(root: Path, report: Raise = report_by_raising) -> list[Sample]:
     samples: list[Sample] = []
     pairs = paired_files(root / "images", root / "masks", report, own=True)
     if not pairs:
-        report(InputFileError(f"{root} has no photo with a mask: call both alike."))
+        report(InputFileError(f"{root} has no photo with a mask: give both the same name."))
     for stem, image, mask in pairs:
         samples += instance_samples(stem, image, mask, read_labels, IGNORED, report)
     return samples
@@ -35,13 +35,13 @@ def read_labels(path: Path) -> NDArray[np.int32]:
 
 
 def notes(samples: Sequence[Sample]) -> list[str]:
-    """What a check says of masks that are no label maps."""
+    """What a check says about masks that are not label maps."""
     kinds: dict[str, list[str]] = {}
     truths = [s.read_truth for s in samples if isinstance(s.read_truth, InstanceTruth)]
     for path in dict.fromkeys(truth.path for truth in truths):
         kinds.setdefault(read_mask_file(path).kind, []).append(path.name)
     maps = len(kinds.pop(LABEL_MAP, ()))
-    warning = f"; warning: {maps} others are label maps, where 255 is no object" if maps else ""
+    warning = f"; warning: {maps} others are label maps, where 255 is not an object" if maps else ""
     return [
         f"read as {kind} with one object each ({len(names)} of the masks{warning}): "
         + ", ".join(names[:LISTED])

@@ -20,12 +20,8 @@ MAX_MAT_BYTES = 64_000_000  # those of SBD have a few kilobytes
 
 @dataclass(frozen=True)
 class InstanceTruth:
-    """Reads one object of a map; a class and not a closure so that samples can be pickled.
-
-    Attributes:
-        read: gives its integer [H, W] labels.
-        ignored: label of the pixels that count neither way; None where there are none.
-    """
+    """Reads one object of a map: `read` gives its integer [H, W] labels; pixels of the label
+    `ignored`, where that is not None, count neither way."""
 
     path: Path
     read: Callable[[Path], Labels]
@@ -48,13 +44,9 @@ def instance_samples(
     ignored: int | None,
     report: Raise = report_by_raising,
 ) -> list[Sample]:
-    """One sample per object of a map, by rising label, called "NAME#LABEL".
-
-    Args:
-        labels: its map; 0 is background.
-        ignored: label that is no object.
-        report: told when the map cannot be read or has no object.
-    """
+    """One sample per object of the map `labels`, by rising label, called "NAME#LABEL"; 0 is
+    background, `ignored` not an object. `report` is told when the map cannot be read or has no
+    object."""
     try:
         present = np.unique(read(labels))
     except InputFileError as error:
@@ -76,10 +68,10 @@ def read_mat(path: Path) -> Labels:
     io = require("scipy.io", extra="train")
     path = existing_file(path)
     if not path.is_file() or path.stat().st_size > MAX_MAT_BYTES:
-        raise ImageError(f"{path} is no .mat file of SBD: download the benchmark again.")
+        raise ImageError(f"{path} is not a .mat file of SBD: download the benchmark again.")
     try:
         labels = np.asarray(io.loadmat(str(path))["GTinst"][0]["Segmentation"][0])
-    except Exception as error:  # the reader raises a dozen kinds on damaged files
+    except Exception as error:  # the reader raises a dozen kinds of errors on damaged files
         raise_own_fault(error)
         raise ImageError(
             f"{path} holds no GTinst.Segmentation that can be read ({type(error).__name__}): "
@@ -91,26 +83,19 @@ def read_mat(path: Path) -> Labels:
 
 
 def read_grey(path: Path) -> Labels:
-    """A colour map by the grey value of its colours, as published for Pascal VOC.
-
-    Colours of the same grey become one object: a few of Pascal VOC's from the 16th object of a
-    photo on.
-
-    Raises: as `read_bgr`.
-    """
+    """A colour map by the grey value of its colours, as published for Pascal VOC; colours of the
+    same grey become one object, as a few of Pascal VOC's from the 16th object of a photo on.
+    Raises: as `read_bgr`."""
     return np.asarray(cv2.cvtColor(read_bgr(path), cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def read_names(path: Path) -> list[str]:
-    """Names in a list such as val.txt.
-
-    Raises:
-        InputFileError: missing, no text, or without a name.
-    """
+    """Names in a list such as val.txt. Raises InputFileError: missing, no text, or without a
+    name."""
     try:
         names = existing_file(path).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputFileError(f"{path} is no list of names: download it again.") from error
+        raise InputFileError(f"{path} is not a list of names: download it again.") from error
     if not names:
         raise InputFileError(f"{path} names no photo: download it again.")
     return names

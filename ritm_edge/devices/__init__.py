@@ -1,6 +1,6 @@
 """Runtimes in another process, and later on other devices, and the wire to them.
 
-Requests and answers are JSON objects, one in turn; any transport that carries texts will do.
+Requests and answers are JSON objects, in turn; any transport that carries text will do.
 
     {"do": "open", "path", "threads", "allow_changed"}
                             → {"ms", "name", "engine", "spec", "info", "sha256"}

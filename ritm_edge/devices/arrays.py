@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def to_json(array: ArrayLike) -> dict[str, Any]:
-    """Plain values of an array; float32 whatever it was."""
+    """Plain values of an array, converted to float32."""
     values = np.asarray(array, "<f4")
     return {"shape": list(values.shape), "float32": base64.b64encode(values.tobytes()).decode()}
 

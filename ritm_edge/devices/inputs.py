@@ -13,18 +13,9 @@ UNLIMITED_SLOTS = 2  # per sign, for a checkpoint: as many as the clicks need
 def round_inputs(
     spec: IOSpec, size: tuple[int, int], *, seed: int, index: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Inputs of one round; they depend on nothing but the arguments.
-
-    Args:
-        spec: decides the slots and whether there is a `prev_mask`; not the values.
-        size: (H, W) in pixels.
-        seed: of the whole measurement.
-        index: of the round.
-
-    Returns:
-        float32 arrays by name: image [1, 3, H, W] of whole numbers in 0…255, clicks [1, 2K, 3],
-        prev_mask [1, 1, H, W] in 0…1.
-    """
+    """Inputs of one round of a measurement, float32 by name: image [1, 3, H, W] of whole numbers in
+    0…255, clicks [1, 2K, 3], prev_mask [1, 1, H, W] in 0…1. They depend on nothing but the
+    arguments; `spec` decides the slots and whether there is a `prev_mask`, not the values."""
     height, width = size
     generator = np.random.default_rng((seed, index))
     image = generator.integers(0, 256, (1, 3, height, width)).astype(np.float32)

@@ -9,16 +9,13 @@ from contextlib import suppress
 
 TIMEOUT_S = 600.0  # one request; the slowest engine needs a minute for a large model
 _STOP_S = 5.0
-# Read by BLAS and OpenMP when they are loaded, whatever runtime brings them.
+# Read by BLAS and OpenMP when they are loaded, by whichever runtime.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class PipeTransport:
-    """Starts the process; see `remote.Transport`.
-
-    Args:
-        threads: CPU threads; None lets the runtime choose.
-    """
+    """Starts the process, with so many CPU threads (None lets the runtime choose); see
+    `remote.Transport`."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in `close`

@@ -1,4 +1,4 @@
-"""A runtime somewhere else, as if it were here."""
+"""A runtime in another place that behaves like a local one."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ class Transport(Protocol):
     """Carries a request to a device and its answer back, one at a time."""
 
     def exchange(self, request: str) -> str:
-        """The answer to a request. Raises TimeoutError: there is none in time; says how long that
+        """The answer to a request. Raises TimeoutError: there was none in time; says how long that
         was; ConnectionError: the other end has gone; says why, as far as that is known."""
         ...
 
@@ -42,11 +42,8 @@ class ProcessSource:
 
 
 class RemoteRuntime:
-    """See `runtimes.base.Runtime`; use it in a `with` block, or close it.
-
-    Args:
-        transport: to the device; None starts a process on this machine.
-    """
+    """See `runtimes.base.Runtime`; use it in a `with` block, or close it. `transport` leads to the
+    device; None starts a process on this machine."""
 
     def __init__(self, file: ModelFile, transport: Transport | None = None) -> None:
         self.source, self.label = ProcessSource(file), str(file.path)

@@ -12,7 +12,7 @@ from ..errors import InputFileError
 from ..imaging.mask_kinds import IGNORED
 from ..samples import sample_label_map, sample_photo
 
-# Below this a click is all there is to see of an object.
+# A smaller object is hidden by a click.
 MIN_OBJECT_PIXELS = 400
 
 
@@ -22,16 +22,9 @@ def sample_objects() -> list[Sample]:
 
 
 def folder_objects(folder: Path, *, count: int) -> list[Sample]:
-    """Objects of at least 400 pixels, spread evenly over a folder in our own layout.
-
-    Args:
-        folder: has `images/NAME.*` and `masks/NAME.*`; see `data.folder`.
-        count: at most so many; fewer where the folder has fewer.
-
-    Raises:
-        InputFileError: a missing folder, no photo with a mask, or no such object.
-        ImageError: a map that cannot be read.
-    """
+    """At most `count` objects of at least 400 pixels, spread evenly over a folder in our own layout
+    (`data.folder`). Raises InputFileError: a missing folder, no photo with a mask, or no such
+    object; ImageError: a map that cannot be read."""
     samples = open_benchmark(BENCHMARK, folder).samples
     even = dict.fromkeys(int(i) for i in np.linspace(0, len(samples) - 1, min(count, len(samples))))
     chosen: list[Sample] = []

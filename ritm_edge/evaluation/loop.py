@@ -1,4 +1,4 @@
-"""The published evaluation loop on any runtime (REFERENCE 1.2): IoU after each simulated click."""
+"""The published evaluation loop on any runtime: IoU after each simulated click."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class EvaluationSettings:
 
     Attributes:
         max_clicks: per sample.
-        min_clicks: made even when the target is reached earlier.
+        min_clicks: made even if the target is reached earlier.
         target_iou: a sample ends once its IoU (double precision) is at least this.
         zoom_in: None shows the network the whole image.
         flip: average with the mirrored image.
@@ -61,13 +61,8 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class SampleResult:
-    """What happened on one sample.
-
-    Attributes:
-        clicks: in order, in image pixels.
-        ious: float32 [clicks], IoU after each; NaN without any object.
-        seconds: decoding, click search and IoU included, as published.
-    """
+    """What happened on one sample: clicks in order, in image pixels; the IoU after each, float32
+    [clicks], NaN without any object; seconds, with decoding, click search and IoU, as published."""
 
     name: str
     clicks: tuple[Click, ...]
@@ -109,17 +104,10 @@ def evaluate_sample(
     *,
     observe: Observer | None = None,
 ) -> SampleResult:
-    """Click on one sample until its target IoU or the click limit is reached.
-
-    Args:
-        sample: anything with `name` and `load()`.
-        settings: the defaults of `EvaluationSettings` when None.
-        observe: called with the session and the IoU after each click.
-
-    Raises:
-        InputFileError: a photo or mask that cannot be read.
-        ClickError: the graph has fewer slots than `max_clicks` needs.
-    """
+    """Click on one sample (anything with `name` and `load()`) until its target IoU or the click
+    limit is reached; `observe` is called with the session and the IoU after each click. Raises
+    InputFileError: a photo or mask that cannot be read; ClickError: the graph has fewer slots than
+    `max_clicks` needs."""
     settings = settings or EvaluationSettings()
     start = time.perf_counter()
     image, truth = sample.load()

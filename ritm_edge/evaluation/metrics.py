@@ -1,4 +1,4 @@
-"""IoU, number of clicks (NoC) and over-limit counts, as published (REFERENCE 1.9)."""
+"""IoU, number of clicks (NoC) and over-limit counts, as published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,10 @@ Ious = Sequence[float] | NDArray[np.floating[Any]]
 
 
 def iou(truth: NDArray[np.integer[Any]], predicted: NDArray[np.bool_]) -> float:
-    """Intersection over union on the pixels that are not ignored.
-
-    Args:
-        truth: integers [H, W]: 1 object, −1 ignored, anything else background.
-        predicted: bool [H, W].
-
-    Returns:
-        0…1 in double precision; NaN where there is no object and none was predicted.
-
-    Raises:
-        ShapeError: arrays of different sizes.
-    """
+    """Intersection over union on the pixels that are not ignored, of a truth of integers [H, W] (1
+    object, −1 ignored, anything else background) and a mask, bool [H, W]: 0…1 in double precision,
+    NaN where there is no object and none was predicted. Raises ShapeError: arrays of different
+    sizes."""
     if truth.shape != predicted.shape:
         raise ShapeError(
             f"the truth is {list(truth.shape)} and the mask {list(predicted.shape)}: pass arrays "
@@ -71,21 +63,10 @@ class NocSummary:
 
 
 def summarize_noc(
-    all_ious: Sequence[Ious],
-    target_iou: float,
-    *,
-    max_clicks: int = 20,
+    all_ious: Sequence[Ious], target_iou: float, *, max_clicks: int = 20
 ) -> NocSummary:
-    """Number of clicks over a data set.
-
-    Args:
-        all_ious: per sample, IoU after each click.
-        target_iou: 0…1.
-        max_clicks: counted where the target is never reached.
-
-    Raises:
-        UsageError: no samples.
-    """
+    """Number of clicks over a data set, from the IoU after each click of every sample; `max_clicks`
+    is counted where the target, 0…1, is never reached. Raises UsageError: no samples."""
     if not all_ious:
         raise UsageError("there are no samples to summarise: pass at least one.")
     reached = [clicks_to_reach(ious, target_iou) for ious in all_ious]
@@ -106,14 +87,9 @@ def noc_thresholds(target_iou: float) -> list[float]:
 
 
 def mean_iou_at(all_ious: Sequence[Ious], clicks: int) -> float:
-    """Mean IoU over samples after a number of clicks.
-
-    A sample that stopped earlier keeps its last IoU. Samples without any object (NaN) are left
-    out; NaN if none is left.
-
-    Raises:
-        UsageError: `clicks` < 1, or a sample without clicks.
-    """
+    """Mean IoU over samples after a number of clicks. A sample that stopped earlier keeps its last
+    IoU. Samples without any object (NaN) are left out; NaN if none is left. Raises UsageError:
+    `clicks` < 1, or a sample without clicks."""
     if clicks < 1 or any(len(ious) == 0 for ious in all_ious):
         raise UsageError(
             f"mean IoU after {clicks} clicks cannot be formed: ask for 1 or more clicks, over "

@@ -1,4 +1,4 @@
-"""The simulated user of the evaluation: clicks the middle of the largest error (REFERENCE 1.3)."""
+"""The simulated user of the evaluation: clicks the middle of the largest error."""
 
 from collections.abc import Collection
 from typing import Any
@@ -50,14 +50,8 @@ def next_click(
 
 
 def squared_depth(region: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Squared distance in pixels of each pixel of `region` to the nearest pixel outside it.
-
-    Args:
-        region: bool [H, W]; everything beyond the image is outside.
-
-    Returns:
-        int32 [H, W], 0 outside the region; exact for distances up to 2,800 pixels.
-    """
+    """Squared distance in pixels of each pixel of `region`, bool [H, W], to the nearest pixel
+    outside it or the image: int32 [H, W], exact for distances up to 2,800 pixels."""
     padded = np.pad(region, 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     # Whole numbers compare alike whatever the rounding of OpenCV's square root.

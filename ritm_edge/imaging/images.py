@@ -31,7 +31,7 @@ from . import images_deep as deep
 from . import jpeg, mask_kinds
 
 MAX_PIXELS = 100_000_000  # 300 MB decoded; larger is a decompression bomb or a panorama
-# What photos come in. The rest of Pillow's formats stay closed: EPS would start Ghostscript.
+# Formats of photos. Pillow's others are not opened: EPS would start Ghostscript.
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp")  # those that keep every pixel
 IMAGE_SUFFIXES = (*MASK_SUFFIXES, ".jpg", ".jpeg")
@@ -52,7 +52,7 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     marker, as browsers do; no colour profile is applied. 16-bit files are scaled from the
     smallest of 8, 10, 12, 14 and 16 bits that holds their brightest value, so that 12 bits in a
     16-bit file are not black. Of several frames or pages the first is read. Damage that a JPEG's
-    decoder passes over is a `DataWarning`.
+    decoder tolerates is a `DataWarning`.
 
     Args:
         path: JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 or AVIF.
@@ -92,7 +92,7 @@ def read_mask(
     Raises:
         InputFileError, ImageError: as `read_mask_file`, or no pixel is selected.
         ShapeError: another size than the photo's.
-        UsageError: `label` is not in the file, or the file is no label map.
+        UsageError: `label` is not in the file, or the file is not a label map.
     """
     mask = read_mask_file(path)
     height, width = mask.labels.shape
@@ -108,7 +108,7 @@ def read_mask(
 
 def read_mask_file(path: str | Path) -> mask_kinds.Mask:
     """Read a mask of any size, turned by its EXIF orientation. Raises InputFileError, ImageError:
-    as `read_photo`; several frames; a picture that is no mask."""
+    as `read_photo`; several frames; a picture that is not a mask."""
     path = _existing_image(Path(path))
     with _explained(path):
         pixels, orientation = _decode(path, is_mask=True)
@@ -118,16 +118,9 @@ def read_mask_file(path: str | Path) -> mask_kinds.Mask:
 
 
 def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
-    """A mask as 8-bit greyscale: 255 is the object, 0 the rest.
-
-    Args:
-        mask: bool [H, W].
-        path: where it is going to stand: `.png`, or another of `MASK_SUFFIXES`.
-
-    Raises:
-        UsageError: a suffix that would change pixels (`.jpg`) or is unknown.
-        ShapeError: not two-dimensional.
-    """
+    """A mask, bool [H, W], as 8-bit greyscale: 255 is the object, 0 the rest; `path` is where it is
+    going to stand. Raises UsageError: a suffix that would change pixels (`.jpg`) or is unknown;
+    ShapeError: not two-dimensional."""
     check_suffix(path, MASK_SUFFIXES, "a mask")
     array = np.asarray(mask)
     if array.ndim != 2:
@@ -136,16 +129,8 @@ def encode_mask(mask: ArrayLike, path: str | Path) -> bytes:
 
 
 def encode_image(image: ArrayLike, path: str | Path) -> bytes:
-    """A picture; JPEG in quality 95, all others without loss.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        path: where it is going to stand; one of `IMAGE_SUFFIXES`.
-
-    Raises:
-        UsageError: an unknown suffix.
-        ShapeError: not uint8 [H, W, 3].
-    """
+    """A picture, uint8 [H, W, 3] RGB; JPEG in quality 95, all others without loss; `path` is where
+    it is going to stand. Raises UsageError: an unknown suffix; ShapeError: another array."""
     check_suffix(path, IMAGE_SUFFIXES, "a picture")
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
@@ -157,8 +142,8 @@ def encode_image(image: ArrayLike, path: str | Path) -> bytes:
 
 
 def check_suffix(path: str | Path, suffixes: tuple[str, ...], what: str) -> None:
-    """Refuse an output path whose suffix says no or the wrong format. Raises UsageError: names the
-    suffixes that can be used."""
+    """Refuse an output path whose suffix stands for no format or the wrong one. Raises UsageError:
+    names the suffixes that can be used."""
     if Path(path).suffix.lower() not in suffixes:
         raise UsageError(f"{path} cannot hold {what}: use a name ending in {', '.join(suffixes)}.")
 
@@ -188,7 +173,7 @@ def _explained(path: Path) -> Iterator[None]:
     except deep.UnknownRangeError as error:
         reason, advice = (*error.args, "save it with 8 or 16 bits per channel")[:2]
         raise ImageError(f"{path} {reason}: {advice}.") from error
-    except Exception as error:  # decoders raise a dozen kinds on damaged files
+    except Exception as error:  # decoders raise a dozen kinds of errors on damaged files
         raise_own_fault(error)
         raise ImageError(
             f"{path} is damaged and cannot be decoded ({first_line(error)}): copy or download it "

@@ -1,4 +1,4 @@
-"""Pixels of any depth as one form, and files deeper than 8 bits per channel.
+"""Pixels of any depth in one form, and files with more than 8 bits per channel.
 
 Pillow keeps 16-bit greyscale but cuts 16-bit colour to its high byte (12-bit data would become
 black) and does not open 12-bit colour TIFFs: OpenCV decodes those. Neither opens 12-bit JPEGs.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits cameras and scanners store in 16-bit files
-# OpenCV 5 moved the functions that set how much it says.
+# OpenCV 5 moved the functions that set its log level.
 _LOGGING: Any = getattr(cv2.utils, "logging", cv2)
 _TIFF_MAGIC, _JPEG_MAGIC = (b"II*\x00", b"MM\x00*"), b"\xff\xd8"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
@@ -50,7 +50,7 @@ class Pixels:
 def to_rgb8(pixels: Pixels) -> NDArray[np.uint8]:
     """uint8 [H, W, 3], composited on white. Raises UnknownRangeError: float pixels."""
     if pixels.colour.dtype.kind == "f":
-        raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+        raise UnknownRangeError("has 32-bit pixels without a known range of brightness")
     colour = pixels.colour
     if colour.dtype != np.uint8:
         colour = np.rint(scaled(colour) * np.float32(255)).astype(np.uint8)
@@ -76,7 +76,7 @@ def from_pillow(image: Image.Image) -> Pixels:
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise UnknownRangeError("has 32-bit pixels, whose black and white cannot be told")
+            raise UnknownRangeError("has 32-bit pixels without a known range of brightness")
         return Pixels(values.astype(np.uint16))
     indices = np.asarray(image) if image.mode == "P" and image.format != "GIF" else None
     if image.has_transparency_data:
@@ -131,18 +131,9 @@ def decode_deep_colour(path: Path) -> Pixels:
 
 
 def decode_12_bit_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> Pixels | None:
-    """A 12-bit colour TIFF, which Pillow does not identify, turned by its orientation.
-
-    Args:
-        path: any file.
-        check_size: called with (W, H) before decoding.
-
-    Returns:
-        Pixels; None for any other file.
-
-    Raises:
-        UnknownRangeError: 12-bit JPEG data, which nothing here can decode.
-    """
+    """Decode a 12-bit colour TIFF, which Pillow does not identify, turned by its orientation; None
+    for any other file. `check_size` is called with (W, H) before. Raises UnknownRangeError: 12-bit
+    JPEG data, which nothing here can decode."""
     with path.open("rb") as file:
         magic = file.read(8)
         if magic.startswith(_JPEG_MAGIC) and _jpeg_bits(magic + file.read()) == 12:

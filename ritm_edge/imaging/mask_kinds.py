@@ -1,4 +1,4 @@
-"""What a mask file means, decided by its kind: by brightness alone label maps would be empty."""
+"""What a mask file means, by its kind: judged by brightness alone, label maps would be empty."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +13,15 @@ from .images_deep import Pixels, UnknownRangeError, scaled
 LABEL_MAP, BINARY, ALPHA, LEVELS = "a label map", "a binary mask", "an alpha channel", "grey levels"
 TRIMAP = "a trimap (255 is the object, 128 is ignored)"
 IGNORED = -1
-FEW = 32  # with more values than this, a label map is told by its flat regions
+FEW = 32  # with more values than this, a label map is recognised by its flat regions
 LISTED = 10
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask file as it was understood.
-
-    Attributes:
-        kind: LABEL_MAP, BINARY, TRIMAP, ALPHA or LEVELS.
-        labels: int32 [H, W]: 0 background, 1… objects, `IGNORED` what counts neither way.
-        levels: float32 [H, W], 0…1, of a file of probabilities: `labels` is 1 above 0.49.
-    """
+    """A mask file as it was understood: a kind (LABEL_MAP, BINARY, TRIMAP, ALPHA or LEVELS), labels
+    as int32 [H, W] (0 background, 1… objects, `IGNORED` what counts neither way) and, of a file of
+    probabilities, levels as float32 [H, W], 0…1, whose labels are 1 above 0.49."""
 
     kind: str
     labels: NDArray[np.int32]
@@ -55,7 +51,7 @@ class Mask:
 
 
 def understand(pixels: Pixels) -> Mask:
-    """The mask that a decoded file is. Raises UnknownRangeError: floats outside 0…1, or many
+    """The mask that a decoded file holds. Raises UnknownRangeError: floats outside 0…1, or many
     colours."""
     colour, alpha, indices = pixels.colour, pixels.alpha, pixels.indices
     if indices is not None and _holds_ids(pixels, indices):
@@ -139,7 +135,7 @@ def _levels(levels: NDArray[np.float32], kind: str) -> Mask:
 
 
 def _blends(values: NDArray[Any], top: int) -> bool:
-    """Whether values between 0 and `top` blend into each other, and are no regions."""
+    """Whether values between 0 and `top` blend into each other and do not form regions."""
     counts = np.bincount(values.ravel(), minlength=top + 1)
     used = np.flatnonzero(counts[1:top]) + 1
     if len(used) <= FEW and counts[used].sum() >= counts[top]:

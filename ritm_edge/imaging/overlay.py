@@ -21,22 +21,10 @@ _SUBPIXEL_BITS = 4
 def overlay(
     photo: NDArray[np.uint8], mask: NDArray[np.bool_], clicks: Sequence[Click] = ()
 ) -> NDArray[np.uint8]:
-    """Tint the object, dim the rest, draw the contour and the clicks.
-
-    Lines and dots grow with the picture, so that a large photo looks the same when it is shrunk
-    to a screen. Clicks are green (on the object) and red (remove).
-
-    Args:
-        photo: uint8 [H, W, 3], RGB.
-        mask: bool [H, W].
-        clicks: in pixels of the photo.
-
-    Returns:
-        uint8 [H, W, 3], RGB; a new array.
-
-    Raises:
-        ShapeError: the photo is not RGB, or the mask has another size.
-    """
+    """Tint the object, dim the rest, draw the contour and the clicks (green on the object, red to
+    remove) on a copy of a photo, uint8 [H, W, 3] RGB, with a mask, bool [H, W]. Lines and dots grow
+    with the picture, so that a large photo looks the same when it is shrunk to a screen. Raises
+    ShapeError: the photo is not RGB, or the mask has another size."""
     if photo.ndim != 3 or photo.shape[2] != 3 or mask.shape != photo.shape[:2]:
         raise ShapeError(
             f"photo {list(photo.shape)} and mask {list(mask.shape)} do not fit: pass [H, W, 3] "

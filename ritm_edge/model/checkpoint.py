@@ -2,8 +2,8 @@
 
 A `.pth` file is a dict with `config` (class name and constructor arguments) and `state_dict`.
 A `.safetensors` file holds the tensors, with the same `config` as JSON in its metadata; half
-precision is widened to float32 on load. Both carry a hash of all that they hold; files without one
-(published, or from before) are taken as they are.
+precision is widened to float32 on load. Both carry a hash of their whole content; files without one
+(published or older ones) are accepted as they are.
 """
 
 import io
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, first_line, raise_own_fault
-from ..files import atomic_output, existing_file, recorded_sha256, sha256_of
+from ..files import atomic_output, existing_file, recorded_sha256, sha256_of, write_output
 from ..optional import require
 from ..untrusted_json import parse_json
 from .content_digest import content_digest
@@ -27,11 +27,6 @@ from .ritm import RitmModel, build_model
 
 MAX_KEYS_IN_MESSAGE = 4
 DIGEST = "content_sha256"
-
-
-def checkpoint_hash(path: Path) -> str:
-    """SHA-256 of the file, hexadecimal; written into every artifact made from it."""
-    return sha256_of(path)
 
 
 def load_checkpoint(
@@ -44,7 +39,7 @@ def load_checkpoint(
     Args:
         path: `.pth` or `.safetensors`.
         model: expected name (`build_model`); None takes whatever the checkpoint says.
-        allow_changed: take a file whose content is not the one it was saved or pulled with.
+        allow_changed: accept a file whose content changed since it was saved or pulled.
 
     Raises:
         CheckpointError: unsafe, truncated, changed after it was saved, of an unknown model, another
@@ -74,7 +69,7 @@ def read_checkpoint(path: Path, *, allow_changed: bool = False) -> dict[str, Any
         )
     state = content["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: re-export it.")
+        raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: save it again.")
     widened = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     return {**content, "state_dict": widened}
 
@@ -125,7 +120,7 @@ def _read_pickle(path: Path) -> Any:
             f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "
             "executed; use a checkpoint from a source you trust."
         ) from error
-    except Exception as error:  # a damaged pickle can end in any
+    except Exception as error:  # a damaged pickle can raise anything
         raise_own_fault(error)
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}): download it again."
@@ -183,13 +178,13 @@ def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Pat
 def refuse_non_finite(state: Mapping[str, Any], path: Path) -> None:
     """Raise CheckpointError with the name of the first tensor that holds NaN or infinity."""
     floats = {k: v for k, v in state.items() if isinstance(v, Tensor) and v.is_floating_point()}
-    # One sum takes a fraction of the time of a look at each tensor.
+    # One sum takes a fraction of the time that a test of each tensor takes.
     if not floats or torch.cat([v.float().reshape(-1) for v in floats.values()]).sum().isfinite():
         return
     for name, value in floats.items():
         if not value.float().isfinite().all():
             raise CheckpointError(
-                f"{path} holds NaN or infinity in {name}: use a checkpoint from before that."
+                f"{path} holds NaN or infinity in {name}: use an earlier checkpoint."
             )
 
 
@@ -239,8 +234,7 @@ def save_safetensors(model: RitmModel, path: Path) -> None:
     digest = content_digest({"config": config, "state_dict": state})
     # One text: safetensors writes several in any order, and equal weights shall be equal files.
     metadata = {"config": json.dumps({**config, DIGEST: digest})}
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(save(state, metadata=metadata))
+    write_output(path, save(state, metadata=metadata))
 
 
 def _halved(value: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
             implemented.
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
-        raise CheckpointError(f"{path} has no model description in 'config': re-export it.")
+        raise CheckpointError(f"{path} has no model description in 'config': save it again.")
     published_class = config.get("class")
     if not isinstance(published_class, str) or published_class not in CLASS_DEFAULTS:
         raise CheckpointError(
@@ -75,7 +75,7 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
                 supported = supported and isinstance(value, int | float) and 0 < value < math.inf
             values[name] = value
         else:
-            fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be anything
+            fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be of any type
             supported = name in WITHOUT_EFFECT.split() or repr(_as_lists(value)) in fixed
         if not supported:
             raise CheckpointError(

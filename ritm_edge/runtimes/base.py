@@ -24,7 +24,7 @@ Outputs = dict[str, NDArray[np.float32]]
 
 
 class RuntimeSource(Protocol):
-    """How a runtime is opened once more, in this process or, since it can be pickled, another."""
+    """How a runtime is opened again, in this process or (it can be pickled) in another."""
 
     def open(self) -> "Runtime":
         """See `open_runtime`."""
@@ -40,7 +40,7 @@ class Runtime(Protocol):
     Attributes:
         name: "pytorch", "onnx", "tflite", "coreml".
         engine: what executes the graph, where a runtime has several; None otherwise.
-        label: what people call it: the path of its file.
+        label: what people know it by: the path of its file.
         sha256: of the file, or of everything in the folder; 64 hexadecimal digits.
         source: opens another one like it.
         spec: shapes it accepts.
@@ -71,13 +71,13 @@ class Runtime(Protocol):
 
         Raises:
             ShapeError: a name or shape that does not fit `spec`.
-            ArtifactError: the graph does not execute, or its result is no map of probabilities.
+            ArtifactError: the graph does not execute, or its result is not a map of probabilities.
             CheckpointError: as that, of a checkpoint.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what it holds; it is not run afterwards."""
+        """Release its resources; it cannot be run afterwards."""
         ...
 
 
@@ -93,7 +93,7 @@ class ModelFile:
     Attributes:
         path: checkpoint or artifact.
         threads: CPU threads; None lets the runtime choose.
-        allow_changed: take a file that changed after it was made.
+        allow_changed: accept a file that changed after it was made.
         info: of an artifact that is not stamped yet; None reads its self-description.
     """
 
@@ -180,7 +180,7 @@ def open_runtime(
     Args:
         path: .onnx, .tflite, .mlpackage, .openvino, .ncnn, .pth or .safetensors.
         threads: CPU threads; None lets the runtime choose.
-        allow_changed: open a file that changed after it was made, as after a re-save on purpose.
+        allow_changed: open a file that changed after it was made, for example on purpose.
 
     Raises:
         InputFileError: no such file, or an unknown suffix.

@@ -1,4 +1,4 @@
-"""The graph contract enforced: what goes in, what a file declares, what comes out."""
+"""Enforces the graph contract: what goes in, what a file declares, what comes out."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,8 +56,8 @@ def require_contract(path: Path, spec: IOSpec, inputs: Tensors, outputs: Tensors
 
 
 def require_mask(path: Path, mask: Any, size: tuple[int, ...], error: type[InputFileError]) -> None:
-    """Refuse a result that is no map of probabilities; the price is one look at every value. Raises
-    InputFileError: the given `error`: no float32 array [1, 1, *size], or not within 0…1."""
+    """Refuse a result that is not a map of probabilities; the cost is a pass over all values.
+    Raises InputFileError: the given `error`: no float32 array [1, 1, *size], or not within 0…1."""
     dtype, shape = getattr(mask, "dtype", type(mask).__name__), getattr(mask, "shape", ())
     problem = f"{dtype} {list(shape)} instead of float32 {[1, 1, *size]}"
     if dtype == np.float32 and shape == (1, 1, *size):

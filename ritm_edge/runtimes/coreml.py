@@ -21,11 +21,8 @@ REFERENCE_EVALUATOR = "reference evaluator"
 
 
 class CoreMLRuntime(FileRuntime):
-    """One .mlpackage; float32 NCHW in and out.
-
-    Attributes:
-        engine: "Core ML" on macOS, "reference evaluator" elsewhere.
-    """
+    """One .mlpackage, float32 NCHW in and out; its engine is "Core ML" on macOS, "reference
+    evaluator" elsewhere."""
 
     name = "coreml"  # not parallel: Apple allows one prediction of a model at a time
 

@@ -13,8 +13,8 @@ from .contract import check_inputs
 class NarrowedRuntime:
     """Makes PyTorch, which takes any size, see exactly what an artifact would see.
 
-    A session looks at `spec` to choose its zoom-in; with the same spec, reference and artifact
-    are asked the same questions.
+    A session chooses its zoom-in by `spec`; with the same spec, reference and artifact get the
+    same inputs.
     """
 
     info: ArtifactInfo | None = None

@@ -18,17 +18,10 @@ FATAL_ONLY = 4  # ONNX Runtime's own log would interleave with ours
 
 
 def open_session(model: str | bytes, *, threads: int | None = None, optimize: bool = True) -> Any:
-    """An ONNX Runtime session on the CPU that writes no log.
-
-    Args:
-        model: path or content of an .onnx file.
-        threads: for one operation; None leaves the choice to ONNX Runtime.
-        optimize: fuse and reorder operations.
-
-    Raises:
-        MissingExtraError: ONNX Runtime is not installed.
-        Exception: ONNX Runtime's own, where it cannot take the model.
-    """
+    """An ONNX Runtime session on the CPU that writes no log, from the path or content of an .onnx
+    file; threads, for one operation, of None leave the choice to ONNX Runtime. Raises
+    MissingExtraError: ONNX Runtime is not installed; Exception: ONNX Runtime's own, where it cannot
+    take the model."""
     ort = require("onnxruntime", extra="onnx-runtime")
     options = ort.SessionOptions()
     options.log_severity_level = FATAL_ONLY

@@ -21,14 +21,9 @@ TELEMETRY = "openvino_telemetry"
 
 
 def import_openvino() -> ModuleType:
-    """Import it without its telemetry.
-
-    The package reports its own import to its maker; where the telemetry package cannot be
-    imported it uses an empty stand-in.
-
-    Raises:
-        MissingExtraError: OpenVINO is not installed.
-    """
+    """Import it without its telemetry: the package reports its own import to its maker, but uses an
+    empty stand-in where the telemetry package cannot be imported. Raises MissingExtraError:
+    OpenVINO is not installed."""
     if "openvino" not in sys.modules:
         sys.modules[TELEMETRY] = None  # type: ignore[assignment]
     return require("openvino", extra="openvino")

@@ -24,11 +24,8 @@ _OPENING = Lock()
 
 
 class TFLiteGraph:
-    """One undamaged file of ours in the interpreter; arrays NCHW outside, NHWC inside.
-
-    Attributes:
-        inputs, outputs: types and shapes by name, NCHW.
-    """
+    """One undamaged file of ours in the interpreter, and types and shapes of its inputs and outputs
+    by name; arrays NCHW outside, NHWC inside."""
 
     def __init__(self, path: Path, flatbuffer: bytes, *, threads: int | None = None) -> None:
         litert = require("ai_edge_litert.interpreter", extra="tflite-runtime")

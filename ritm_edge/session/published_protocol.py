@@ -1,4 +1,4 @@
-"""The published evaluation, surprises included (REFERENCE 1.7 and 1.8); needed for equal numbers.
+"""The published evaluation with all its peculiarities, which equal numbers need.
 
 Roles of `State` here: `roi` outlives a vanished mask, and results for the whole image are then
 squeezed into it. `given` replaces the previous prediction at every click. `limited` is

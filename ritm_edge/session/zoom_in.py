@@ -1,4 +1,4 @@
-"""Zoom-in: which part of the photo the network looks at (paper, section 3.4; REFERENCE 1.8)."""
+"""Zoom-in: which part of the photo the network looks at (paper, section 3.4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Is a less precise artifact as good at the task? Masks click by click, and numbers of clicks."""
+"""Does an artifact of lower precision segment as well? Masks click by click, and click counts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -30,8 +30,8 @@ class TaskTolerance:
 
     Attributes:
         max_noc_increase: additional clicks to IoU 0.90, mean over a benchmark (NoC20@90).
-        min_mask_iou: mean IoU with the float32 masks after 1, 3 and 5 clicks; it decides where
-            no benchmark is at hand.
+        min_mask_iou: mean IoU with the float32 masks after 1, 3 and 5 clicks; it decides if
+            no benchmark is given.
         reason: where the numbers come from.
     """
 
@@ -63,10 +63,10 @@ class TaskReport:
         artifact: name of its file.
         tolerance: the limits.
         objects: how many were clicked on.
-        mask_iou: number of clicks → mean IoU with the float32 mask after so many; fewer clicks than
-            usual where the graph has fewer slots.
+        mask_iou: number of clicks → mean IoU with the float32 mask after them; fewer clicks than
+            usual if the graph has fewer slots.
         lowest_iou: of one object after any of these numbers of clicks.
-        noc: on a benchmark; None where none was at hand.
+        noc: on a benchmark; None if none was given.
     """
 
     artifact: str
@@ -194,7 +194,7 @@ def _count_clicks(
 def mask_agreement(
     artifact: Runtime, reference: Runtime, sample: Sample, counts: Sequence[int] = CLICKS
 ) -> list[float]:
-    """IoU of the two masks after so many clicks, both given the clicks made on the reference.
+    """IoU of the two masks after each number of clicks, with the clicks made on the reference.
 
     Each feeds its own mask back, so that errors add up as they would in an app.
     """

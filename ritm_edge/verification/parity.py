@@ -1,4 +1,4 @@
-"""Is an artifact the same function as the PyTorch model? Numbers and masks, over fresh inputs."""
+"""Does an artifact compute what the PyTorch model does? Numbers and masks, on new inputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Tolerance:
 FP32_TOLERANCE = Tolerance(
     atol=1e-4,
     min_mask_iou=0.999,
-    reason="float32 kernels add in another order; about 1e-5 was measured",
+    reason="float32 kernels add in different orders; about 1e-5 was measured",
 )
 
 
@@ -135,15 +135,15 @@ class ParityReport:
         if not self.meaningful:
             low, high = self.reference_range
             raise ParityError(
-                f"{self.artifact}: the checkpoint answers {low:.3f} to {high:.3f} on every input, "
-                "which proves nothing: verify with trained weights."
+                f"{self.artifact}: the checkpoint gives {low:.3f} to {high:.3f} for all inputs, so "
+                "agreement means nothing: verify with trained weights."
             )
         worst = next(case for case in self.cases if not case.within(self.tolerance))
         raise ParityError(
             f"{self.artifact} disagrees with PyTorch in the case '{worst.name}' (largest "
             f"difference {worst.max_abs:.1e}, limit {self.tolerance.atol:.0e}; mask IoU "
-            f"{worst.mask_iou:.4f}, limit {self.tolerance.min_mask_iou}): do not ship it; export "
-            "again with the installed versions of the README."
+            f"{worst.mask_iou:.4f}, limit {self.tolerance.min_mask_iou}): do not use it; export "
+            "again with the versions of constraints.txt."
         )
 
 
@@ -237,7 +237,7 @@ def compare(
     """Run every case on both and measure.
 
     Raises:
-        ArtifactError: the artifact fails, or its result is no map of probabilities.
+        ArtifactError: the artifact fails, or its result is not a map of probabilities.
     """
     results = [
         compare_masks(case.name, artifact.run(case.inputs)[MASK], reference.run(case.inputs)[MASK])

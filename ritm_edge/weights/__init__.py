@@ -1,4 +1,4 @@
-"""The embedded weights; the model cards beside this file say what they are."""
+"""The embedded weights; MODEL_CARD.md beside this file describes them."""
 
 import json
 from pathlib import Path
@@ -23,26 +23,17 @@ def default_checkpoint(model: str = DEFAULT_MODEL) -> Path:
 
 
 def checkpoint_path(given: Path | None, *, model: str | None = None) -> Path:
-    """What a user means by a checkpoint.
-
-    Args:
-        given: a file, or the name of an embedded model; None means embedded weights.
-        model: whose embedded weights None means; None for the default.
-
-    Raises:
-        UsageError: nothing is given and no weights of `model` are embedded.
-    """
+    """What a user means by a checkpoint: a file, or the name of an embedded model; None takes the
+    embedded weights of `model`, or the default ones. Raises UsageError: nothing is given and no
+    weights of `model` are embedded."""
     if given is None:
         return default_checkpoint(model or DEFAULT_MODEL)
     return default_checkpoint(str(given)) if str(given) in EMBEDDED_MODELS else given
 
 
 def measured_figures() -> dict[str, Any]:
-    """What was measured of the embedded weights; `make tables` writes the file.
-
-    Returns:
-        "noc": model → benchmark → mean clicks to IoU 0.90 with the published protocol;
-        "macs": model → multiply-accumulates of a click at 400×400.
-    """
+    """What was measured of the embedded weights, in the file that `make tables` writes: "noc":
+    model → benchmark → mean clicks to IoU 0.90 with the published protocol; "macs": model →
+    multiply-accumulates of a click at 400×400."""
     figures: dict[str, Any] = json.loads((_FOLDER / "figures.json").read_text(encoding="utf-8"))
     return figures

@@ -1,4 +1,4 @@
-"""Download one file: continued after a break, checked, and only then given its name."""
+"""Download one file: resumable, checked, and only then given its name."""
 
 import http.client
 import json
@@ -46,7 +46,7 @@ def normalised_sha256(text: str) -> str:
     """64 hexadecimal digits in lower case. Raises UsageError: something else."""
     digest = text.strip().lower().removeprefix("sha256:")
     if not _SHA256.fullmatch(digest):
-        raise UsageError(f"'{text}' is no SHA-256 checksum: pass its 64 hexadecimal digits.")
+        raise UsageError(f"'{text}' is not a SHA-256 checksum: pass its 64 hexadecimal digits.")
     return digest
 
 
@@ -58,10 +58,10 @@ def download(
     check: Callable[[Path], None] = lambda _: None,
     progress: Progress = lambda *_: None,
 ) -> str:
-    """Fetch `url` into `target`, which appears only when it is whole and checked.
+    """Fetch `url` into `target`, which appears only when it is complete and checked.
 
-    A download that breaks leaves a hidden partial file beside `target`; the next call continues
-    it where the server still has the same file (by ETag or date) and answers byte ranges.
+    An interrupted download leaves a hidden partial file beside `target`; the next call resumes
+    it if the server still has the same file (by ETag or date) and supports byte ranges.
 
     Args:
         url: http or https.
@@ -69,7 +69,7 @@ def download(
         sha256: expected checksum, 64 lower-case hexadecimal digits.
         check: called with the whole file before it gets its name; what it raises is passed on
             and the file is dropped.
-        progress: called with the bytes that are here and the size, None where it is unknown.
+        progress: called with the bytes received and the size, None if it is unknown.
 
     Returns:
         The file's SHA-256.

@@ -9,13 +9,8 @@ _RELEASE = "https://github.com/saic-vul/ritm_interactive_segmentation/releases/d
 
 @dataclass(frozen=True)
 class PublishedCheckpoint:
-    """A checkpoint to pull by name.
-
-    Attributes:
-        name: what users type.
-        model: name for `build_model`.
-        training: data and procedure, as the paper calls them.
-    """
+    """A checkpoint to pull by the name that users type: name of its model for `build_model`, and
+    data and procedure of its training, as the paper calls them."""
 
     name: str
     model: str

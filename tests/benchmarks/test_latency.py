@@ -162,8 +162,8 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     )
 
     text = " ".join(f"{name}{index}" for name, index in calls)
-    cold = "a-1 b-1 a0 b0 a-1 a0 a-2 b-1 b0 b-2"  # the second cold start in a process of its own
-    assert text == f"{cold} a1 b1 a2 b2 a3 b3 a4 b4 a5 b5 b-2 a-2"
+    cold = "b-1 a-1 a0 b0 a-1 a0 a-2 b-1 b0 b-2"  # the second cold start in a process of its own
+    assert text == f"{cold} a1 b1 a2 b2 a3 b3 a4 b4 a5 b5 a-2 b-2"
     assert len(steps) == step_count(2, settings)
     pytorch, artifact = result.rows
     assert (pytorch.baseline, artifact.baseline) == (True, False)
@@ -212,11 +212,11 @@ def test_errors_of_the_worker_keep_their_kind(checkpoint, tmp_path):
     broken = tmp_path / "broken.pth"
     broken.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"broken\.pth"):
-        measure([broken], baseline=None, settings=QUICK)
+        measure([broken], settings=QUICK, pytorch=False)
     with pytest.raises(InputFileError, match="missing"):
-        measure([tmp_path / "missing.onnx"], baseline=None, settings=QUICK)
+        measure([tmp_path / "missing.onnx"], settings=QUICK, pytorch=False)
     with pytest.raises(UsageError, match="nothing to time"):
-        measure([], baseline=None, settings=QUICK)
+        measure([], settings=QUICK, pytorch=False)
 
 
 def test_command_prints_json_and_saves_it(checkpoint, tmp_path):
@@ -239,7 +239,7 @@ def test_table_marks_the_reference_evaluator(monkeypatch, tmp_path):
         make_row(path="b.mlpackage", runtime="coreml", engine="reference evaluator"),
     )
     machine_values = {"cpu": "A CPU", "usable_cores": 2, "load_average_1min": 0.1}
-    report = LatencyReport(machine_values, {}, QUICK, (32, 48), rows)
+    report = LatencyReport(machine_values, {}, QUICK, (32, 48), None, rows)
     monkeypatch.setattr(latency, "measure", lambda *_args, **_kwargs: report)
 
     result = invoke(tmp_path / "a.onnx", "--no-pytorch")

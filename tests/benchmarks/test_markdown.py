@@ -41,5 +41,5 @@ def test_other_json_and_missing_files_are_refused(tmp_path):
     with pytest.raises(InputFileError, match="does not exist"):
         fill_tables(text, tmp_path)
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InputFileError, match="no report"):
+    with pytest.raises(InputFileError, match="not a report"):
         fill_tables(text, tmp_path)

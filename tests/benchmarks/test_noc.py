@@ -153,7 +153,7 @@ def test_a_cut_off_line_is_forgotten_and_a_wrong_one_refused(tmp_path: Path) -> 
         assert path.read_bytes() == whole
     lines = whole.splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1] + b"[]\n" + lines[3])
-    with pytest.raises(InputFileError, match="line 3 is no line of a journal"):
+    with pytest.raises(InputFileError, match="line 3 is not a line of a journal"):
         Journal(path)
 
 
@@ -294,7 +294,7 @@ FOREIGN = {
 def test_what_is_no_journal_stays_bit_for_bit(tmp_path: Path, kind: str, fresh: bool) -> None:
     path = tmp_path / "j.jsonl"
     path.write_bytes(FOREIGN[kind])
-    with pytest.raises(InputFileError, match="is no journal of bench noc"):
+    with pytest.raises(InputFileError, match="is not a journal of bench noc"):
         Journal(path, fresh=fresh)
     assert path.read_bytes() == FOREIGN[kind]
 

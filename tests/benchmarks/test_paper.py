@@ -20,6 +20,7 @@ from ritm_edge.benchmarks.results import NocRun, read_results
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
 from ritm_edge.errors import UsageError
+from ritm_edge.session.interactive import InteractiveSession
 from ritm_edge.weights.published import PUBLISHED
 
 from ..core.blob_runtime import BlobRuntime
@@ -108,7 +109,7 @@ def test_sessions_become_pictures(tmp_path):
     assert not np.array_equal(steps[1].picture, steps[2].picture)
     corrected = simulated_steps(runtime, sample, clicks=1, start_iou=0.75)
     assert corrected[0].caption.startswith("external mask: ")
-    scripted = scripted_steps(runtime, image, [Click(30, 40)])
+    scripted = scripted_steps(InteractiveSession(runtime), image, [Click(30, 40)])
     assert np.array_equal(scripted[0].picture, image)
     draw_gallery([steps, corrected], tmp_path / "gallery.png")
     drawn = cv2.imread(str(tmp_path / "gallery.png"))

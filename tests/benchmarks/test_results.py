@@ -79,5 +79,5 @@ def test_anything_else_is_refused_in_one_sentence(tmp_path, text):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(InputFileError, match="does not exist"):
         read_results(tmp_path / "none.json")
-    with pytest.raises(InputFileError, match="no results file"):
+    with pytest.raises(InputFileError, match="not a results file"):
         read_results(tmp_path)

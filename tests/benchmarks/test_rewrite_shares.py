@@ -17,7 +17,7 @@ def row(*samples_ms):
 
 def test_ratios_are_taken_within_rounds():
     rows = (row(100.0, 200.0, 50.0), row(80.0, 100.0, 45.0), row(40.0, 90.0, 9.0))
-    report = LatencyReport({}, {}, LatencySettings(), (32, 48), rows)
+    report = LatencyReport({}, {}, LatencySettings(), (32, 48), None, rows)
     first, second = rewrite_shares(("one", "two"), report)
     assert first["ratio_to_previous"] == first["ratio_to_baseline"] == 0.8
     assert second == {

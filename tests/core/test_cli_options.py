@@ -218,7 +218,7 @@ def test_no_output_overwrites_an_input(places, monkeypatch, tmp_path, name, opti
     line = WRITING[name].format(input=source, **places)
     error = invoke(*name.split(), *line.split(), option, target)
     assert isinstance(error, UsageError | OutputFileError), error
-    assert "overwritten" in str(error) or "no report of ritm-edge" in str(error)
+    assert "overwritten" in str(error) or "not a report of ritm-edge" in str(error)
     assert source.read_bytes() == content
 
 
@@ -242,7 +242,7 @@ def test_a_report_replaces_no_file_of_another_kind(places, tmp_path, name, there
     line = (WRITING[name] or "").format(input=places["noc"], **places)
     error = invoke(*name.split(), *line.split(), "--output", path)
     assert isinstance(error, OutputFileError), error
-    assert str(error) == f"{path} is no report of ritm-edge: choose another place."
+    assert str(error) == f"{path} is not a report of ritm-edge: choose another name."
     assert path.read_bytes() == FOREIGN[there]
 
 

@@ -169,7 +169,7 @@ def test_one_label_of_a_map(checkpoint):
     binary = (*common[:-1], "binary.png", "--mask-label", "1")
     assert "a binary mask, which has no label" in fails(UsageError, *binary)
     alone = ("photo.png", "--click", "1,1", "--mask-label", "3")
-    assert "pass it as --mask" in fails(UsageError, *alone)
+    assert "pass one with --mask" in fails(UsageError, *alone)
     write_mask("nothing.png", labels == 9)
     assert "selects nothing" in fails(ImageError, *common[:-1], "nothing.png")
 

@@ -135,7 +135,7 @@ def test_damaged_files_are_refused(tmp_path: Path, folder: str, damage: str) -> 
 def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
     mask = np.zeros((5, 6, 3), np.uint8)
     root = small_benchmark(tmp_path, "data_GT", "boundary_GT", mask)
-    with pytest.raises(ImageError, match="4 rows of 6 pixels, its mask 5 of 6"):
+    with pytest.raises(ImageError, match=r"4x6 \(HxW\), its mask 5x6"):
         open_benchmark("GrabCut", root).samples[0].load()
 
 

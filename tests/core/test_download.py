@@ -1,4 +1,4 @@
-"""Downloads: continued, checked, and nothing half-written under the file's name."""
+"""Downloads: resumed, checked, and never partly written under the file's name."""
 
 import hashlib
 import json
@@ -185,10 +185,10 @@ def test_pull_saves_a_checkpoint_that_loads_and_pulls_it_once(tmp_path):
     assert not (tmp_path / "w.safetensors").exists()
 
 
-def test_pull_keeps_nothing_that_is_no_checkpoint(tmp_path):
+def test_pull_discards_what_is_not_a_checkpoint(tmp_path):
     with serve(ServedFile(b"<html>not found</html>")) as served:
         url = served.url.replace("weights.bin", "w.pth")
         result = CliRunner().invoke(app, ["weights", "pull", url, "-o", str(tmp_path)])
     assert isinstance(result.exception, DownloadError)
-    assert "nothing was kept" in str(result.exception)
+    assert "the download was discarded" in str(result.exception)
     assert not list(tmp_path.iterdir())

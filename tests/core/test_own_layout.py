@@ -166,7 +166,7 @@ def test_masks_of_all_kinds_are_objects_of_a_folder(tmp_path: Path) -> None:
     for kind, name in (("an alpha channel", "alpha"), ("a binary mask", "binary")):
         (note,) = [text for text in report.notes if f"as {kind} " in text]
         assert "with one object each (1 of the masks; warning: " in note
-        assert "2 others are label maps, where 255 is no object" in note
+        assert "2 others are label maps, where 255 is not an object" in note
         assert f"{name}.png" in note
 
 

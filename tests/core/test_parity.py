@@ -71,7 +71,7 @@ def test_a_constant_reference_proves_nothing():
     result = report(lambda mask: np.full_like(mask, 0.3), reference=flat)
     assert result.max_abs == 0
     assert not result.passed
-    with pytest.raises(ParityError, match="proves nothing"):
+    with pytest.raises(ParityError, match="agreement means nothing"):
         result.require_passed()
 
 

@@ -15,8 +15,8 @@ from ritm_edge.errors import UsageError
         ("-t paper", "unknown target 'paper'"),
         ("-t onnx -p fp8", "unknown precision 'fp8'"),
         ("-t ncnn -p int8", "the target ncnn has no precision int8: choose from fp32, fp16"),
-        ("-t coreml -p int8 --calibration d", "int8 of coreml is not calibrated: leave out"),
-        ("-t onnx --calibration d", "fp32 of onnx is not calibrated: leave out --calibration"),
+        ("-t coreml -p int8 --calibration d", "int8 for coreml needs no calibration: leave out"),
+        ("-t onnx --calibration d", "fp32 for onnx needs no calibration: leave out --calibration"),
     ],
 )
 def test_a_wrong_argument_is_named(tmp_path, arguments, message):

@@ -67,7 +67,7 @@ def test_what_cannot_be_drawn(tmp_path):
         read_curves([tmp_path])
     run = write_log(tmp_path / "a", range(20, 41, 20))
     (tmp_path / "bad.json").write_text("[3]")
-    with pytest.raises(InputFileError, match="no report of NoC"):
+    with pytest.raises(InputFileError, match="not a result of bench noc"):
         read_curves([run], {20: tmp_path / "bad.json"})
     with pytest.raises(UsageError, match=r"end its name in \.png"):
         draw_curves(read_curves([run]), tmp_path / "curve.gif")

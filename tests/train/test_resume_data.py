@@ -1,4 +1,4 @@
-"""A run goes on with the data it was trained on, from a checkpoint that nobody changed."""
+"""A run continues with the data it was trained on, from a checkpoint that nobody changed."""
 
 import shutil
 from pathlib import Path
@@ -107,7 +107,7 @@ def test_other_data_is_refused_named_and_taken_on_demand(photos, tmp_path, what)
         notice=told.append,
     )
     assert step_of(last) == 3
-    assert "going on with other data" in told[0]
+    assert "continuing with other data" in told[0]
     run(photos, tmp_path / "run", resume=True)  # the new data is now that of the run
     assert step_of(last) == 4
 

@@ -34,7 +34,7 @@ train_here(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def train_here(photos: Path, output: Path) -> Path:
-    """Train, or go on; as a process of its own it is what gets killed."""
+    """Train or resume; this runs in a process of its own, which gets killed."""
     HRNETS["hrnet18s"] = TINY  # the fixture does not reach other processes
     torch.set_num_threads(1)
     options = {"workers": 1, "tensorboard": False, "device": "cpu"}

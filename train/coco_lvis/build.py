@@ -4,7 +4,6 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,13 +20,8 @@ FILE = "coco_lvis_{}.sqlite"
 BATCH = 64  # photos per transaction: what a kill can cost
 
 
-@dataclass(frozen=True)
-class Done:
-    """Its result; None where the photo cannot be used."""
-
-    name: str
-    annotation: Annotation | None
-    problems: tuple[str, ...]
+# Name of a photo, its result (None where it cannot be used), and what is wrong.
+Done = tuple[str, Annotation | None, list[str]]
 
 
 def combine(
@@ -40,22 +34,14 @@ def combine(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Merge one split into `output`/coco_lvis_SPLIT.sqlite; resumes where it was stopped.
+    """Merge one split ("train" or "val") of COCO 2017 and LVIS v1, in their folders or those above,
+    into `output`/coco_lvis_SPLIT.sqlite; resumes where it was stopped. 0 `workers` work in this
+    process.
 
-    Args:
-        split: "train" or "val".
-        coco: folder of COCO 2017, or the one above it.
-        lvis: folder of LVIS v1, or the one above it.
-        workers: processes; 0 works in this one.
-
-    Returns:
-        Counts: photos, objects, from_coco, from_lvis, stuff, dropped_coco, dropped_lvis, broken.
-
-    Raises:
-        DatasetError: no such data sets, annotations that cannot be read, or an `output` of
-            another rule.
-        TrainingError: more than one photo in a hundred is broken.
-        OutputFileError: `output` cannot be written.
+    Returns counts: photos, objects, from_coco, from_lvis, stuff, dropped_coco, dropped_lvis,
+    broken. Raises DatasetError: no such data sets, annotations that cannot be read, or an `output`
+    of another rule; TrainingError: more than one photo in a hundred is broken; OutputFileError:
+    `output` cannot be written.
     """
     jobs = find_jobs(split, coco=coco, lvis=lvis, rule=rule)
     path = output / FILE.format(split)
@@ -65,11 +51,11 @@ def combine(
         waiting = [job for job in jobs if job.name not in there]
         pending: list[tuple[str, Annotation]] = []
         count = len(jobs) - len(waiting)
-        for done in _run(waiting, workers):
+        for name, annotation, problems in _run(waiting, workers):
             count += 1
-            broken.add([Problem(done.name, text) for text in done.problems])
-            if done.annotation is not None:
-                pending.append((done.name, done.annotation))
+            broken.add([Problem(name, text) for text in problems])
+            if annotation is not None:
+                pending.append((name, annotation))
             if len(pending) == BATCH:
                 writer.add(pending)
                 pending.clear()
@@ -77,15 +63,15 @@ def combine(
                 progress(count, len(jobs))
         writer.add(pending)
         total: Counter[str] = Counter()
-        for annotation in writer.annotations():
-            total.update(annotation.counts)
+        for held in writer.annotations():
+            total.update(held.counts)
             total["photos"] += 1
         writer.finish()
     return {**dict.fromkeys(COUNTS, 0), **total, "broken": len(broken)}
 
 
 def known_splits(names: list[str] | None) -> list[str]:
-    """The splits to make: all where none is named. Raises UsageError: an unknown one."""
+    """The splits to make: all if none is named. Raises UsageError: an unknown one."""
     unknown = [name for name in names or [] if name not in SPLITS]
     if unknown:
         raise UsageError(f"unknown split '{unknown[0]}': choose one of {', '.join(SPLITS)}.")
@@ -110,13 +96,13 @@ def merge_photo(job: Job) -> Done:
     try:
         coco = job.read_coco()
     except InputFileError as error:
-        return Done(job.name, None, (str(error),))
+        return job.name, None, [str(error)]
     lvis, problems = job.read_lvis(coco.shape)
     problems = [*coco.problems, *problems]
     if not coco.things and not coco.stuff and not lvis:
-        return Done(job.name, None, (*problems, f"{job.name} has no masks at all"))
+        return job.name, None, [*problems, f"{job.name} has no masks at all"]
     merged = merge(coco.things, coco.stuff, lvis, RULES[job.rule])
-    return Done(job.name, _annotation(merged, coco.shape), tuple(problems))
+    return job.name, _annotation(merged, coco.shape), problems
 
 
 def _annotation(merged: Merged, shape: tuple[int, int]) -> Annotation:

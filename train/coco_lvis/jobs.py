@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ritm_edge.errors import DatasetError
 from ritm_edge.imaging.images import MAX_PIXELS
@@ -15,7 +14,7 @@ from ritm_edge.imaging.images import MAX_PIXELS
 from ..datasets.coco import find_folder, read_instances
 from ..datasets.lvis import annotation_file, photo_name
 from ..datasets.panoptic import Segment, read_panoptic, read_segment_ids
-from ..datasets.run_lengths import MAX_COORDINATE, decode, to_rle
+from ..datasets.run_lengths import decode, polygons_of, to_rle
 from ..scene import Mask
 from .rule import Rule, fill_polygons
 
@@ -34,12 +33,7 @@ class CocoMasks:
 
 @dataclass(frozen=True)
 class Job(ABC):
-    """One photo to merge.
-
-    Attributes:
-        name: of the photo, without suffix.
-        lvis: as `InstancesEntry.annotations`.
-    """
+    """One photo to merge, by its name without suffix; `lvis` is as `InstancesEntry.annotations`."""
 
     name: str
     lvis: bytes
@@ -54,7 +48,8 @@ class Job(ABC):
         masks, problems = [], []
         for identity, _, segmentation in json.loads(self.lvis):
             try:
-                masks.append(fill_polygons(_polygons(segmentation), shape))
+                polygons = [np.reshape(p, (-1, 2)) for p in polygons_of(segmentation)]
+                masks.append(fill_polygons(polygons, shape))
             except (ValueError, TypeError) as error:
                 problems.append(f"annotation {identity} of LVIS for {self.name}: {error}")
         return masks, problems
@@ -96,14 +91,9 @@ class InstancesJob(Job):
 
 
 def find_jobs(split: str, *, coco: Path, lvis: Path, rule: Rule) -> list[Job]:
-    """Photos of the split with annotations of both, by name.
-
-    COCO's panoptic annotations are taken where they are there, its instances otherwise.
-
-    Raises:
-        DatasetError: a data set is not there, its annotations cannot be read, or no photo is in
-            both.
-    """
+    """Photos of the split with annotations of both, by name: COCO's panoptic annotations where they
+    are there, its instances otherwise. Raises DatasetError: a data set is not there, its
+    annotations cannot be read, or no photo is in both."""
     folder = find_folder(coco)
     path = annotation_file(lvis, split)
     images, annotations = read_instances(path)
@@ -144,12 +134,3 @@ def _instances_jobs(folder: Path, photos: str, ours: dict[str, bytes], rule: Rul
             held = annotations.get(identity, b"[]")
             jobs.append(InstancesJob(stem, ours[stem], rule.name, size, held))
     return jobs
-
-
-def _polygons(segmentation: Any) -> list[NDArray[np.float64]]:
-    polygons = [np.asarray(part, np.float64) for part in segmentation]
-    if not polygons or any(p.ndim != 1 or p.size < 6 or p.size % 2 for p in polygons):
-        raise ValueError("not a list of polygons")
-    if not all(np.isfinite(p).all() and np.abs(p).max() <= MAX_COORDINATE for p in polygons):
-        raise ValueError("a polygon far outside")
-    return [polygon.reshape(-1, 2) for polygon in polygons]

@@ -18,13 +18,9 @@ INSIDE_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Rule:
-    """When two masks are the same object.
-
-    Attributes:
-        coco_iou: a COCO mask goes where an LVIS mask overlaps it by more than this.
-        coco_box_iou: and their boxes by more than this.
-        lvis_iou, lvis_box_iou: likewise for an LVIS mask and a later one of LVIS.
-    """
+    """When two masks are the same object: a COCO mask is dropped if an LVIS mask overlaps it by
+    more than `coco_iou`, and their boxes by more than `coco_box_iou`; likewise an LVIS mask and a
+    later one of LVIS."""
 
     name: str
     coco_iou: float
@@ -67,13 +63,8 @@ class Merged:
 def merge(
     things: Sequence[Mask], stuff: Sequence[Mask], lvis: Sequence[Mask], rule: Rule
 ) -> Merged:
-    """Combine the annotations of one photo.
-
-    Args:
-        things: bool [H, W] each, COCO's objects, crowds included as published.
-        stuff: bool [H, W] each, COCO's regions.
-        lvis: bool [H, W] each; at least one mask in all three together.
-    """
+    """Combine the annotations of one photo, bool [H, W] each: COCO's objects (crowds included, as
+    published), COCO's regions, and LVIS; at least one mask in all three together."""
     ours = _large(lvis)
     theirs = _large(things)
     kept_coco = [
@@ -152,12 +143,8 @@ def _deepest(
 
 
 def fill_polygons(polygons: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> Mask:
-    """Union of polygons, corners rounded to pixels, as published.
-
-    Args:
-        polygons: [N, 2] each, (x, y) in pixels.
-        shape: (H, W).
-    """
+    """Union of polygons, [N, 2] each, (x, y) in pixels, on (H, W); corners rounded to pixels, as
+    published."""
     mask = np.zeros(shape, np.uint8)
     for polygon in polygons:
         cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], [1])

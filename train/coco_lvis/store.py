@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ritm_edge.errors import DatasetError, OutputFileError
 from ritm_edge.untrusted_json import parse_json
@@ -23,15 +24,9 @@ CREATE TABLE IF NOT EXISTS photos (name TEXT PRIMARY KEY, annotation BLOB NOT NU
 
 @dataclass(frozen=True)
 class Annotation:
-    """The masks of one photo.
-
-    Attributes:
-        height, width: pixels.
-        instances: how many of the masks are objects; the rest is stuff.
-        masks: compressed run lengths, text.
-        places: (layer, label) of each mask.
-        parents: of each object, an index or None.
-    """
+    """The compressed run lengths of one photo's masks, of which the first `instances` are objects
+    and the rest is stuff; the (layer, label) of each mask, and of each object the index of its
+    parent or None."""
 
     height: int
     width: int
@@ -77,16 +72,10 @@ def _inflate(data: bytes) -> bytes:
 
 
 class Writer:
-    """Adds photos; each call of `add` is kept or lost as a whole, whatever happens.
-
-    Args:
-        path: made if it is missing, continued otherwise.
-        facts: what the content depends on; must equal that of an earlier start.
-
-    Raises:
-        OutputFileError: the place cannot be written (also from the methods).
-        DatasetError: `path` is another kind of file, or was begun with other facts.
-    """
+    """Adds photos to `path`, made if it is missing and continued otherwise; each call of `add` is
+    kept or lost as a whole, whatever happens. `facts`, what the content depends on, must equal
+    those of an earlier start. Raises OutputFileError: the place cannot be written (also from the
+    methods); DatasetError: `path` is another kind of file, or was begun with other facts."""
 
     def __init__(self, path: Path, facts: dict[str, str]) -> None:
         self.path = path
@@ -148,7 +137,7 @@ class Writer:
             ) from error
         except sqlite3.DatabaseError as error:
             raise DatasetError(
-                f"{self.path} is no such file or damaged ({error}): remove it and start again."
+                f"{self.path} is damaged or of another kind ({error}): remove it and start again."
             ) from error
 
 
@@ -187,7 +176,7 @@ def _parsed(data: Any, path: Path) -> Annotation:
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     # A connection per photo: SQLite's must not cross a fork, and opening one costs little.
-    uri = f"file:{_quoted(path)}?mode=ro"
+    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as base:
             yield base
@@ -195,8 +184,3 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise DatasetError(
             f"{path} cannot be read ({error}): run ritm-edge data combine-coco-lvis again."
         ) from error
-
-
-def _quoted(path: Path) -> str:
-    text = os.path.abspath(path)
-    return text.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -21,16 +21,9 @@ def dataset_names() -> list[str]:
 
 
 def find_entries(names: tuple[str, ...], root: Path) -> list[Entry]:
-    """The photos of several training sets, in a stable order.
-
-    Args:
-        root: folder with the data sets in their official layouts.
-
-    Raises:
-        UsageError: an unknown name.
-        InputFileError: `root` does not exist.
-        DatasetError: a data set is not there or its lists cannot be read.
-    """
+    """The photos of several training sets, in their official layouts below `root`, in a stable
+    order. Raises UsageError: an unknown name; InputFileError: `root` does not exist; DatasetError:
+    a data set is not there or its lists cannot be read."""
     known = dataset_names()
     entries: list[Entry] = []
     for name in names:

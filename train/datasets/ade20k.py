@@ -41,9 +41,7 @@ class AdeEntry(Entry):
         identities = [int(i) for i in np.unique(instances) if i]
         stuff = self._stuff(level)
         return from_masks(
-            photo,
-            [instances == i for i in identities],
-            stuff=[i in stuff for i in identities],
+            photo, [instances == i for i in identities], stuff=[i in stuff for i in identities]
         )
 
     def _stuff(self, level: int) -> set[int]:

@@ -20,13 +20,9 @@ from ..scene import Photo, Scene
 
 @dataclass(frozen=True)
 class Entry(ABC):
-    """One photo of a training set; its files are read when it is loaded.
-
-    Attributes:
-        set_name: data set and split, for the counts a user sees.
-        image: path of the photo.
-        varies: whether `load` chooses among several annotations.
-    """
+    """One photo of a training set, whose files are read when it is loaded; `set_name` is data set
+    and split, for the counts a user sees, and `varies` says whether `load` chooses among several
+    annotations."""
 
     varies: ClassVar[bool] = False
     set_name: str
@@ -79,15 +75,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def find_root(root: Path, names: Iterable[str], probe: str, *, what: str) -> Path:
-    """The folder of a data set: `root` itself or a known folder below it.
-
-    Args:
-        names: folders to try, relative to `root`.
-        probe: a path that exists in the right one.
-
-    Raises:
-        DatasetError: none of them has `probe`.
-    """
+    """The folder of a data set, which has `probe`: `root` itself or one of the folders `names`
+    below it. Raises DatasetError: none of them has it."""
     tried = [root, *(root / name for name in names)]
     for folder in tried:
         if (folder / probe).exists():

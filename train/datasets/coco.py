@@ -21,12 +21,9 @@ SPLIT = "train2017"
 
 @dataclass(frozen=True)
 class InstancesEntry(Entry):
-    """A photo with polygons or run lengths.
-
-    Attributes:
-        annotations: JSON list of [id, is it a crowd, segmentation]. Text, since a million small
-            objects would be copied into every data-loading process by their reference counts.
-    """
+    """A photo with polygons or run lengths: a JSON list of [id, is it a crowd, segmentation]. Text,
+    since a million small objects would be copied into every data-loading process by their reference
+    counts."""
 
     annotations: bytes
 

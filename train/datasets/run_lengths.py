@@ -19,10 +19,7 @@ def to_rle(segmentation: Any, height: int, width: int) -> Rle:
     api = require("pycocotools.mask", extra="train")
     try:
         if isinstance(segmentation, list):
-            polygons = [_polygon(part) for part in segmentation]
-            if not polygons:
-                raise ValueError("no polygon")
-            return dict(api.merge(api.frPyObjects(polygons, height, width)))
+            return dict(api.merge(api.frPyObjects(polygons_of(segmentation), height, width)))
         if list(segmentation["size"]) != [height, width]:
             raise ValueError(f"run lengths of {segmentation['size']}")
         counts = segmentation["counts"]
@@ -52,6 +49,14 @@ def encode(mask: NDArray[np.bool_]) -> str:
     return text
 
 
+def polygons_of(segmentation: Any) -> list[list[float]]:
+    """Lists of x, y, x, y, … in pixels. Raises ValueError, TypeError: they are none."""
+    polygons = [_polygon(part) for part in segmentation]
+    if not polygons:
+        raise ValueError("no polygon")
+    return polygons
+
+
 def _polygon(part: Any) -> list[float]:
     values = [float(value) for value in part]
     if len(values) < 6 or len(values) % 2 or not np.isfinite(values).all():
@@ -71,7 +76,7 @@ def _checked(rle: Rle) -> Rle:
     """The C decoder leaves what the counts do not reach as it was in memory: let them add up."""
     text = rle["counts"]
     if not isinstance(text, str | bytes):
-        raise ValueError("run lengths that are no text")
+        raise ValueError("run lengths that are not text")
     data = text.encode("ascii") if isinstance(text, str) else text
     height, width = rle["size"]
     if unpacked(data).sum() != height * width:
@@ -80,18 +85,13 @@ def _checked(rle: Rle) -> Rle:
 
 
 def unpacked(data: bytes) -> NDArray[np.int64]:
-    """Run lengths of the compressed form.
-
-    Each number is written in groups of five bits, lowest first, a sixth bit telling that another
-    group follows; from the fourth on it is the difference to the number before the last.
-
-    Raises:
-        ValueError: no such text, or a negative length.
-    """
+    """Run lengths of the compressed form. Each number is written in groups of five bits, lowest
+    first, a sixth bit telling that another group follows; from the fourth on it is the difference
+    to the number before the last. Raises ValueError: no such text, or a negative length."""
     groups = np.frombuffer(data, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero((groups & 32) == 0)
     if not groups.size or groups.min() < 0 or groups.max() > 63 or groups[-1] & 32:
-        raise ValueError("text that is no run lengths")
+        raise ValueError("text that is not run lengths")
     starts = np.concatenate(([0], ends[:-1] + 1))
     sizes = ends - starts + 1
     if sizes.max() > MAX_GROUPS:

@@ -26,16 +26,9 @@ def recipes() -> dict[str, Recipe]:
 
 
 def load_recipe(name: str, *, as_implemented: bool = False) -> TrainConfig:
-    """The settings of the recipe `name`.
-
-    Args:
-        name: one of `recipes()`.
-        as_implemented: those of the official code instead of the paper's.
-
-    Raises:
-        UsageError: no recipe has this name (the message tells the nearest ones), or the official
-            code is not known to differ from it.
-    """
+    """The settings of the recipe `name`: of a run of the paper, the paper's, or those of the
+    official code. Raises UsageError: no recipe has this name (the message tells the nearest ones),
+    or the official code is not known to differ from it."""
     known = name.replace("_", "-")
     recipe = recipes().get(known)
     if recipe is None:

@@ -22,8 +22,8 @@ from ..config import (
 )
 from .recipe import Recipe
 
-# People dominate the photos by number: general objects and regions are drawn more often, person
-# sets less often, than their size would have it.
+# Most photos show people: sets of general objects and regions are drawn more often, and sets of
+# people less often, than in proportion to their size.
 SET_WEIGHTS = {
     "coco_mini/masks": 0.28,
     "bsds/masks_coarse": 0.15,

@@ -35,8 +35,8 @@ _NARROW = {
     "mushrooms/masks": 0.04,
     "treepheno/masks": 0.04,
 }
-# Their licences do not allow, or nobody states, what may be done with weights trained on them. A
-# set that is only left out of the weights would still be drawn.
+# Their licences do not allow the use of weights trained on them, or do not mention it. A set that
+# is only left out of `set_weights` would still be drawn.
 NEVER_DRAWN = ("camvid/masks", "carparts/masks", "weizmann_horse/masks", "coins/masks")
 
 
@@ -54,10 +54,7 @@ def _phone(model: str, *, lr: float, backbone: float, batch_size: int) -> TrainC
     return TrainConfig(
         model=ModelSettings(name=model),
         data=DataSettings(
-            batch_size=batch_size,
-            set_weights=_shares(),
-            area_power=0.5,
-            min_object_pixels=200,
+            batch_size=batch_size, set_weights=_shares(), area_power=0.5, min_object_pixels=200
         ),
         augmentation=AugmentationSettings(
             kind="windows", crop=(320, 320), rotate=12.0, warp_probability=0.35

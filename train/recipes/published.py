@@ -2,7 +2,7 @@
 
 The paper's values are the recipes; what the official code does otherwise is beside them. Known
 differences that no recipe offers: the official code draws SBD's photos with weights from a file of
-scores, and takes its validation loss for nothing.
+scores, and does not use its validation loss.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from .recipe import Recipe
 
 # By their part of a recipe's name: that of the reader, the title and the epochs of the paper.
 DATA = {
-    "ade20k": ("ade20k", "ADE20k", 180),
+    "ade20k": ("ade20k", "ADE20K", 180),
     "coco": ("coco", "COCO", 40),
     "cocolvis": ("coco-lvis", "COCO+LVIS", 55),
     "lvis": ("lvis", "LVIS", 55),
@@ -78,7 +78,7 @@ def _with_length(config: TrainConfig, epochs: int, drops: tuple[float, ...]) -> 
 
 
 def _with_small_objects(config: TrainConfig, empty_crops: float = 0.0) -> TrainConfig:
-    """Objects from 80 pixels on, and hardly a crop without one."""
+    """Objects of at least 80 pixels, and hardly a crop without one."""
     return replace(
         config,
         data=replace(config.data, min_object_pixels=80),
@@ -122,8 +122,9 @@ def _paper() -> Iterator[tuple[str, str, TrainConfig]]:
         for mark, with_or_without in (("mask", "with"), ("nomask", "without")):
             config = iterative("hrnet18", "cocolvis")
             config = _with_iterations(config, count, use_prev_mask=mark == "mask")
-            corrections = f"up to {count} corrections {with_or_without} the previous mask"
-            summary = f"N_iters ablation: {corrections}; HRNet-18, COCO+LVIS."
+            corrections = "one correction" if count == 1 else f"up to {count} corrections"
+            summary = f"N_iters ablation: {corrections} {with_or_without} the previous mask"
+            summary += "; HRNet-18, COCO+LVIS."
             yield f"ablation-iterations-{count}-{mark}", summary, config
 
 

@@ -7,13 +7,8 @@ from ..config import TrainConfig
 
 @dataclass(frozen=True)
 class Recipe:
-    """Named settings.
-
-    Attributes:
-        summary: in one line, for lists.
-        config: the settings; of a run of the paper, the paper's.
-        official: those of the official code, where it is known to differ from the paper.
-    """
+    """Named settings, with a line for lists; of a run of the paper, `config` is the paper's and
+    `official` that of the official code, where it is known to differ."""
 
     summary: str
     config: TrainConfig

@@ -19,14 +19,11 @@ DTYPE_NAMES = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
 
 class Program:
-    """One opened program.
+    """One opened program, with its declared types of inputs and outputs by name.
 
-    The whole program is walked once when it is opened, with shapes and types but without data:
-    what Core ML would compute must have the declared type of every value. Nothing that a file
-    claims can therefore fail, or grow beyond its declaration, in the middle of a run.
-
-    Attributes:
-        inputs, outputs: name → declared type.
+    It is walked once when it is opened, with shapes and types but without data: what Core ML would
+    compute must have the declared type of every value. Nothing that a file claims can therefore
+    fail, or grow beyond its declaration, in the middle of a run.
     """
 
     def __init__(self, package: Package) -> None:
@@ -41,14 +38,8 @@ class Program:
         self.outputs = self._compiled.outputs
 
     def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-        """Compute every output.
-
-        Args:
-            inputs: by name, in the declared shapes; converted to the declared types.
-
-        Returns:
-            Arrays of the declared types and shapes.
-        """
+        """Compute every output, in the declared types and shapes, from inputs by name in the
+        declared shapes, which are converted to the declared types."""
         values = {
             name: torch.from_numpy(np.array(inputs[name], NUMPY_DTYPES[declared.dtype]))
             for name, declared in self.inputs.items()

@@ -11,14 +11,9 @@ EXTRA = "coreml"
 
 
 def import_coremltools(module: str = "coremltools") -> ModuleType:
-    """Import it or one of its modules, without TensorFlow and without its warnings.
-
-    coremltools imports TensorFlow, where installed, only to accept its models: three seconds and
-    a page of log from C++ that no Python setting silences.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
+    """Import it or one of its modules without its warnings, and without TensorFlow, which it
+    imports only to accept its models: three seconds and a page of log from C++ that no Python
+    setting silences. Raises MissingExtraError: it is not installed."""
     absent = object()
     before = sys.modules.get("tensorflow", absent)
     if before is absent and "coremltools" not in sys.modules:

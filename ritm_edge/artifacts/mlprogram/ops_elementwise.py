@@ -13,43 +13,26 @@ from torch import Tensor
 from .problems import FormatError, UnsupportedError
 from .registry import TORCH_DTYPES, operation, register
 
-_OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
-    "abs": torch.abs,
-    "ceil": torch.ceil,
-    "floor": torch.floor,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "sqrt": torch.sqrt,
-    "tanh": torch.tanh,
-}
-_OF_TWO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "add": torch.add,
-    "less": torch.lt,
-    "less_equal": torch.le,
-    "maximum": torch.maximum,
-    "mul": torch.mul,
-    "sub": torch.sub,
-}
 
-
-def _of_one(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _of_one(function: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
     def apply(x: Tensor) -> Tensor:
         return function(x)
 
     return apply
 
 
-def _of_two(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def _of_two(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     def apply(x: Tensor, y: Tensor) -> Tensor:
         return function(x, y)
 
     return apply
 
 
-for _name, _unary in _OF_ONE.items():
-    register(_name, _of_one(_unary))
-for _name, _binary in _OF_TWO.items():
-    register(_name, _of_two(_binary))
+# Those that PyTorch calls alike.
+for _name in ("abs", "ceil", "floor", "relu", "sigmoid", "sqrt", "tanh"):
+    register(_name, _of_one(getattr(torch, _name)))
+for _name in ("add", "less", "less_equal", "maximum", "mul", "sub"):
+    register(_name, _of_two(getattr(torch, _name)))
 
 
 @operation()

@@ -25,12 +25,8 @@ FLOAT32_ARRAY = 65568
 
 @dataclass(frozen=True)
 class Package:
-    """A decoded .mlpackage.
-
-    Attributes:
-        spec_file: its model.mlmodel.
-        inputs, outputs: name → shape of the float32 arrays a caller sees.
-    """
+    """A decoded .mlpackage: its model.mlmodel, and the names and shapes of the float32 arrays a
+    caller sees."""
 
     path: Path
     spec_file: Path
@@ -52,16 +48,10 @@ class Package:
 
 
 def open_package(path: Path, *, checked: bool = False) -> Package:
-    """Read a package; its weights only if they are to be checked.
-
-    Args:
-        checked: refuse one that changed after export.
-
-    Raises:
-        ArtifactError: not a folder, incomplete, changed, truncated, not an ML Program with float32
-            arrays, or with a manifest that points outside the folder.
-        MissingExtraError: coremltools is not installed.
-    """
+    """Read an .mlpackage folder; its weights only if they are to be checked, which refuses one that
+    changed after export. Raises ArtifactError: not a folder, incomplete, changed, truncated, not an
+    ML Program with float32 arrays, or with a manifest that points outside the folder;
+    MissingExtraError: coremltools is not installed."""
     path = Path(path)
     with problems_of(path):
         if not path.is_dir():
@@ -88,7 +78,7 @@ def open_package(path: Path, *, checked: bool = False) -> Package:
 
 
 def parse_model(data: bytes) -> Any:
-    """The `Model` message that a specification is. Raises FormatError: it is none;
+    """The `Model` message that a specification is. Raises FormatError: it is not one;
     MissingExtraError: coremltools is not installed."""
     messages = import_coremltools("coremltools.proto.Model_pb2")
     protobuf = require("google.protobuf.message", extra=EXTRA)
@@ -99,7 +89,7 @@ def parse_model(data: bytes) -> Any:
 
 
 def other_contents(path: Path, spec_file: Path) -> list[bytes]:
-    """Of the model's files but for the specification, in the order of their names. Raises
+    """The model's files except the specification, in the order of their names. Raises
     FormatError: a link out of the package, or more than `MAX_WEIGHT_BYTES`."""
     # Hidden files are not the model's: systems put them anywhere.
     files = (file for file in spec_file.parent.rglob("[!.]*") if not file.is_dir())

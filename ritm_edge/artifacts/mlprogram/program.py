@@ -25,13 +25,8 @@ CONST = "const"
 
 @dataclass(frozen=True)
 class Step:
-    """One operation, ready to run.
-
-    Attributes:
-        tensors: parameter → name of a value, or names where it takes a list.
-        constants: parameter → plain value.
-        release: values that no later step uses.
-    """
+    """One operation, ready to run: parameter → name of a value, or names where it takes a list;
+    parameter → plain value; and the values to `release` since no later step uses them."""
 
     operation: Operation
     name: str
@@ -43,12 +38,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program without its file.
-
-    Attributes:
-        inputs, outputs: name → declared type.
-        weights: constants that are used as tensors.
-    """
+    """A program without its file: declared types of inputs and outputs by name, and the constants
+    that are used as tensors."""
 
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]
@@ -57,15 +48,9 @@ class Compiled:
 
 
 def compile_program(program: Any, weights: Callable[[str], WeightFile]) -> Compiled:
-    """Check a program and list its steps.
-
-    Args:
-        weights: opens a weight file by the name that the program uses.
-
-    Raises:
-        UnsupportedError: something the evaluator lacks.
-        FormatError: a program that contradicts the format or itself.
-    """
+    """Check a program, the `Program` message, and list its steps; `weights` opens a weight file by
+    the name that the program uses. Raises UnsupportedError: something the evaluator lacks;
+    FormatError: a program that contradicts the format or itself."""
     function, block = _main_block(program)
     compiler = _Compiler(weights)
     inputs = {value.name: compiler.declare(value) for value in function.inputs}
@@ -202,7 +187,8 @@ class _Compiler:
         steps: list[Step] = []
         needed = set(outputs)
         for step in reversed(self._steps):
-            used = {name for names in step.tensors.values() for name in _listed(names)}
+            listed = ([n] if isinstance(n, str) else n for n in step.tensors.values())
+            used = {name for names in listed for name in names}
             release = ((used | {step.name}) - needed) & self.types.keys()
             needed |= used
             steps.append(replace(step, release=tuple(sorted(release))))
@@ -213,7 +199,3 @@ def _only(names: list[str], key: str, where: str) -> str:
     if len(names) != 1:
         raise FormatError(f"the input '{key}' of {where} has {len(names)} values")
     return names[0]
-
-
-def _listed(names: str | list[str]) -> list[str]:
-    return [names] if isinstance(names, str) else names

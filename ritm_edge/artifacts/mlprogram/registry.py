@@ -32,12 +32,8 @@ _ELEMENTS = {bool: np.bool_, int: np.signedinteger, float: np.floating}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of an operation.
-
-    Attributes:
-        kind: Tensor, list[Tensor], bool, int, float, str, tuple[int, ...] or tuple[bool, ...].
-        required: whether it has no default.
-    """
+    """One parameter of an operation: Tensor, list[Tensor], bool, int, float, str, tuple[int, ...]
+    or tuple[bool, ...]; required where it has no default."""
 
     kind: Any
     required: bool
@@ -45,12 +41,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """One implemented operation.
-
-    Attributes:
-        apply: tensors and plain values in, one tensor out.
-        free: parameters that need not be of the one float type that all others have.
-    """
+    """One implemented operation: tensors and plain values in, one tensor out; `free` parameters
+    need not be of the one float type that all others have."""
 
     name: str
     apply: Callable[..., Tensor]

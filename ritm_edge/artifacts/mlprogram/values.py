@@ -58,18 +58,9 @@ def parse_type(value_type: Any, name: str) -> TensorType:
 
 
 def read_value(value: Any, name: str, weights: Callable[[str], WeightFile]) -> str | NDArray[Any]:
-    """Read a `Value`.
-
-    Args:
-        weights: opens a weight file by the name that the program uses.
-
-    Returns:
-        A text, or an array of the declared type and shape.
-
-    Raises:
-        UnsupportedError: as in `parse_type`, or a list of texts.
-        FormatError: type and content do not fit, or the blob is not in its file.
-    """
+    """Read a `Value`: a text, or an array of the declared type and shape; `weights` opens a weight
+    file by the name that the program uses. Raises UnsupportedError: as in `parse_type`, or a list
+    of texts; FormatError: type and content do not fit, or the blob is not in its file."""
     declared = parse_type(value.type, name)
     place = value.WhichOneof("value")
     if place == "blobFileValue":

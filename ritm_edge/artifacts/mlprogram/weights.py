@@ -30,19 +30,9 @@ class WeightFile:
         self._known: dict[tuple[int, str], NDArray[Any]] = {}
 
     def read(self, offset: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-        """The blob whose record is at `offset`.
-
-        Args:
-            offset: bytes from the start of the file.
-            dtype: float16, float32 or int8; must be what the record says.
-            count: number of elements; must be what the record says.
-
-        Returns:
-            [count]
-
-        Raises:
-            FormatError: outside the file, no record there, or another type or size.
-        """
+        """The blob [count] whose record is at `offset`, in bytes from the start of the file; type
+        (float16, float32 or int8) and count must be what the record says. Raises FormatError:
+        outside the file, no record there, or another type or size."""
         key = (offset, dtype.name)
         if key not in self._known:
             try:

@@ -4,12 +4,12 @@ import typer
 
 from . import curve, fit, flops, latency, noc, paper, rewrites, sensitivity, train
 
-app = typer.Typer(help="Measure artifacts.", no_args_is_help=True)
+app = typer.Typer(help="Measure time, clicks and arithmetic.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Measure artifacts."""
+    """Measure time, clicks and arithmetic."""
 
 
 for _name, _module in (

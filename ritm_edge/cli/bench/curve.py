@@ -16,17 +16,17 @@ def command(
         list[Path],
         Argument(
             metavar="RUN|LOG...",
-            help="Folders of runs or their log.jsonl; several are phases that follow each other.",
+            help="Folders of runs or their log.jsonl; several are phases of a training, in order.",
         ),
     ],
     output: Annotated[
-        Path, Option("--output", "-o", callback=refuse_folder, help="Picture: .png, .svg or .pdf.")
+        Path, Option("--output", "-o", callback=refuse_folder, help=".png, .svg or .pdf file.")
     ] = Path("curve.png"),
     noc: Annotated[
         list[str] | None,
         Option(
             metavar="STEP=FILE",
-            help="Report of ritm-edge bench noc on the checkpoint of a step, counted over all "
+            help="Result of bench noc for the checkpoint after STEP steps, counted over all "
             "phases; repeatable.",
         ),
     ] = None,

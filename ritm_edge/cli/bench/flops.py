@@ -1,4 +1,4 @@
-"""`ritm-edge bench flops`: how much work a network and an exported graph do."""
+"""`ritm-edge bench flops`: the arithmetic of networks and exported graphs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,18 +14,20 @@ def command(
         list[Path] | None,
         Argument(metavar="ARTIFACT|CHECKPOINT…", help="Also count what these files execute."),
     ] = None,
-    size: Annotated[str, Option(help="HEIGHTxWIDTH in pixels where no file fixes it.")] = "400x400",
+    size: Annotated[
+        str, Option(help="HEIGHTxWIDTH in pixels, if the file does not fix it.")
+    ] = "400x400",
     kinds: Annotated[
-        bool, Option("--kinds", help="Also show every kind of layer, in millions.")
+        bool, Option("--kinds", help="Also show each kind of layer, in millions.")
     ] = False,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count parameters and FLOPs: of the paper's networks (Table 4), and of exported graphs.
+    """Count the parameters and FLOPs of the paper's networks (Table 4) and of exported files.
 
-    Networks are counted twice: as the paper does, to compare with its figures, and everything
-    that is executed. Artifacts are counted operation by operation from the file itself.
+    Networks are counted in two ways: as the paper does, for comparison with its figures, and
+    everything that is executed. Exported files are counted operation by operation.
 
     Example: ritm-edge bench flops hrnet18s.onnx hrnet18s.tflite --kinds
     """
@@ -47,8 +49,9 @@ def command(
     document = as_document(models, artifacts, height_width)
     if deliver(document, output, as_json):
         return
-    print_table(table.MODEL_COLUMNS, table.model_rows(document), title=f"at {size}")
+    print_table([*table.MODELS], table.cells(table.MODELS, models), title=f"at {size}")
     if artifacts:
-        print_table(table.ARTIFACT_COLUMNS, table.artifact_rows(document))
+        print_table([*table.ARTIFACTS], table.cells(table.ARTIFACTS, artifacts))
     if kinds:
-        print_table(table.KIND_COLUMNS, table.kind_rows([*models, *artifacts]))
+        rows = table.by_kind([*models, *artifacts])
+        print_table([*table.KINDS], table.cells(table.KINDS, rows))

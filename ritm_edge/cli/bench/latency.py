@@ -1,4 +1,4 @@
-"""`ritm-edge bench latency`: one forward pass of several artifacts, timed in turns."""
+"""`ritm-edge bench latency`: one forward pass of several files, timed in turns."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency.timing import LatencyReport
 
-BUSY = 0.5  # runnable processes per core before a measurement that deserve a warning
+BUSY = 0.5  # runnable processes per core before a measurement above which a warning is given
 
 
 def command(
@@ -20,22 +20,25 @@ def command(
         list[Path] | None, Argument(metavar="ARTIFACT...", help="Files to time.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, Option(help="What PyTorch runs for comparison; default: the embedded weights.")
+        Path | None,
+        Option(help="Weights that PyTorch runs for comparison; default: embedded ones."),
     ] = None,
     no_pytorch: Annotated[
-        bool, Option("--no-pytorch", help="Do not time PyTorch; leaves the ratios out.")
+        bool, Option("--no-pytorch", help="Do not time PyTorch for comparison.")
     ] = False,
     threads: Annotated[
-        int | None, Option(min=1, help="CPU threads; default: each chooses.")
+        int | None, Option(min=1, help="CPU threads; default: the runtime's.")
     ] = None,
     runs: Annotated[int, Option(min=1, help="Timed rounds.")] = 20,
-    warmup: Annotated[int, Option(min=0, help="Rounds before that.")] = 3,
-    cold_starts: Annotated[int, Option(min=1, help="Fresh processes timed to a first result.")] = 3,
+    warmup: Annotated[int, Option(min=0, help="Untimed rounds before them.")] = 3,
+    cold_starts: Annotated[
+        int, Option(min=1, help="New processes whose first result is timed.")
+    ] = 3,
     size: Annotated[
         str | None,
-        Option(help="HEIGHTxWIDTH in pixels where no artifact fixes it; default 400x400."),
+        Option(help="HEIGHTxWIDTH in pixels, if the files do not fix it; default 400x400."),
     ] = None,
-    seed: Annotated[int, Option(min=0, help="Of the inputs.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Seed of the inputs.")] = 0,
     roofline: Annotated[
         bool, Option("--roofline", help="Also measure the machine's peak and each file's share.")
     ] = False,
@@ -43,11 +46,11 @@ def command(
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time one forward pass of several artifacts and PyTorch, in alternating rounds.
+    """Time one forward pass of several files and of PyTorch, in alternating rounds.
 
-    Each runs in a process of its own, on the same inputs. Ratios are taken within each round;
-    below 1 is faster than PyTorch. Cold start counts from opening the file to the first result,
-    import of the library included. Peak memory is that of the whole process.
+    Each runs in its own process, on the same inputs. Ratios are taken within each round; a ratio
+    below 1 is faster than PyTorch. The cold start is the time from importing the library and
+    opening the file to the first result. Peak memory is that of the whole process.
 
     Example: ritm-edge bench latency hrnet18s.onnx hrnet18s.tflite --threads 2
     """
@@ -58,8 +61,7 @@ def command(
 
     from ...weights import checkpoint_path
 
-    artifacts = [checkpoint_path(path) for path in artifacts or []]
-
+    files = [checkpoint_path(path) for path in artifacts or []]
     settings = LatencySettings(
         runs=runs,
         warmup=warmup,
@@ -69,13 +71,9 @@ def command(
         seed=seed,
         allow_changed=allow_changed,
     )
-    baseline = None
-    if not no_pytorch:
-        model = None if checkpoint is not None else _model_of(artifacts, allow_changed)
-        baseline = checkpoint_path(checkpoint, model=model)
-    candidates = len(artifacts) + (baseline is not None)
+    steps = step_count(len(files) + (not no_pytorch), settings)
     with progress_bar() as progress:
-        task = progress.add_task("latency", total=step_count(candidates, settings), status="")
+        task = progress.add_task("latency", total=steps, status="")
         started = False
 
         def report(text: str) -> None:
@@ -84,9 +82,10 @@ def command(
             started = True
 
         result = measure(
-            artifacts,
-            baseline=baseline,
+            files,
             settings=settings,
+            pytorch=not no_pytorch,
+            baseline=checkpoint,
             roofline=roofline,
             report=report,
         )
@@ -96,20 +95,12 @@ def command(
     _print_notices(result)
 
 
-def _model_of(artifacts: list[Path] | None, allow_changed: bool) -> str | None:
-    """The model of the first file that says so; None where none does."""
-    from ...runtimes.base import open_runtime
-
-    infos = (open_runtime(p, allow_changed=allow_changed).info for p in artifacts or [])
-    return next((str(info.model["name"]) for info in infos if info is not None), None)
-
-
 def _print(result: "LatencyReport") -> None:
-    from ritm_edge.benchmarks.latency.table import COLUMNS, latency_rows
+    from ritm_edge.benchmarks.latency.table import TERMINAL, latency_rows
 
     machine, settings = result.machine, result.settings
     print_table(
-        COLUMNS,
+        [*TERMINAL],
         latency_rows([row.as_dict() for row in result.rows]),
         title=(
             f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "

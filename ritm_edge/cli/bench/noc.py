@@ -18,7 +18,7 @@ from ..options import (
     AsJson,
     ObjectLimit,
     ReportFile,
-    parse_data,
+    open_data,
     parse_size,
     refuse_idle,
     refuse_overwriting,
@@ -36,8 +36,7 @@ JOURNAL_SUFFIX = ".jsonl"
 
 # Options by their groups in the help.
 _session, _run, _result = (
-    partial(Option, rich_help_panel=title)
-    for title in ("How the user clicks and the network sees", "Speed", "What is kept")
+    partial(Option, rich_help_panel=title) for title in ("Evaluation", "Speed", "Output")
 )
 
 
@@ -46,24 +45,29 @@ def command(
     files: Annotated[
         list[Path] | None,
         Argument(
-            metavar="ARTIFACT|CHECKPOINT…", help="What to evaluate; default: the embedded weights."
+            metavar="ARTIFACT|CHECKPOINT…", help="Files to evaluate; default: the embedded weights."
         ),
     ] = None,
     data: Annotated[
         list[str] | None, Option(metavar="NAME=DIR", help="Benchmark and its folder; repeatable.")
     ] = None,
     max_clicks: Annotated[int, _session(min=1, help="Per object; 100 adds NoC100@90.")] = 20,
-    min_clicks: Annotated[int, _session(min=1, help="Made even when the target is reached.")] = 1,
+    min_clicks: Annotated[
+        int, _session(min=1, help="Per object, even after the target IoU is reached.")
+    ] = 1,
     target_iou: Annotated[
-        float, _session(min=0.8, max=1.0, help="An object is done at this IoU.")
+        float, _session(min=0.8, max=1.0, help="IoU at which an object is solved.")
     ] = 0.90,
     all_clicks: Annotated[
-        bool, _session("--all-clicks", help="Never stop early: complete curves of the mean IoU.")
+        bool,
+        _session("--all-clicks", help="Never stop early, for complete curves of the mean IoU."),
     ] = False,
     threshold: Annotated[
         float, _session(help="A pixel is object above this probability.")
     ] = MASK_THRESHOLD,
-    flip: Annotated[bool, _session(help="Average with the mirrored image; twice the work.")] = True,
+    flip: Annotated[
+        bool, _session(help="Average with the mirror image; runs the network twice.")
+    ] = True,
     zoom_in: Annotated[bool, _session(help="Crop around the object after click 1.")] = True,
     target_size: Annotated[
         str | None,
@@ -74,48 +78,50 @@ def command(
         ),
     ] = None,
     expansion: Annotated[
-        float, _session(help="Side of the crop relative to the object's box.")
+        float, _session(help="Side of the crop relative to that of the object's box.")
     ] = 1.4,
     min_crop: Annotated[int, _session(help="Smallest side of a crop.")] = 200,
     skip_clicks: Annotated[
-        int, _session(min=-1, help="First clicks that see the whole image.")
+        int, _session(min=-1, help="Number of first clicks without zoom-in.")
     ] = 1,
     click_limit: Annotated[
-        int | None, _session(min=1, help="The network sees only this many of the first clicks.")
+        int | None, _session(min=1, help="Show the network only the first N clicks.")
     ] = None,
     fit: Annotated[
         list[str] | None,
         _session(
-            help="How crops are shown to a graph of fixed size: context, letterbox, stretch; "
-            "repeat to compare; default: context."
+            help="How crops are shown to a graph of fixed size: context, letterbox or stretch; "
+            "repeat to compare several; default: context."
         ),
     ] = None,
     start_iou: Annotated[
         float | None,
-        _session(help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing."),
+        _session(help="Start from the true mask, damaged to this IoU (for example 0.75)."),
     ] = None,
     limit: ObjectLimit = None,
-    jobs: Annotated[int, _run("--jobs", "-j", min=1, help="Processes; results stay the same.")] = 1,
+    jobs: Annotated[
+        int, _run("--jobs", "-j", min=1, help="Processes; the results are the same.")
+    ] = 1,
     threads: Annotated[int, _run(min=1, help="CPU threads of each process.")] = 1,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,
     journal: Annotated[
         Path | None,
         _result(
-            help="JSONL file that finished objects are appended to and from which the same command "
-            "resumes after a crash; default: beside --output."
+            help="JSONL file to which finished objects are appended, and from which the same "
+            "command resumes after an interruption; default: beside --output."
         ),
     ] = None,
-    fresh: Annotated[bool, _result("--fresh", help="Forget what the journal holds.")] = False,
+    fresh: Annotated[bool, _result("--fresh", help="Discard an existing journal.")] = False,
     as_json: AsJson = False,
     as_markdown: Annotated[
         bool, _result("--markdown", help="Print the table as Markdown.")
     ] = False,
 ) -> None:
-    """Click as the published evaluation does and count the clicks to IoU 0.80, 0.85 and 0.90.
+    """Count the clicks of a simulated user to an IoU of 0.80, 0.85 and 0.90, as published.
 
-    "≥20" is the published count of objects that need all clicks, those solved at the last one
-    included; "never" counts the unsolved ones only. Intervals are 95 % bootstrap over the objects.
+    "≥20" is the published count of objects that need all clicks, including those solved by the
+    last one; "never" counts only the unsolved ones. Intervals are 95 % bootstrap intervals.
 
     Example: ritm-edge bench noc --data GrabCut=data/GrabCut model.pth model.onnx -o noc.json
     """
@@ -137,18 +143,19 @@ def command(
     from ritm_edge.benchmarks.noc.runs import check_slots, measure
     from ritm_edge.benchmarks.noc.table import noc_columns, noc_rows, noc_table
 
-    from ...data import open_benchmark
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
-    from ...files import atomic_output
+    from ...files import write_output
     from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
     from ...session.zoom_in import ZoomIn
     from ...weights import checkpoint_path
 
-    benchmarks = [open_benchmark(*parse_data(text)) for text in data or []]
+    benchmarks = [open_data(text) for text in data or []]
     if not benchmarks:
         raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
-    target = None if target_size is None else _parse_target(target_size)
+    target: int | tuple[int, int] | None = None
+    if target_size is not None:
+        target = int(target_size) if target_size.isdecimal() else parse_size(target_size)
     zoom = ZoomIn(target or 400, skip_clicks, expansion, min_crop)
     settings = EvaluationSettings(
         max_clicks=max_clicks,
@@ -193,8 +200,7 @@ def command(
                 )
     document = as_document(reports)
     if output is not None:
-        with atomic_output(output) as temporary:
-            temporary.write_text(as_text(document), encoding="utf-8")
+        write_output(output, as_text(document))
     if as_json:
         print_json(document)
         return
@@ -203,21 +209,17 @@ def command(
         return
     print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
     if output is not None:
-        print_notice(f"saved {output}; every object's clicks and IoUs are in {journal} too")
+        print_notice(f"saved {output}; {journal} has the clicks and IoUs of every object")
     if jobs == 1:
-        print_notice("faster, with the same results: --jobs N evaluates N objects at a time")
-
-
-def _parse_target(text: str) -> int | tuple[int, int]:
-    return int(text) if text.isdecimal() else parse_size(text)
+        print_notice("--jobs N evaluates N objects at a time, with the same results")
 
 
 def _rows(
     runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
 ) -> "Iterator[tuple[Runtime, str, Fit]]":
-    """What is measured, and under which name: the file's, or its path where two are called alike.
+    """What is measured, and under which name: the file's, or its path if two have the same name.
 
-    Graphs of any size have no use for a fit; those of fixed size are measured with each.
+    A fit has no effect on graphs of any size; those of fixed size are measured with each.
     """
     names = [Path(runtime.label).name for runtime in runtimes]
     for name, runtime in zip(names, runtimes, strict=True):

@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from ...errors import OutputFileError, UsageError
 from ..console import print_json, print_notice, print_table
-from ..options import AllowChanged, AsJson, Threads, parse_data, parse_pair, refuse_idle
+from ..options import AllowChanged, AsJson, Threads, open_data, parse_pair, refuse_idle
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
@@ -28,29 +28,29 @@ def command(
         list[Path] | None,
         Argument(
             metavar="RESULTS…",
-            help="JSON of bench noc; bench flops fills Table 4 where it is among them.",
+            help="JSON files of bench noc, and of bench flops for Table 4.",
         ),
     ] = None,
     row: Annotated[
         list[str] | None,
         Option(
             metavar="NAME=LABEL",
-            help="The measured file LABEL stands in the row NAME (a published checkpoint or a "
-            "recipe); not needed where they have one name. Repeatable.",
+            help="Put the measured file LABEL into the row NAME (a published checkpoint or a "
+            "recipe); not needed if their names are the same. Repeatable.",
         ),
     ] = None,
     model: Annotated[
-        Path | None, Option(help="Artifact or checkpoint for the galleries; default: the embedded.")
+        Path | None, Option(help="Model file for Figures 1 and 5; default: the embedded weights.")
     ] = None,
     data: Annotated[
         str | None,
         Option(
             metavar="NAME=DIR",
-            help="Benchmark for the galleries; without it they show the sample photo.",
+            help="Benchmark for Figures 1 and 5; default: the sample photo.",
         ),
     ] = None,
-    objects: Annotated[int, Option(min=1, max=20, help="Of the benchmark, in the galleries.")] = 3,
-    clicks: Annotated[int, Option(min=1, max=20, help="In the galleries.")] = 5,
+    objects: Annotated[int, Option(min=1, max=20, help="Objects in Figures 1 and 5.")] = 3,
+    clicks: Annotated[int, Option(min=1, max=20, help="Clicks per object.")] = 5,
     gallery: Annotated[bool, Option(help="Draw Figures 1 and 5.")] = True,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Reproduce the paper's Tables 1 to 7 and Figures 1, 4, 5 and 6 from measurements.
 
-    Measured values are shown next to the published ones; "—" stands for what was not measured or
-    has no known source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6),
+    Measured values are shown next to the published ones; "—" means that a value was not measured
+    or has no known source. Writes tables.md, tables.json, mean-iou.png and .svg (Figures 4 and 6),
     clicks.png (Figure 5) and external-mask.png (Figure 1).
 
     Example: ritm-edge bench paper noc.json flops.json --data GrabCut=data/GrabCut -o paper
@@ -70,7 +70,7 @@ def command(
     example = "coco_lvis_h18s_itermask=model.onnx"
     names = dict(parse_pair(text, "NAME=LABEL", example=example) for text in row or [])
     if not results and not gallery:
-        raise UsageError("nothing to do: pass results of bench noc, or leave --no-gallery out.")
+        raise UsageError("nothing to do: pass results of bench noc, or leave out --no-gallery.")
     if not results:
         refuse_idle(context, "without results", "row")
     if not gallery:
@@ -86,11 +86,11 @@ def command(
 
     require("pydantic", extra="report")
     require("matplotlib", extra="report")
-    from ritm_edge.benchmarks.paper.curves import curves_of, draw_curves
+    from ritm_edge.benchmarks.paper.curves import curve_of, draw_curves
     from ritm_edge.benchmarks.paper.tables import as_markdown, paper_tables
-    from ritm_edge.benchmarks.results import FlopsResults, read_results
+    from ritm_edge.benchmarks.results import FlopsResults, noc_runs, read_results
 
-    from ...files import atomic_output
+    from ...files import atomic_output, write_output
     from ...runtimes.base import open_runtime
     from ...weights import checkpoint_path
 
@@ -98,7 +98,7 @@ def command(
     if not any(isinstance(each, FlopsResults) for each in read):
         read.append(_counted())
     tables = paper_tables(read, names)
-    curves = curves_of(read)
+    curves = [curve_of(run) for run in noc_runs(read)]
     pictures = {}
     if gallery:
         chosen = checkpoint_path(model)
@@ -110,8 +110,7 @@ def command(
         ("tables.md", as_markdown(tables)),
         ("tables.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n"),
     ):
-        with atomic_output(output / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_output(output / name, text)
     for suffix in (".png", ".svg") if curves else ():
         with atomic_output(output / f"mean-iou{suffix}") as temporary:
             draw_curves(curves, temporary)
@@ -147,7 +146,7 @@ def _galleries(
     from ritm_edge.benchmarks.paper.gallery import scripted_steps, simulated_steps
 
     from ...clicks import Click
-    from ...data import Sample, open_benchmark
+    from ...data import Sample
     from ...imaging.images import read_photo
     from ...samples import sample_photo
     from ...session.interactive import InteractiveSession
@@ -155,16 +154,13 @@ def _galleries(
     if data is None:
         image = read_photo(sample_photo())
         chosen = [Click(*place, order) for order, place in enumerate(SAMPLE_CLICKS[:clicks])]
-        sessions = [scripted_steps(runtime, image, chosen)]
         session = InteractiveSession(runtime)
-        session.set_image(image)
-        for row, column, positive in SAMPLE_CLICKS[:clicks]:
-            session.click(row, column, positive)
-        # No true mask is at hand: the selection just made stands for it.
+        sessions = [scripted_steps(session, image, chosen)]
+        # There is no true mask: the selection just made takes its place.
         selected = session.mask.astype(np.int32)
         samples: tuple[Sample, ...] = (Sample("sample", sample_photo(), lambda: selected),)
     else:
-        samples = open_benchmark(*parse_data(data)).samples[:objects]
+        samples = open_data(data).samples[:objects]
         sessions = [simulated_steps(runtime, sample, clicks=clicks) for sample in samples]
     pictures = {"clicks.png": sessions}
     if runtime.spec.prev_mask:

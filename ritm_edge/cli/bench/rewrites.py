@@ -1,4 +1,4 @@
-"""`ritm-edge bench rewrites`: what each exact rewrite gains on a target."""
+"""`ritm-edge bench rewrites`: how much time each rewrite of the graph saves on a target."""
 
 import tempfile
 from pathlib import Path
@@ -32,7 +32,7 @@ def command(
     output: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export the baseline graph and one more rewrite each time, verify and time them, interleaved.
+    """Time the graph without rewrites, then with one more rewrite each time, in turns.
 
     Example: ritm-edge bench rewrites --target onnx --threads 2
     """
@@ -67,8 +67,8 @@ def command(
             bar.update(task, advance=1)
         report = measure(
             paths,
-            baseline=None,
             settings=settings,
+            pytorch=False,
             report=lambda text: bar.update(task, advance=1, status=text),
         )
     shares = rewrite_shares(names, report)
@@ -76,7 +76,7 @@ def command(
     if deliver(values, output, as_json):
         return
     print_table(
-        ("rewrite", "median ms", "to the one before", "to baseline"),
+        ("rewrite", "median ms", "to previous", "to baseline"),
         [("none", f"{report.rows[0].median_ms:.1f}", "", "1.00")]
         + [
             (

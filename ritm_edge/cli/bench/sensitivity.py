@@ -1,4 +1,4 @@
-"""`ritm-edge bench sensitivity`: which layers 8-bit integers hurt."""
+"""`ritm-edge bench sensitivity`: how much each layer loses in 8-bit integers."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Quantise each layer of the ONNX graph alone and list what that does to the masks.
+    """Quantise one layer of the ONNX graph at a time and list how much the masks change.
 
     Example: ritm-edge bench sensitivity --checkpoint lite0
     """

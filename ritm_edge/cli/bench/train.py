@@ -9,7 +9,7 @@ from ...optional import require
 from ..console import counting, print_notice, print_table
 from ..options import DEFAULT_RECIPE, AsJson, Changes, ReportFile, deliver
 
-# Of a whole run, of which a few steps are timed.
+# Settings of a whole run, which do nothing in the few steps that are timed.
 NOT_TIMED = (
     "schedule.kind schedule.warmup_steps schedule.milestones schedule.gamma "
     "schedule.final_fraction run.val_every run.val_every_steps run.val_samples run.image_every"
@@ -18,21 +18,21 @@ NOT_TIMED = (
 
 def command(
     recipe: Annotated[
-        str, Argument(help="Named settings; see ritm-edge train --list.")
+        str, Argument(help="Name of a recipe; see ritm-edge train --list.")
     ] = DEFAULT_RECIPE,
     data: Annotated[
         Path, Option("--data-root", "--data", help="Folder with the recipe's data sets.")
     ] = Path("data"),
     changes: Changes = None,
     rounds: Annotated[int, Option(min=1, help="Rounds of loading and steps.")] = 6,
-    steps: Annotated[int, Option(min=1, help="Optimiser steps per round.")] = 2,
+    steps: Annotated[int, Option(min=1, help="Optimiser steps in each round.")] = 2,
     threads: Annotated[int | None, Option(min=1, help="CPU threads of the network.")] = None,
     workers: Annotated[int, Option(min=0, help="Data-loading processes.")] = 1,
     plain_depthwise: Annotated[
         bool,
         Option(
             "--plain-depthwise",
-            help="In turns, take the steps with PyTorch's own depthwise gradients (on a CPU).",
+            help="Also time the steps with PyTorch's own depthwise gradients (CPU only).",
         ),
     ] = False,
     output: ReportFile = None,
@@ -51,7 +51,7 @@ def command(
     from ritm_edge.train.speed import measure_speed
 
     config = changed(load_recipe(recipe), changes or [], {"a whole run": NOT_TIMED})
-    machine = describe_machine()  # before the measurement, which is load itself
+    machine = describe_machine()  # before the measurement, which is itself a load
     if threads is not None:
         torch.set_num_threads(threads)
     with counting("bench train") as progress:

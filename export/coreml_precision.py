@@ -16,17 +16,12 @@ SMALL = 2048
 
 
 def store_in_int8(model: Any, keep_float: Iterable[str] = ()) -> Any:
-    """A copy of the model with the weights of large convolutions in int8.
-
-    Symmetric, one scale per output channel. Core ML unpacks them; types and order of all
+    """A copy of a coremltools `MLModel`, float32 or float16, with the weights of large convolutions
+    in int8: symmetric, one scale per output channel. Core ML unpacks them; types and order of all
     computation, and every constant of the click encoding, stay as they are.
 
-    Args:
-        model: a coremltools `MLModel` in float32 or float16.
-        keep_float: beginnings of the names of parameters whose layers are left alone.
-
-    Raises:
-        UsageError: no layer of that name.
+    Layers whose parameters' names have a beginning of `keep_float` are left alone. Raises
+    UsageError: no layer of that name.
     """
     optimize = require("coremltools.optimize.coreml", extra="coreml")
     weights = {

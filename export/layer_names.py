@@ -38,11 +38,9 @@ def layer_of_weight(name: str) -> str:
 
 
 def layers_of_operations(operations: Iterable[Operation]) -> dict[Any, str]:
-    """Name of each operation → layer it belongs to.
-
-    A convolution has its own, everything else that of the convolution that feeds it last; what
-    comes before the first convolution belongs to none.
-    """
+    """Name of each operation → layer it belongs to: a convolution has its own, everything else
+    that of the convolution that feeds it last; what comes before the first convolution belongs
+    to none."""
     written: dict[Hashable, str] = {}
     found: dict[Any, str] = {}
     for operation in operations:
@@ -62,17 +60,9 @@ def find_layers(
     optional: Container[str] = (),
     spell: Callable[[str], str] = str,
 ) -> set[Key]:
-    """Keys whose layer's name has one of the beginnings.
-
-    Args:
-        layers: name of the layer, by any key.
-        beginnings: of names, as in the checkpoint.
-        optional: beginnings that may match nothing.
-        spell: turns a beginning into the spelling of `layers`.
-
-    Raises:
-        UsageError: no layer has one of the other beginnings.
-    """
+    """Keys of `layers`, whose values are names of layers, where the name has one of the beginnings,
+    as in the checkpoint; `spell` turns one into the spelling of `layers`. Raises UsageError: a
+    beginning that is not `optional` matches nothing."""
     found: set[Key] = set()
     for beginning in beginnings:
         matching = {key for key, layer in layers.items() if layer.startswith(spell(beginning))}

@@ -97,7 +97,7 @@ class PlanDataset(ClickDataset):
         if crop.ignored is not None:
             marks.append((IGNORED, crop.ignored))
         for bit, place_of in marks:
-            codes |= bit * place_of.view(np.uint8)
+            codes |= np.uint8(bit) * place_of.view(np.uint8)
         top, left, bottom, right = region = _region(matrix, photo.shape, size)
         matrix = matrix - np.array([[0, 0, left], [0, 0, top]])
         pixels: NDArray[Any] = photo[top:bottom, left:right]
@@ -195,15 +195,8 @@ def _paste(canvas: Tensor, pixels: Tensor) -> None:
 
 
 class BatchMaker:
-    """Makes the batches that `PlanDataset` describes.
-
-    Args:
-        config: of the run.
-        device: where.
-
-    Attributes:
-        photos: those that are on the device, by number; the pixels of others come with the plan.
-    """
+    """Makes the batches that `PlanDataset` describes, on `device`; `photos` are those that are
+    there, by number, and the pixels of others come with the plan."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self.config = config

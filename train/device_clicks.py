@@ -30,17 +30,9 @@ FIRST_PART, SECOND_PART, DEEP, DEEPEST, BACKGROUND, OTHER, RING = range(7)
 def draw_places(
     parts: int, settings: ClickSettings, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Choose how many first clicks there are, and the kind of place of each.
-
-    Args:
-        parts: of the target, 0 to 2.
-        settings: counts and chances.
-        rng: source of randomness.
-
-    Returns:
-        Places int64 [2K], −1 for an empty slot, and bool [2], whether clicks on the first and on
-        the second part avoid its rim.
-    """
+    """Choose how many first clicks there are, and the kind of place of each, for the 0 to 2 parts
+    of a target: places int64 [2K], −1 for an empty slot, and bool [2], whether clicks on the first
+    and on the second part avoid its rim."""
     slots, decay = settings.max_clicks, settings.decay
     places = np.full(2 * slots, -1)
     eroded = rng.random(2) < settings.erode_probability
@@ -127,12 +119,8 @@ def add_next_clicks(
     chances: Tensor,
     settings: IterativeSettings,
 ) -> Tensor:
-    """As `iterative.add_next_clicks`, with exact distances.
-
-    Args:
-        chances: float64 [B, 2], 0…1: whether the click falls on the deepest pixel, and on which
-            of the pixels that may be chosen.
-    """
+    """As `iterative.add_next_clicks`, with exact distances; `chances`, float64 [B, 2], 0…1, decide
+    whether the click falls on the deepest pixel, and on which of the pixels that may be chosen."""
     target = labels[:, 0] > 0.5
     missed = target & (probabilities[:, 0] < MASK_THRESHOLD)
     extra = ~target & (probabilities[:, 0] > MASK_THRESHOLD)

@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -21,26 +19,14 @@ from .distributed import joined_team
 from .fingerprint import fingerprint
 from .loader import batches
 from .photo_cache import PhotoCache
-from .run import Run, Times, ValidationProgress
+from .run import Run, Shown, ValidationProgress
 from .schedule import run_length
 from .start import new_model
 from .state import LAST_CHECKPOINT, check_data, check_place, restore_model, restore_trainer
 from .step import Trainer
 
-
-class Progress(Protocol):
-    """Receives the state of a run whenever values are read: see `Shown` and `Run.reads`."""
-
-    def __call__(
-        self,
-        *,
-        step: int,
-        steps: int,
-        loss: float,
-        iou: float,
-        samples_per_second: float,
-        network_share: float,
-    ) -> None: ...
+# Told after how many steps, of how many, what they showed; whenever values are read (`Run.reads`).
+Progress = Callable[[int, int, Shown], None]
 
 
 def train(
@@ -182,7 +168,7 @@ def train(
                 result = run.step(batch, step)
                 step += 1
                 now = time.monotonic()
-                times = Times(max(now - before, 1e-9), waiting)
+                times = (max(now - before, 1e-9), waiting)
                 reads, due = run.reads(step), run.validation_is_due(step)
                 # Asking other processes waits for them, which is reading as well.
                 ends = (reads or team.size == 1) and team.any(stop())
@@ -190,7 +176,7 @@ def train(
                 saves = ends or due or step % save_every == 0
                 shown = run.record(result, step=step, times=times, read=reads or saves, last=ends)
                 if shown is not None and progress is not None and team.leads:
-                    progress(step=step, steps=length.steps, **asdict(shown))
+                    progress(step, length.steps, shown)
                 before = now
                 if due:
                     run.validate(step, validation_progress)

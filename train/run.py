@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ from ritm_edge.model.checkpoint import save_checkpoint, save_safetensors
 from .board import FOLDER, Board
 from .config import TrainConfig
 from .dataset import Sample
-from .distributed import DistributedContext
 from .panels import panel
 from .run_log import LOG, STEPS_PER_ROW, RunLog
 from .schedule import RunLength, learning_rate_at
@@ -42,29 +41,13 @@ class ValidationProgress(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True)
-class Times:
-    """Seconds of one step.
-
-    Attributes:
-        whole: from the end of the step before.
-        waiting: for data.
-    """
-
-    whole: float
-    waiting: float
+Times = tuple[float, float]  # seconds of one step, and those of them in which it waited for data
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What the steps since the last reading showed.
-
-    Attributes:
-        loss, iou: of the last step.
-        samples_per_second: of all of them.
-        network_share: part of their time in which the device computed the network, forward and
-            backward, and not data, clicks or the optimiser.
-    """
+class Shown(NamedTuple):
+    """What the steps since the last reading showed: loss and IoU of the last, samples per second of
+    all, and the share of their time in which the device computed the network, forward and backward,
+    and not data, clicks or the optimiser."""
 
     loss: float
     iou: float
@@ -72,14 +55,12 @@ class Shown:
     network_share: float
 
 
+@dataclass
 class Run:
     """One run in its output folder; only the leading process writes there.
 
-    Args:
-        config: what is trained.
-        length: how long.
+    Attributes:
         trainer: at the state after `done` steps.
-        output: folder of the run.
         data: fingerprint of the photos.
         done: steps already taken.
         best: best validation so far.
@@ -92,50 +73,36 @@ class Run:
         MissingExtraError: TensorBoard is wanted and not installed.
     """
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        length: RunLength,
-        trainer: Trainer,
-        output: Path,
-        *,
-        data: Tensor,
-        done: int,
-        best: Best | None,
-        benchmarks: Sequence[Benchmark],
-        tensorboard: bool,
-        remake: Callable[[int], Sample],
-    ) -> None:
-        self._config = config
-        self._length = length
-        self._trainer = trainer
-        self._team: DistributedContext = trainer.team
-        self._output = output
-        self._data = data
-        self._best = best
-        self._benchmarks = benchmarks
-        self._remake = remake
-        self._watch = Stopwatch(trainer.team.device)
+    config: TrainConfig
+    length: RunLength
+    trainer: Trainer
+    output: Path
+    data: Tensor
+    done: int
+    best: Best | None
+    benchmarks: Sequence[Benchmark]
+    tensorboard: bool
+    remake: Callable[[int], Sample]
+
+    def __post_init__(self) -> None:
+        self.team = self.trainer.team
+        self._watch = Stopwatch(self.team.device)
         self._unread: list[tuple[int, Tensor, float, Times]] = []
         self._board: Board | None = None
         self._log: RunLog | None = None
-        if self._team.leads:
-            remove_leftovers(output)
-            self._log = RunLog(output / LOG, done=done)
-            if tensorboard:
-                self._board = Board(output / FOLDER, done=done)
+        if self.team.leads:
+            remove_leftovers(self.output)
+            self._log = RunLog(self.output / LOG, done=self.done)
+            if self.tensorboard:
+                self._board = Board(self.output / FOLDER, done=self.done)
                 self._log.board = self._board
 
     def step(self, batch: Sample, step: int) -> StepResult:
-        """Take the step after `step` steps.
-
-        Raises:
-            TrainingError: no memory left.
-        """
-        config = self._config
-        rate = learning_rate_at(step, config, self._length)
+        """Take the step after `step` steps. Raises TrainingError: no memory left."""
+        config = self.config
+        rate = learning_rate_at(step, config, self.length)
         try:
-            return self._trainer.step(batch, step=step, rate=rate, watch=self._watch)
+            return self.trainer.step(batch, step=step, rate=rate, watch=self._watch)
         except RuntimeError as error:
             # CUDA has a type of its own for it, the CPU allocator only this text.
             out_of_memory = isinstance(error, torch.OutOfMemoryError)
@@ -150,21 +117,15 @@ class Run:
     def reads(self, step: int) -> bool:
         """Whether values are read after `step` steps: each time, or on the device path, where
         reading makes it wait, for every row of the log."""
-        return not self._trainer.makes_batches or step % STEPS_PER_ROW == 0
+        return not self.trainer.makes_batches or step % STEPS_PER_ROW == 0
 
     def record(
         self, result: StepResult, *, step: int, times: Times, read: bool, last: bool
     ) -> Shown | None:
         """Remember the step that made it `step` steps, and log all since the last time that values
-        were read; now and then with pictures.
-
-        Returns:
-            What they showed; None where nothing is read.
-
-        Raises:
-            TrainingError: a loss or gradient that is not finite; its batch is then saved.
-        """
-        every = self._config.run.image_every
+        were read; now and then with pictures. Returns what they showed, None where nothing is read.
+        Raises TrainingError: a loss or gradient that is not finite; its batch is then saved."""
+        every = self.config.run.image_every
         if self._board is not None and every and step % every == 0:
             shown = (result.batch["image"], result.clicks, result.prev_mask, result.logits)
             picture = panel(*shown, result.batch["labels"])
@@ -177,7 +138,7 @@ class Run:
         for (taken, *_), (*_, finite) in rows:
             if not finite:
                 if taken < step:
-                    result = self.step(self._remake(taken - 1), taken - 1)
+                    result = self.step(self.remake(taken - 1), taken - 1)
                 raise TrainingError(self._divergence(result, taken))
         for (taken, _, rate, used), (loss, iou, norm, _) in rows:
             if self._log is not None:
@@ -187,60 +148,58 @@ class Run:
                     iou=iou,
                     gradient_norm=norm,
                     learning_rate=rate,
-                    samples=self._config.data.batch_size,
-                    seconds=used.whole,
-                    waiting=used.waiting,
+                    samples=self.config.data.batch_size,
+                    seconds=used[0],
+                    waiting=used[1],
                     last=last and taken == step,
                 )
-        seconds = sum(used.whole for *_, used in self._unread)
+        seconds = sum(used[0] for *_, used in self._unread)
         phases = self._watch.read()
         busy = sum(sum(phases[name]) for name in NETWORK if name in phases)
-        per_second = self._config.data.batch_size * len(self._unread) / seconds
+        per_second = self.config.data.batch_size * len(self._unread) / seconds
         self._unread.clear()
         loss, iou, *_ = values[-1]
         return Shown(loss, iou, per_second, min(busy / seconds, 1.0))
 
     def validation_is_due(self, step: int) -> bool:
         """Whether it is time for a validation after `step` steps; it always is at the end."""
-        run = self._config.run
-        every = run.val_every_steps or run.val_every * self._length.steps_per_epoch
-        return bool(self._benchmarks and every) and (
-            step % every == 0 or step == self._length.steps
-        )
+        run = self.config.run
+        every = run.val_every_steps or run.val_every * self.length.steps_per_epoch
+        return bool(self.benchmarks and every) and (step % every == 0 or step == self.length.steps)
 
     def validate(self, step: int, progress: ValidationProgress | None) -> None:
         """Count clicks on the benchmarks and keep the weights if they are the best so far."""
-        if not self._team.leads:
+        if not self.team.leads:
             progress = None
 
         def tell(done: int, total: int) -> None:
             if progress is not None:
                 progress(step=step, done=done, total=total, result=None, best=False)
 
-        model = self._trainer.shipped_model
-        samples = self._config.run.val_samples
-        result = validate(model, self._benchmarks, self._team, samples=samples, progress=tell)
-        best = self._best is None or result.score < self._best.score
+        model = self.trainer.shipped_model
+        samples = self.config.run.val_samples
+        result = validate(model, self.benchmarks, self.team, samples=samples, progress=tell)
+        best = self.best is None or result.score < self.best.score
         if best:
-            self._best = Best(result.score, step)
+            self.best = Best(result.score, step)
         if self._log is not None:
             if best:
-                save_checkpoint(model, self._output / BEST_CHECKPOINT)
+                save_checkpoint(model, self.output / BEST_CHECKPOINT)
             self._log.add_validation(result, step=step)
         if progress is not None:
             progress(step=step, done=0, total=0, result=result, best=best)
 
     def save(self, step: int) -> None:
         """Replace the last checkpoint."""
-        if self._team.leads:
-            path = self._output / LAST_CHECKPOINT
-            given = (path, self._trainer, self._config)
-            save_run(*given, data=self._data, step=step, best=self._best)
+        if self.team.leads:
+            path = self.output / LAST_CHECKPOINT
+            given = (path, self.trainer, self.config)
+            save_run(*given, data=self.data, step=step, best=self.best)
 
     def save_weights(self) -> None:
         """Write the weights to ship."""
-        if self._team.leads:
-            save_safetensors(self._trainer.shipped_model, self._output / WEIGHTS)
+        if self.team.leads:
+            save_safetensors(self.trainer.shipped_model, self.output / WEIGHTS)
 
     def close(self) -> None:
         """Write what is pending."""
@@ -254,8 +213,8 @@ class Run:
             "prev_mask": result.prev_mask,
             "logits": result.logits,
         }
-        place = save_diverged_batch(self._output, tensors, step=step, rank=self._team.rank)
-        last = self._output / LAST_CHECKPOINT
+        place = save_diverged_batch(self.output, tensors, step=step, rank=self.team.rank)
+        last = self.output / LAST_CHECKPOINT
         advice = "repeat with a lower --lr"
         if last.exists():
             advice = f"begin again with --init {last}, a lower --lr and another --output"

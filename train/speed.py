@@ -55,15 +55,9 @@ class Round:
 
 @dataclass(frozen=True)
 class TrainSpeed:
-    """Result of `measure_speed`.
-
-    Attributes:
-        batch_size: images of a batch.
-        rounds: interleaved measurements.
-        together: images per second of a run in which loading processes work beside the step.
-        data_wait: share of that run's time in which the step waited for data.
-        workers: loading processes of that run.
-    """
+    """Result of `measure_speed`: interleaved rounds; images per second of a run (`together`) in
+    which `workers` loading processes work beside the step, and the share of its time in which the
+    step waited for data."""
 
     batch_size: int
     rounds: tuple[Round, ...]
@@ -71,55 +65,32 @@ class TrainSpeed:
     data_wait: float
     workers: int
 
-    @property
-    def step_rate(self) -> float:
-        """Images per second that the step consumes (median round)."""
-        return self.batch_size / statistics.median(each.step for each in self.rounds)
-
-    @property
-    def data_rate(self) -> float:
-        """Images per second that one process prepares (median round)."""
-        return self.batch_size / statistics.median(each.data for each in self.rounds)
-
-    @property
-    def ratio(self) -> float:
-        """How many times faster one process prepares data than the step consumes it; the median
-        of the ratios within each round."""
-        return statistics.median(each.step / each.data for each in self.rounds)
-
-    @property
-    def network_rate(self) -> float:
-        """Images per second that the network alone would take (median round)."""
-        return self.batch_size / statistics.median(each.network for each in self.rounds)
-
-    @property
-    def plain_ratio(self) -> float:
-        """Times that a step takes with plain depthwise gradients: median of the rounds; or 0."""
-        return statistics.median(each.plain / each.step for each in self.rounds)
-
-    @property
-    def phases(self) -> dict[str, float]:
-        """Seconds per step of each phase, mean over all rounds."""
-        return {name: statistics.mean(each.phases[name] for each in self.rounds) for name in PHASES}
+    def median(self, of: Callable[[Round], float]) -> float:
+        """Of a value of each round."""
+        return statistics.median(map(of, self.rounds))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, with every round."""
-        whole = sum(self.phases.values())
+        """Plain values, with every round. Images per second are those of the median round: that the
+        step consumes, that one process prepares, and that the network alone would take; ratios are
+        medians of those within each round; phases are means over all rounds."""
+        size, network = self.batch_size, self.batch_size / self.median(lambda r: r.network)
+        phases = {name: statistics.mean(r.phases[name] for r in self.rounds) for name in PHASES}
+        whole = sum(phases.values())
         return {
-            "batch_size": self.batch_size,
-            "step_images_per_second": round(self.step_rate, 3),
-            "data_images_per_second_per_process": round(self.data_rate, 3),
-            "data_to_step_ratio": round(self.ratio, 3),
-            "seconds_per_step": {name: round(value, 5) for name, value in self.phases.items()},
-            "share_of_step": {name: round(value / whole, 4) for name, value in self.phases.items()},
+            "batch_size": size,
+            "step_images_per_second": round(size / self.median(lambda r: r.step), 3),
+            "data_images_per_second_per_process": round(size / self.median(lambda r: r.data), 3),
+            "data_to_step_ratio": round(self.median(lambda r: r.step / r.data), 3),
+            "seconds_per_step": {name: round(value, 5) for name, value in phases.items()},
+            "share_of_step": {name: round(value / whole, 4) for name, value in phases.items()},
             "together": {
                 "workers": self.workers,
                 "images_per_second": round(self.together, 3),
                 "data_wait": round(self.data_wait, 4),
             },
-            "network_images_per_second": round(self.network_rate, 3),
-            "together_to_network_ratio": round(self.together / self.network_rate, 4),
-            "plain_depthwise_step_ratio": round(self.plain_ratio, 3),
+            "network_images_per_second": round(network, 3),
+            "together_to_network_ratio": round(self.together / network, 4),
+            "plain_depthwise_step_ratio": round(self.median(lambda r: r.plain / r.step), 3),
             "rounds": [asdict(each) for each in self.rounds],
         }
 

@@ -54,22 +54,6 @@ class StepResult:
     prev_mask: Tensor
     logits: Tensor
 
-    @property
-    def loss(self) -> float:
-        return float(self.values[0])
-
-    @property
-    def iou(self) -> float:
-        return float(self.values[1])
-
-    @property
-    def gradient_norm(self) -> float:
-        return float(self.values[2])
-
-    @property
-    def finite(self) -> bool:
-        return bool(self.values[3] > 0)
-
 
 class Trainer:
     """The network, its optimiser and what else a checkpoint keeps.
@@ -285,11 +269,8 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict()`; the weights are loaded into the model by the caller.
-
-        Raises:
-            KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's.
-        """
+        """Continue from `state_dict()`; the weights are loaded into the model by the caller. Raises
+        KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's."""
         self.optimiser.load_state_dict(state["optimiser"])
         for group in self.optimiser.param_groups:
             group["fused"] = self.makes_batches  # and not as where the checkpoint was made
@@ -313,13 +294,9 @@ def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Any], None
 
 
 def total_loss(output: ModelOutput, labels: Tensor, settings: LossSettings) -> Tensor:
-    """Batch mean of the chosen loss plus the weighted auxiliary cross-entropy (section 3.4).
-
-    Args:
-        output: logits [B, 1, H, W]; without auxiliary logits there is no second part.
-        labels: [B, 1, H, W]; 1 object, 0 background, −1 ignore.
-        settings: which loss, and the weight.
-    """
+    """Batch mean of the chosen loss plus the weighted auxiliary cross-entropy (section 3.4), of
+    logits [B, 1, H, W] and labels of that shape (1 object, 0 background, −1 ignore); without
+    auxiliary logits there is no second part."""
     focal = settings.kind in ("nfl", "focal")
     options = {"alpha": settings.alpha, "gamma": settings.gamma} if focal else {}
     loss = LOSSES[settings.kind](output.mask_logits, labels, **options).mean()

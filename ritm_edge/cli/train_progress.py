@@ -7,6 +7,7 @@ from rich.progress import TaskID
 from .console import print_notice, progress_bar, stderr
 
 if TYPE_CHECKING:
+    from ritm_edge.train.run import Shown
     from ritm_edge.train.validation import Validation
 
 SMOOTHING = 0.95
@@ -35,26 +36,15 @@ class TrainProgress:
         if self._terminal:
             self._bar.stop()
 
-    def __call__(
-        self,
-        *,
-        step: int,
-        steps: int,
-        loss: float,
-        iou: float,
-        samples_per_second: float,
-        network_share: float,
-    ) -> None:
+    def __call__(self, step: int, steps: int, shown: "Shown") -> None:
         """Show a step; see `ritm_edge.train.loop.Progress`."""
-        values = (loss, iou, samples_per_second, network_share)
         if not self._means:
-            self._means = list(values)
+            self._means = list(shown)
             # A resumed run must not count its earlier steps into the speed.
             self._bar.reset(self._task, completed=step - 1, total=steps)
         kept = SMOOTHING ** (step - self.step if self.step else 1)
         self._means = [
-            kept * mean + (1 - kept) * value
-            for mean, value in zip(self._means, values, strict=True)
+            kept * mean + (1 - kept) * value for mean, value in zip(self._means, shown, strict=True)
         ]
         self.step, self.steps = step, steps
         line = "loss {:.3f}  IoU {:.3f}  {:.1f} images/s, {:.0%} of the device"

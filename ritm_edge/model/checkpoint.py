@@ -80,12 +80,9 @@ def is_checkpoint(content: Any) -> bool:
 
 
 def read_content(path: Path, *, allow_changed: bool = False) -> Any:
-    """Whatever a `.pth` or `.safetensors` file holds; no code of it is executed.
-
-    Raises:
-        CheckpointError: unsafe, truncated, changed after it was saved or another kind of file.
-        InputFileError: the file does not exist.
-    """
+    """Whatever a `.pth` or `.safetensors` file holds; no code of it is executed. Raises
+    CheckpointError: unsafe, truncated, changed after it was saved or another kind of file;
+    InputFileError: the file does not exist."""
     path = existing_file(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
@@ -147,12 +144,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Path) -> None:
-    """Copy `state` into `model`; every key and shape must match.
-
-    Raises:
-        CheckpointError: names the first missing, unexpected and misshapen keys and their counts, or
-            a tensor that is not finite.
-    """
+    """Copy `state` into `model`; every key and shape must match. Raises CheckpointError: names
+    the first missing, unexpected and misshapen keys and their counts, or a tensor that is not
+    finite."""
     expected = model.state_dict()
     problems = [
         _listing("missing", sorted(expected.keys() - state.keys())),
@@ -196,14 +190,9 @@ def _listing(what: str, keys: list[str]) -> str:
 
 
 def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> None:
-    """Write `.pth` in the published form, atomically.
-
-    Args:
-        training: plain values and tensors to keep beside the model (optimiser, step, …).
-
-    Raises:
-        OutputFileError: the place cannot be written; what stood there is untouched.
-    """
+    """Write `.pth` in the published form, atomically; `training` are plain values and tensors to
+    keep beside the model (optimiser, step, …). Raises OutputFileError: the place cannot be written;
+    what stood there is untouched."""
     state = {key: value.detach().cpu() for key, value in model.state_dict().items()}
     content: dict[str, Any] = {"config": published_config(model.config), "state_dict": state}
     if training is not None:
@@ -217,13 +206,9 @@ def save_checkpoint(model: RitmModel, path: Path, *, training: Any = None) -> No
 
 
 def save_safetensors(model: RitmModel, path: Path) -> None:
-    """Write `.safetensors`, in half precision, atomically.
-
-    A tensor with values beyond those of half precision (65,504) stays as it is.
-
-    Raises:
-        OutputFileError: the place cannot be written; what stood there is untouched.
-    """
+    """Write `.safetensors`, in half precision, atomically. A tensor with values beyond those of
+    half precision (65,504) stays as it is. Raises OutputFileError: the place cannot be written;
+    what stood there is untouched."""
     require("safetensors", extra="torch")
     from safetensors.torch import save
 

@@ -150,13 +150,9 @@ class DeepLabV3Plus(nn.Module):
         self.aspp = SpatialPyramid(self.backbone.outputs, config.channels, dropout=config.dropout)
 
     def forward(self, rgb: Tensor, click_features: Tensor | None) -> Tensor:
-        """Decoder features [B, `channels`, ⌈H/4⌉, ⌈W/4⌉].
-
-        Args:
-            rgb: [B, 3, H, W], normalised with ImageNet statistics.
-            click_features: [B, 64, ⌈H/2⌉, ⌈W/2⌉], added before the stem's pooling; None when the
-                clicks are already in `rgb` (DMF).
-        """
+        """Decoder features [B, `channels`, ⌈H/4⌉, ⌈W/4⌉] of RGB [B, 3, H, W], normalised with
+        ImageNet statistics, and click features [B, 64, ⌈H/2⌉, ⌈W/2⌉], added before the stem's
+        pooling; None when the clicks are already in `rgb` (DMF)."""
         fine, coarse = self.backbone(rgb, click_features)
         pyramid = resize(self.aspp(coarse), fine.shape[2:])
         return self.head(torch.cat((pyramid, self.skip_project(fine)), dim=1))

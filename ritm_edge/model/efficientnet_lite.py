@@ -179,11 +179,8 @@ class LiteDecoder(nn.Module):
 
 
 class LiteNetwork(nn.Module):
-    """Backbone, click pyramid and decoder: normalised RGB and click features in, logits out.
-
-    Args:
-        with_clicks: whether click features come in; not with DMF, where they are in the RGB.
-    """
+    """Backbone, click pyramid and decoder: normalised RGB and click features in, logits out;
+    without click features (`with_clicks`) for DMF, where they are in the RGB."""
 
     def __init__(self, config: LiteConfig, *, with_clicks: bool) -> None:
         super().__init__()

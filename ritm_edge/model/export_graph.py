@@ -7,11 +7,8 @@ from ..io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
 
 
 def example_inputs(spec: IOSpec, *, seed: int = 0) -> dict[str, Tensor]:
-    """Inputs for tracing: random photo and previous mask, one click of each sign.
-
-    Args:
-        spec: with `max_clicks`; a graph of any size is traced at 96×128.
-    """
+    """Inputs for tracing: random photo and previous mask, one click of each sign; a graph of any
+    size is traced at 96×128."""
     height, width = spec.size or (96, 128)
     generator = torch.Generator().manual_seed(seed)
     clicks = torch.full((1, 2 * (spec.max_clicks or 1), 3), -1.0)

@@ -10,12 +10,8 @@ Layer = Callable[[Tensor], Tensor]  # torch declares the call of a module as Any
 
 
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Bilinear, corner-aligned resize: the only kind the published network uses.
-
-    Args:
-        x: [B, C, H, W].
-        size: (H', W').
-    """
+    """Bilinear, corner-aligned resize of [B, C, H, W] to (H', W'): the only kind the published
+    network uses."""
     return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
 
@@ -50,13 +46,9 @@ class AbsoluteScale(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions with a skip connection (ResNet-34 and all HRNet branches).
-
-    Args:
-        inputs, planes: channels before and inside; `planes` leave the block.
-        stride: of the first convolution.
-        dilations: of the first and of the second convolution.
-    """
+    """Two 3×3 convolutions with a skip connection (ResNet-34 and all HRNet branches): channels
+    before and inside, of which `planes` leave the block; the stride of the first convolution;
+    dilations of the first and of the second."""
 
     expansion = 1
 
@@ -79,13 +71,9 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3, 1×1 convolutions with a skip connection (ResNet-50 and HRNet's first stage).
-
-    Args:
-        inputs, planes: channels before and inside; four times `planes` leave the block.
-        stride: of the 3×3 convolution.
-        dilations: the first is that of the 3×3 convolution; the second is for `BasicBlock` only.
-    """
+    """1×1, 3×3, 1×1 convolutions with a skip connection (ResNet-50 and HRNet's first stage):
+    channels before and inside, of which four times `planes` leave the block; stride and first
+    dilation are those of the 3×3 convolution; the second dilation is for `BasicBlock` only."""
 
     expansion = 4
 

@@ -7,15 +7,8 @@ from .layers import BatchNormReLU, conv1x1
 
 
 def gather_context(features: Tensor, logits: Tensor) -> Tensor:
-    """Mean feature of each class region, weighted by a spatial softmax of its logits.
-
-    Args:
-        features: [B, C, H, W].
-        logits: [B, classes, H, W].
-
-    Returns:
-        [B, C, classes, 1].
-    """
+    """Mean feature of each class region, weighted by a spatial softmax of its logits: [B, C,
+    classes, 1] from features [B, C, H, W] and logits [B, classes, H, W]."""
     weights = torch.softmax(logits.flatten(2), dim=2)
     return torch.matmul(features.flatten(2), weights.transpose(1, 2)).unsqueeze(3)
 

@@ -49,15 +49,10 @@ CLASS_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def parse_config(config: Any, path: Path) -> ModelConfig:
-    """Translate the published constructor arguments to a `ModelConfig`.
-
-    Dropout and learning-rate multipliers are not part of it: they do not change what a trained
-    model computes.
-
-    Raises:
-        CheckpointError: another class, unknown arguments, or those of a model that is not
-            implemented.
-    """
+    """Translate the published constructor arguments to a `ModelConfig`. Dropout and
+    learning-rate multipliers are not part of it: they do not change what a trained model
+    computes. Raises CheckpointError: another class, unknown arguments, or those of a model that
+    is not implemented."""
     if not isinstance(config, Mapping) or not isinstance(config.get("params"), Mapping):
         raise CheckpointError(f"{path} has no model description in 'config': save it again.")
     published_class = config.get("class")

@@ -10,13 +10,9 @@ STAGES = ((64, 1, 1), (128, 2, 1), (256, 1, 2), (512, 1, 4))
 
 
 class DilatedResNet(nn.Module):
-    """ResNet without its classifier, of output stride 8.
-
-    Args:
-        block: `BasicBlock` or `Bottleneck`.
-        blocks: number of blocks of layer1 … layer4.
-        deep_stem: three 3×3 convolutions (64, 64, 128 channels) instead of one 7×7 (64 channels).
-    """
+    """ResNet without its classifier, of output stride 8: kind and numbers of blocks of layer1 …
+    layer4, and a deep stem of three 3×3 convolutions (64, 64, 128 channels) instead of one 7×7 (64
+    channels)."""
 
     def __init__(
         self,
@@ -55,13 +51,9 @@ class DilatedResNet(nn.Module):
         self.outputs = inputs
 
     def forward(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features of layer1 (stride 4) and layer4 (stride 8).
-
-        Args:
-            rgb: [B, 3, H, W], normalised with ImageNet statistics.
-            click_features: [B, C, ⌈H/2⌉, ⌈W/2⌉] with C ≤ `stem_channels`, added to the first
-                channels of the stem before it is pooled; None adds nothing.
-        """
+        """Features of layer1 (stride 4) and layer4 (stride 8) of RGB [B, 3, H, W], normalised with
+        ImageNet statistics. Click features [B, C, ⌈H/2⌉, ⌈W/2⌉] with C ≤ `stem_channels` are added
+        to the first channels of the stem before it is pooled; None adds nothing."""
         x = self.relu(self.bn1(self.conv1(rgb)))
         if click_features is not None:
             missing = self.stem_channels - click_features.shape[1]

@@ -103,11 +103,8 @@ class TaskReport:
         return {**self.summary(), "artifact": self.artifact, "tolerance": asdict(self.tolerance)}
 
     def require_passed(self) -> None:
-        """Raise unless the artifact is good enough.
-
-        Raises:
-            ParityError: names what was measured and the limit.
-        """
+        """Raise unless the artifact is good enough: ParityError, which names what was measured and
+        the limit."""
         if self.passed:
             return
         if self.noc is not None:

@@ -125,11 +125,8 @@ class ParityReport:
         return {**self.summary(), "case_results": values.pop("cases"), **values}
 
     def require_passed(self) -> None:
-        """Raise unless everything agrees.
-
-        Raises:
-            ParityError: names the worst case, its numbers and the limits.
-        """
+        """Raise unless everything agrees: ParityError, which names the worst case, its numbers and
+        the limits."""
         if self.passed:
             return
         if not self.meaningful:
@@ -150,13 +147,8 @@ class ParityReport:
 def parity_cases(
     spec: IOSpec, *, photos: Sequence[NDArray[np.uint8]] = (), seed: int = 1
 ) -> Iterator[Case]:
-    """Inputs that no converter has seen: random ones, edge cases of clicks, and real photos.
-
-    Args:
-        spec: shapes of the graph; a graph of any size gets `DYNAMIC_SIZES`.
-        photos: uint8 RGB [h, w, 3], any size.
-        seed: of the random values.
-    """
+    """Inputs that no converter has seen: random ones, edge cases of clicks, and real photos, uint8
+    RGB [h, w, 3] of any size. A graph of any size gets `DYNAMIC_SIZES`."""
     sizes = [spec.size] if spec.size else list(DYNAMIC_SIZES)
     for index, (height, width) in enumerate(sizes):
         rng = np.random.default_rng((seed, index))
@@ -234,11 +226,8 @@ def _at_most(clicks: list[Click], slots: int) -> list[Click]:
 def compare(
     artifact: Runtime, reference: Runtime, cases: Iterator[Case], tolerance: Tolerance
 ) -> ParityReport:
-    """Run every case on both and measure.
-
-    Raises:
-        ArtifactError: the artifact fails, or its result is not a map of probabilities.
-    """
+    """Run every case on both and measure. Raises ArtifactError: the artifact fails, or its result
+    is not a map of probabilities."""
     results = [
         compare_masks(case.name, artifact.run(case.inputs)[MASK], reference.run(case.inputs)[MASK])
         for case in cases

@@ -238,11 +238,13 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(photos, tmp_path,
 def test_values_are_read_when_they_are_logged(photos, tmp_path):
     seen = []
     config = device_config(**{"steps": 45, **PUBLISHED, "batch_size": 2})
-    run(config, photos, tmp_path / "run", progress=lambda **values: seen.append(values))
-    assert [each["step"] for each in seen] == [20, 40, 45]
+    run(
+        config, photos, tmp_path / "run", progress=lambda step, _, shown: seen.append((step, shown))
+    )
+    assert [step for step, _ in seen] == [20, 40, 45]
     rows = [json.loads(row) for row in (tmp_path / "run" / LOG).read_text().splitlines()]
     assert [row["step"] for row in rows] == [20, 40, 45]
-    assert all(0 < each["network_share"] <= 1 for each in seen)
+    assert all(0 < shown.network_share <= 1 for _, shown in seen)
     assert all({"loss", "iou", "gradient_norm"} <= row.keys() for row in rows)
 
 

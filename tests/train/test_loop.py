@@ -82,7 +82,7 @@ def test_a_crash_between_checkpoints_repeats_the_lost_steps(photos, tmp_path):
     config = small_config(steps=7)
     straight = run(config, photos, tmp_path / "straight")
 
-    def crash(*, step: int, **_):
+    def crash(step, *_):
         if step == 6:
             raise ConnectionError("the machine went away")
 
@@ -108,8 +108,8 @@ def test_the_log_has_every_row_once_after_a_resume(photos, tmp_path):
     output = tmp_path / "run"
     seen: dict[int, float] = {}
 
-    def crash(*, step: int, loss: float, **_):
-        seen[step] = loss
+    def crash(step, _, shown):
+        seen[step] = shown.loss
         if step == 65:
             raise ConnectionError("the machine went away")
 
@@ -124,7 +124,7 @@ def test_the_log_has_every_row_once_after_a_resume(photos, tmp_path):
         photos,
         output,
         resume=True,
-        progress=lambda step, loss, **_: seen.update({step: loss}),
+        progress=lambda step, _, shown: seen.update({step: shown.loss}),
     )
 
     rows = [json.loads(row) for row in log.read_text().splitlines()]

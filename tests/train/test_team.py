@@ -79,8 +79,7 @@ def gradients_of_one_step(
         batch = {name: value.double() for name, value in batch.items()}
     # The third step has two corrections, whose clicks are drawn at random.
     result = trainer.step(batch, step=2, rate=1e-3)
-    found = {"loss": torch.tensor(result.loss), "iou": torch.tensor(result.iou)}
-    found |= {"norm": torch.tensor(result.gradient_norm)}
+    found = dict(zip(("loss", "iou", "norm"), result.values, strict=False))
     found |= {f"gradient {name}": p.grad for name, p in trainer.model.named_parameters()}
     found |= {f"state {name}": v.double() for name, v in trainer.model.state_dict().items()}
     return found | {"clicks": result.clicks}
@@ -122,7 +121,7 @@ def run_in_this_process(photos: Path, output: Path, path: str) -> None:
         workers=0,
         tensorboard=False,
         device="cpu",
-        progress=lambda *, loss, **_: losses.append(loss),
+        progress=lambda _, _steps, shown: losses.append(shown.loss),
     )
     name = f"{output.name}-{os.environ.get('RANK', '0')}.json"
     output.with_name(name).write_text(json.dumps(losses))

@@ -1,5 +1,6 @@
 """DeepLabV3+ (arXiv:1802.02611) on a dilated ResNet, in the published parameter names."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -33,60 +34,27 @@ class DeepLabConfig:
     dropout: float = 0.2
 
 
-class SeparableConv(nn.Module):
+def _named(name: str, *layers: nn.Module) -> nn.Sequential:
+    """Layers in sequence, under the name that they have in published checkpoints."""
+    return nn.Sequential(OrderedDict([(name, nn.Sequential(*layers))]))
+
+
+def _normalised(convolution: nn.Conv2d) -> tuple[nn.Module, ...]:
+    """The convolution, batch norm and ReLU."""
+    return convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU(inplace=True)
+
+
+def _separable(inputs: int, outputs: int) -> nn.Sequential:
     """3×3 convolution of each channel, 1×1 across channels, batch norm, ReLU."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.body: Layer = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
-            conv1x1(inputs, outputs),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x)
+    depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+    return _named("body", depthwise, *_normalised(conv1x1(inputs, outputs)))
 
 
-class SeparableHead(nn.Module):
+def separable_head(channels: int) -> nn.Sequential:
     """Decoder features [B, C, H/4, W/4] to object logits [B, 1, H/4, W/4]."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        middle = channels // 2
-        self.layers: Layer = nn.Sequential(
-            SeparableConv(channels, middle),
-            SeparableConv(middle, middle),
-            nn.Conv2d(middle, 1, 1),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.layers(features)
-
-
-class _Decoder(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.block: Layer = nn.Sequential(
-            SeparableConv(channels + SKIP_CHANNELS, channels),
-            SeparableConv(channels, channels),
-            nn.Conv2d(channels, channels, 1),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.block(features)
-
-
-class _SkipProjection(nn.Module):
-    def __init__(self, inputs: int) -> None:
-        super().__init__()
-        self.skip_project: Layer = nn.Sequential(
-            conv1x1(inputs, SKIP_CHANNELS), nn.BatchNorm2d(SKIP_CHANNELS), nn.ReLU(inplace=True)
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.skip_project(features)
+    middle = channels // 2
+    mixed = _separable(channels, middle), _separable(middle, middle)
+    return _named("layers", *mixed, nn.Conv2d(middle, 1, 1))
 
 
 class _GlobalPooling(nn.Module):
@@ -95,10 +63,7 @@ class _GlobalPooling(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.gap: Layer = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            conv1x1(inputs, outputs),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1), *_normalised(conv1x1(inputs, outputs))
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -110,30 +75,17 @@ class SpatialPyramid(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, dropout: float) -> None:
         super().__init__()
+        atrous = (
+            nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate, bias=False)
+            for rate in ATROUS_RATES
+        )
+        views = [_normalised(each) for each in (conv1x1(inputs, outputs), *atrous)]
         # The misspelt name is that of the published checkpoints.
         self.concurent = nn.ModuleList(
-            [
-                nn.Sequential(
-                    conv1x1(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-                ),
-                *(self._atrous(inputs, outputs, rate) for rate in ATROUS_RATES),
-                _GlobalPooling(inputs, outputs),
-            ]
+            [*(nn.Sequential(*view) for view in views), _GlobalPooling(inputs, outputs)]
         )
-        self.project: Layer = nn.Sequential(
-            conv1x1(5 * outputs, outputs),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-        )
-
-    @staticmethod
-    def _atrous(inputs: int, outputs: int, rate: int) -> nn.Sequential:
-        return nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-        )
+        mixed = _normalised(conv1x1(5 * outputs, outputs))
+        self.project: Layer = nn.Sequential(*mixed, nn.Dropout(dropout))
 
     def forward(self, features: Tensor) -> Tensor:
         return self.project(torch.cat([view(features) for view in self.concurent], dim=1))
@@ -145,8 +97,10 @@ class DeepLabV3Plus(nn.Module):
     def __init__(self, config: DeepLabConfig) -> None:
         super().__init__()
         self.backbone = DilatedResNet(config.block, config.blocks, deep_stem=config.deep_stem)
-        self.head: Layer = _Decoder(config.channels)
-        self.skip_project = _SkipProjection(64 * config.block.expansion)
+        width, fine = config.channels, 64 * config.block.expansion
+        mixed = _separable(width + SKIP_CHANNELS, width), _separable(width, width)
+        self.head: Layer = _named("block", *mixed, nn.Conv2d(width, width, 1))
+        self.skip_project = _named("skip_project", *_normalised(conv1x1(fine, SKIP_CHANNELS)))
         self.aspp = SpatialPyramid(self.backbone.outputs, config.channels, dropout=config.dropout)
 
     def forward(self, rgb: Tensor, click_features: Tensor | None) -> Tensor:

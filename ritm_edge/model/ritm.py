@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import ShapeError, UsageError
 from . import efficientnet_lite as lite
 from .clicks_encoding import disk_maps, distance_maps
-from .deeplab import DeepLabConfig, DeepLabV3Plus, SeparableHead
+from .deeplab import DeepLabConfig, DeepLabV3Plus, separable_head
 from .hrnet import HRNetConfig, HRNetOCR
 from .layers import AbsoluteScale, BasicBlock, Bottleneck, resize
 
@@ -116,7 +116,7 @@ class RitmModel(nn.Module):
             )
         if isinstance(network, DeepLabConfig):
             self.feature_extractor: nn.Module = DeepLabV3Plus(network)
-            self.head: nn.Module | None = SeparableHead(network.channels)
+            self.head: nn.Module | None = separable_head(network.channels)
             return
         self.head = None
         if isinstance(network, lite.LiteConfig):

@@ -17,10 +17,8 @@ OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a comman
 
 
 class Command(TyperCommand):
-    """A command that overwrites none of its inputs, and names the extra that brings PyTorch.
-
-    Errors as `refuse_overwriting` and `require`.
-    """
+    """A command that overwrites none of its inputs; errors as `refuse_overwriting` and, without
+    PyTorch, as `require`."""
 
     def invoke(self, context: Any) -> Any:
         written = [p for name in OUTPUTS for p in _paths(context.params.get(name))]

@@ -35,17 +35,14 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("training step alone", f"{step:.2f} images/s"),
         ("loading alone, 1 process", f"{data:.1f} images/s"),
         ("ratio of loading to step", f"{report['data_to_step_ratio']:.1f}×"),
-        (
-            f"together, {together['workers']} loading",
-            f"{together['images_per_second']:.2f} images/s",
-        ),
-        ("waiting for data, together", f"{together['data_wait']:.1%}"),
+        (f"both, {together['workers']} loading", f"{together['images_per_second']:.2f} images/s"),
+        ("waiting for data, both", f"{together['data_wait']:.1%}"),
         ("time of a step", phases),
     ]
     # Reports of earlier versions have neither.
     if "network_images_per_second" in report:
         share = f"{report['together_to_network_ratio']:.0%} of it"
-        network = f"{report['network_images_per_second']:.2f} images/s; together: {share}"
+        network = f"{report['network_images_per_second']:.2f} images/s; both: {share}"
         found.append(("the network alone", network))
     if report.get("plain_depthwise_step_ratio"):
         ratio = f"{report['plain_depthwise_step_ratio']:.2f}× the time of a step"

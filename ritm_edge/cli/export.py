@@ -83,9 +83,8 @@ def command(
 ) -> None:
     """Export weights to files for apps and compare each file with PyTorch.
 
-    A float32 file is kept only if no probability differs from PyTorch's by more than 1e-4 in any
-    verification case; otherwise the exit code is 3. A file of lower precision is kept if its
-    masks, or its clicks on --data, stay close to those of float32.
+    A float32 file is kept only if every probability is within 1e-4 of PyTorch's, one of lower
+    precision if its masks, or clicks on --data, are close to float32's; else the exit code is 3.
 
     Example: ritm-edge export --target onnx --target tflite --target coreml --output artifacts
     """

@@ -11,6 +11,7 @@ from typer import Option
 from typer.core import TyperCommand
 
 from ..errors import OutputFileError, UsageError
+from ..optional import require
 from .console import print_json, print_notice
 
 if TYPE_CHECKING:
@@ -20,13 +21,19 @@ OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a comman
 
 
 class Command(TyperCommand):
-    """A command that overwrites none of its inputs; errors as `refuse_overwriting`."""
+    """A command that overwrites none of its inputs; errors as `refuse_overwriting` and, without
+    PyTorch, as `require`."""
 
     def invoke(self, context: Any) -> Any:
         written = [p for name in OUTPUTS for p in _paths(context.params.get(name))]
         given = (value for name, value in context.params.items() if name not in OUTPUTS)
         refuse_overwriting(written, [p for value in given for p in _paths(value)])
-        return super().invoke(context)
+        try:
+            return super().invoke(context)
+        except ModuleNotFoundError as error:
+            if error.name == "torch":
+                require("torch", extra="torch")
+            raise
 
 
 def _paths(value: Any) -> list[Path]:

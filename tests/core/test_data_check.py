@@ -65,7 +65,7 @@ def test_everything_wrong_is_listed(tmp_path: Path) -> None:
     write(root / "boundary_GT" / "0003.png", np.full((5, 8, 3), 255, np.uint8))
     report = check_folder(root)
     assert (report.photos, report.objects) == (4, 5)
-    expected = ("0000.png has no mask", "0001.png", "0002 has no object", "mask of 0003 5 of 8")
+    expected = ("0000.png has no mask", "0001.png", "0002 has no object", "mask of 0003 5x8")
     for text in (*expected, "4 photos, the published GrabCut has 50", "5 objects"):
         assert sum(text in problem for problem in report.problems) == 1, text
     assert len(report.problems) == 6

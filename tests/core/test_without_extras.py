@@ -1,0 +1,75 @@
+"""Without optional packages, every command works or names the part to install."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from ritm_edge.cli.main import app
+from ritm_edge.samples import sample_label_map, sample_photo
+
+OPTIONAL = (
+    "torch safetensors onnx onnxscript onnxsim onnxruntime ai_edge_litert flatbuffers tensorflow "
+    "onnx2tf coremltools openvino ncnn pnnx scipy pycocotools tensorboard "
+    "matplotlib jinja2"
+)
+RUN = f"""
+import sys
+sys.modules.update(dict.fromkeys({OPTIONAL!r}.split()))
+from ritm_edge.cli.main import main
+main()
+"""
+PHOTO, DATA = str(sample_photo()), "Folder=benchmark"
+NEEDING = {
+    "train": "--data benchmark -o run",
+    "export": "--target onnx",
+    "verify": "model.onnx",
+    "predict": f"{PHOTO} --click 1,1",
+    "report": "results.json",
+    "bench latency": "model.onnx",
+    "bench noc": f"--data {DATA}",
+    "bench train": "--data benchmark",
+    "bench fit": f"--data {DATA}",
+    "bench flops": "",
+    "bench paper": "",
+    "bench rewrites": "",
+    "bench sensitivity": "",
+    "bench curve": "run",
+    "data combine-coco-lvis": "--data-root benchmark",
+}
+WORKING = {"weights list": "", "data check": "benchmark"}
+ELSEWHERE = {"curve", "weights pull"}  # a former name; test_download pulls
+
+
+def run(folder, name, arguments):
+    for part, source in (("images", sample_photo()), ("masks", sample_label_map())):
+        (folder / "benchmark" / part).mkdir(parents=True)
+        target = folder / "benchmark" / part / f"astronaut{source.suffix}"
+        target.write_bytes(source.read_bytes())
+    (folder / "model.onnx").write_bytes(b"")
+    (folder / "results.json").write_text("{}")
+    command = [sys.executable, "-c", RUN, *name.split(), *arguments.split()]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_every_command_is_covered():
+    names = set()
+    for name, each in get_command(app).commands.items():
+        names |= {f"{name} {key}" for key in each.commands} if hasattr(each, "commands") else {name}
+    assert names == {*NEEDING, *WORKING, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", NEEDING)
+def test_it_names_the_part_to_install(name, tmp_path):
+    done = run(tmp_path, name, NEEDING[name])
+    assert done.returncode == 6, done.stderr
+    sentence = r"error \S+ is needed and not installed: run pip install 'ritm-edge\[[a-z-]+\]'\.\n"
+    assert re.fullmatch(sentence, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_it_works_with_the_core_alone(name, tmp_path):
+    done = run(tmp_path, name, WORKING[name])
+    assert done.returncode == 0, done.stderr

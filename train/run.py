@@ -140,17 +140,14 @@ class Run:
                 if taken < step:
                     result = self.step(self.remake(taken - 1), taken - 1)
                 raise TrainingError(self._divergence(result, taken))
-        for (taken, _, rate, used), (loss, iou, norm, _) in rows:
+        for (taken, _, rate, used), (*found, _) in rows:
             if self._log is not None:
                 self._log.add(
-                    step=taken,
-                    loss=loss,
-                    iou=iou,
-                    gradient_norm=norm,
+                    taken,
+                    found,
                     learning_rate=rate,
                     samples=self.config.data.batch_size,
-                    seconds=used[0],
-                    waiting=used[1],
+                    times=used,
                     last=last and taken == step,
                 )
         seconds = sum(used[0] for *_, used in self._unread)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,40 +38,37 @@ class RunLog:
     def __init__(self, path: Path, *, done: int) -> None:
         self.path = path
         self.board: Board | None = None
-        self._pending: list[dict[str, float]] = []
+        self._pending: list[tuple[float, ...]] = []
         refuse_foreign(path, "step", "iou", "validation")
         kept = [row for row in read_steps(path) if row["step"] <= done] if done else []
         write_output(path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def add(
         self,
-        *,
         step: int,
-        loss: float,
-        iou: float,
-        gradient_norm: float,
+        values: Sequence[float],
+        *,
         learning_rate: float,
         samples: int,
-        seconds: float,
-        waiting: float,
+        times: tuple[float, float],
         last: bool,
     ) -> None:
-        """Count one step, which took `seconds` from the end of the one before, `waiting` of them
-        without data; writes a row when enough are collected or the run ends here (`last`)."""
-        values = {"loss": loss, "iou": iou, "gradient_norm": gradient_norm}
-        self._pending.append({**values, "seconds": seconds, "waiting": waiting})
+        """Count one step with its loss, IoU and norm of the gradient; `times` are the seconds from
+        the end of the step before, and those of them without data. Writes a row when enough are
+        collected or the run ends here (`last`)."""
+        self._pending.append((*values, *times))
         if step % STEPS_PER_ROW and not last:
             return
-        elapsed = max(sum(each["seconds"] for each in self._pending), 1e-9)
-        waited = sum(each["waiting"] for each in self._pending)
+        *found, seconds, waiting = zip(*self._pending, strict=True)
+        elapsed = max(sum(seconds), 1e-9)
         row = {
             name: mean
-            for name in values
-            if (mean := _finite_mean([each[name] for each in self._pending])) is not None
+            for name, each in zip(("loss", "iou", "gradient_norm"), found, strict=True)
+            if (mean := _finite_mean(each)) is not None
         }
         row["learning_rate"] = learning_rate
         row["samples_per_second"] = round(len(self._pending) * samples / elapsed, 3)
-        row["data_wait"] = round(waited / elapsed, 4)
+        row["data_wait"] = round(sum(waiting) / elapsed, 4)
         self._pending.clear()
         append_rows(self.path, [{"step": step, **row}])
         if self.board is not None:
@@ -95,7 +93,7 @@ def read_steps(path: Path) -> list[dict[str, Any]]:
     return [row for row in read_rows(path) if type(row.get("step")) is int]
 
 
-def _finite_mean(values: list[float]) -> float | None:
+def _finite_mean(values: Sequence[float]) -> float | None:
     """Mean to 6 digits without the gradients that overflowed float16; None if all did."""
     finite = [value for value in values if math.isfinite(value)]
     return float(f"{sum(finite) / len(finite):.6g}") if finite else None

@@ -31,11 +31,8 @@ def stamp(path: Path, text: str) -> None:
     """Write the self-description, with its checksum, into the model's metadata properties."""
     onnx = require("onnx", extra="onnx")
     model = onnx.load(path)
-    kept = [p for p in model.metadata_props if p.key != METADATA_KEY]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, text
+    kept = {p.key: p.value for p in model.metadata_props if p.key != METADATA_KEY}
+    onnx.helper.set_model_props(model, {**kept, METADATA_KEY: text})
     write_output(path, seal(model.SerializeToString()))
 
 

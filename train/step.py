@@ -26,6 +26,7 @@ from .losses import LOSSES, binary_cross_entropy
 from .optimiser import make_optimiser, set_rate
 
 Watch = Callable[[str], AbstractContextManager[None]]
+Tensors = tuple[Tensor, ...] | list[Tensor]
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Below this scale float16 gradients still overflow: the run has diverged, it is not the format.
 SMALLEST_SCALE = 1.0
@@ -280,11 +281,11 @@ class Trainer:
             self._average.load_state_dict(state["average"])
 
 
-def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Any], None]:
+def _averaging(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """An exponential mean in one launch; torch's own takes four for each count of a batch norm."""
 
     @torch.no_grad()
-    def update(averages: list[Tensor], values: list[Tensor], _: Any) -> None:
+    def update(averages: Tensors, values: Tensors, _: Tensor | int) -> None:
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, values, 1 - decay)
         else:

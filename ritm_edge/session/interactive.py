@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from copy import copy
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,15 +15,30 @@ from ..runtimes.base import Runtime
 from . import app_protocol, published_protocol
 from .fit import DEFAULT_FIT, Fit, check_fit
 from .history import Chain, History
+from .log import as_log
 from .state import Photo, SessionConfig, SessionProtocol, State
 from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
 
+Protocol = Literal["app", "published"]
 _PROTOCOLS: dict[str, SessionProtocol] = {
     "app": app_protocol,
     "published": published_protocol,
 }
+
+
+def check_protocol(protocol: str) -> Protocol:
+    """`protocol` itself.
+
+    Raises:
+        UsageError: none of that name.
+    """
+    known: Protocol
+    for known in get_args(Protocol):
+        if protocol == known:
+            return known
+    raise UsageError(f"unknown session protocol {protocol!r}: choose {' or '.join(_PROTOCOLS)}.")
 
 
 class InteractiveSession:
@@ -35,7 +51,7 @@ class InteractiveSession:
     Args:
         runtime: see `runtimes.base.Runtime`.
         protocol: "app", or "published" for the numbers of the paper; the differences are listed at
-            `app_protocol` and `published_protocol`. Or any other `SessionProtocol`.
+            `app_protocol` and `published_protocol`.
         zoom_in: None always shows the network the whole image.
         flip: average with the mirrored image; costs a second run per click.
         threshold: a pixel belongs to the mask above this probability.
@@ -53,7 +69,7 @@ class InteractiveSession:
         self,
         runtime: Runtime,
         *,
-        protocol: Literal["app", "published"] | SessionProtocol = "app",
+        protocol: Protocol = "app",
         zoom_in: ZoomIn | None = DEFAULT_ZOOM_IN,
         flip: bool = True,
         threshold: float = MASK_THRESHOLD,
@@ -61,16 +77,13 @@ class InteractiveSession:
         click_limit: int | None = None,
         fit: Fit = DEFAULT_FIT,
     ) -> None:
-        if isinstance(protocol, str) and protocol not in _PROTOCOLS:
-            raise UsageError(
-                f"unknown session protocol {protocol!r}: choose {' or '.join(_PROTOCOLS)}."
-            )
         if not 0.0 < threshold < 1.0:
             raise UsageError(f"the mask threshold is {threshold}: pass a probability in 0…1.")
         for name, value in (("max_side", max_side), ("click_limit", click_limit)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}: pass a whole number above 0, or None.")
-        self._protocol = _PROTOCOLS[protocol] if isinstance(protocol, str) else protocol
+        self._name = check_protocol(protocol)
+        self._protocol = _PROTOCOLS[self._name]
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
         self._config = SessionConfig(
@@ -100,6 +113,13 @@ class InteractiveSession:
             )
         self._photo = Photo(image.copy())
         self._history = History(State())
+
+    def on_same_photo(self) -> "InteractiveSession":
+        """Another session with these settings, without clicks, that shares the photo."""
+        other = copy(self)
+        other._photo = Photo(self._require_photo().pixels)
+        other._history, other._shown = History(State()), None
+        return other
 
     def click(self, row: float, column: float, positive: bool = True) -> NDArray[np.bool_]:
         """Add a click and return the new mask.
@@ -249,6 +269,14 @@ class InteractiveSession:
         given = array.astype(np.float32)
         given.setflags(write=False)
         self._history = History(self._protocol.begin(self._config, photo, given))
+
+    def log(self) -> dict[str, Any]:
+        """The clicks and what decides about their masks, for a JSON file; see `session.log`.
+
+        Raises:
+            UsageError: no image yet.
+        """
+        return as_log(self._config, self._name, self._require_photo().size, self._state)
 
     @property
     def clicks(self) -> tuple[Click, ...]:

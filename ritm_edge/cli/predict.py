@@ -75,6 +75,14 @@ def command(
         Path | None,
         typer.Option("--checkpoint", help="Run these weights; default: the embedded ones."),
     ] = None,
+    session_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--session-graphs",
+            help="Let the artifact's own session graphs do what surrounds the network, as in an "
+            "app (export --session).",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -119,6 +127,7 @@ def command(
     from ..imaging.images import encode_image, encode_mask, read_mask, read_photo
     from ..imaging.overlay import overlay as draw
     from ..runtimes.base import open_runtime
+    from ..session.graph_protocol import graph_options
     from ..session.log import read_log
     from ..weights import checkpoint_path
 
@@ -141,9 +150,11 @@ def command(
         print_notice("no click: the mask is saved as it was given, without running the model.")
     for sentence in read_as:
         print_notice(sentence)
-    found, milliseconds = _run_session(
-        runtime, image, start, clicks, {} if log is None else log.settings
-    )
+    settings = dict({} if log is None else log.settings)
+    if session_graphs:
+        fixed = None if runtime.info is None else runtime.info.session
+        settings = {**settings, "protocol": "graphs"} if log else graph_options(fixed)
+    found, milliseconds = _run_session(runtime, image, start, clicks, settings)
 
     files = {output: encode_mask(found, output)}
     if overlay is not None:

@@ -42,7 +42,7 @@ def begin(config: SessionConfig, photo: Photo, given: Probabilities) -> State:
     roi = None if box is None or config.zoom_in is None else config.zoom_in.expand(box, photo.size)
     frame, seen = _view(config, roi, photo.size)
     output = _cut(frame, given, seen)
-    return State(output=_content(frame, output, seen), placed=_roi(seen), given=given)
+    return State(output=content(frame, output, seen), placed=_roi(seen), given=given)
 
 
 def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Click, ...]) -> State:
@@ -63,7 +63,7 @@ def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Cli
             source = Frame(NUMPY, state.output.shape, "stretch")
             shown = frame.previous(source, state.output, rect(state.placed), seen)
         inputs[PREV_MASK] = np.ascontiguousarray(shown)[None, None]
-    output = _content(frame, _run(config, inputs), seen)
+    output = content(frame, _run(config, inputs), seen)
     return replace(state, clicks=clicks, roi=roi, output=output, placed=placed)
 
 
@@ -168,7 +168,7 @@ def _network_image(frame: Frame, photo: Photo, seen: Rect) -> NDArray[np.float32
     return np.ascontiguousarray(image)
 
 
-def _content(frame: Frame, output: NDArray[np.float32], seen: Rect) -> NDArray[np.float32]:
+def content(frame: Frame, output: NDArray[np.float32], seen: Rect) -> NDArray[np.float32]:
     """The part of a network output that shows the rectangle."""
     first, length = frame.place(seen)
     (top, left), (height, width) = map(int, first), map(int, length)

@@ -12,7 +12,7 @@ from ..clicks import Click
 from ..errors import ClickError, ShapeError, UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
-from . import app_protocol, published_protocol
+from . import app_protocol, graph_protocol, published_protocol
 from .fit import DEFAULT_FIT, Fit, check_fit
 from .history import Chain, History
 from .log import as_log
@@ -21,10 +21,11 @@ from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
 
-Protocol = Literal["app", "published"]
+Protocol = Literal["app", "published", "graphs"]
 _PROTOCOLS: dict[str, SessionProtocol] = {
     "app": app_protocol,
     "published": published_protocol,
+    "graphs": graph_protocol,
 }
 
 
@@ -51,7 +52,8 @@ class InteractiveSession:
     Args:
         runtime: see `runtimes.base.Runtime`.
         protocol: "app", or "published" for the numbers of the paper; the differences are listed at
-            `app_protocol` and `published_protocol`.
+            `app_protocol` and `published_protocol`; "graphs" is "app", computed by the session
+            graphs of an artifact.
         zoom_in: None always shows the network the whole image.
         flip: average with the mirrored image; costs a second run per click.
         threshold: a pixel belongs to the mask above this probability.
@@ -89,6 +91,8 @@ class InteractiveSession:
         self._config = SessionConfig(
             runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
         )
+        if protocol == "graphs":
+            graph_protocol.check(self._config)
         self._photo: Photo | None = None
         self._history = History(State())
         self._shown: tuple[State, NDArray[np.float32]] | None = None

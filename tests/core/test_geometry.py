@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ritm_edge.clicks import Click, pack_clicks
-from ritm_edge.session.app_protocol import _content, _cut, _roi, rect
+from ritm_edge.session.app_protocol import _cut, _roi, content, rect
 from ritm_edge.session.fit import FITS, Fit, fitted_view
 from ritm_edge.session.geometry import NUMPY, Frame, average, find_crop
 from ritm_edge.session.predictor import mean_probabilities
@@ -45,8 +45,8 @@ def test_a_frame_shows_what_views_and_maps_of_the_photo_show(
         assert view.roi == _roi(seen)
         assert np.abs(_cut(frame, photo, seen) - view.cut(photo)).max() < 1e-3
         output = smooth_output(rng, side)
-        assert np.array_equal(_content(frame, output, seen), view.uncover(output))
-        shown = paste(_content(frame, output, before), _roi(before), size)
+        assert np.array_equal(content(frame, output, seen), view.uncover(output))
+        shown = paste(content(frame, output, before), _roi(before), size)
         # The margin of the output is black in the photo, whatever the network says there.
         previous = frame.previous(frame, output, before, seen)
         assert np.abs(previous - view.cut(shown)).max() < 1e-5
@@ -68,7 +68,7 @@ def test_the_box_holds_the_mask_and_no_more_than_its_rounding(
     for _ in range(40):
         placed = frame.seen(rect(some_crop(rng, size)), whole)
         output = smooth_output(rng, frame.shape)
-        shown = paste(_content(frame, output, placed), _roi(placed), size)
+        shown = paste(content(frame, output, placed), _roi(placed), size)
         exact = bounding_box(shown > np.float32(THRESHOLD))
         box, found = frame.box(output, placed, THRESHOLD)
         if exact is None:

@@ -166,6 +166,15 @@ def command(
             show_default=False,
         ),
     ] = None,
+    session_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--session-graphs",
+            rich_help_panel=SESSION,
+            help="The app protocol, computed by the artifacts' own session graphs: the whole "
+            "product is measured (export --session).",
+        ),
+    ] = False,
     limit: ObjectLimit = None,
     jobs: Annotated[
         int,
@@ -214,6 +223,9 @@ def command(
         refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
     if journal is None and output is None:
         refuse_idle(context, "without --journal or --output", "fresh")
+    if session_graphs:
+        refuse_idle(context, "with --session-graphs, which follow the app protocol", "protocol")
+        protocol = "graphs"
     if start_iou is not None and protocol == "published":
         raise UsageError("--start-iou follows the app protocol: leave out --protocol published.")
     for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):

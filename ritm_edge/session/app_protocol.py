@@ -125,14 +125,20 @@ def _crop(config: SessionConfig, state: State, clicks: tuple[Click, ...], size: 
     zoom = config.zoom_in
     if zoom is None or (len(clicks) <= zoom.skip_clicks and state.given is None):
         return None
+    box = object_box(config, state)
+    if box is None:
+        return None
+    packed = pack_clicks(clicks)[0].astype(np.float32)
+    return _roi(find_crop(NUMPY, zoom, rect(box), packed, rect(state.roi), NUMPY.vector(*size)))
+
+
+def object_box(config: SessionConfig, state: State) -> Roi | None:
+    """The rectangle around the object of the last output, in photo pixels; None without one."""
     if state.output is None or state.placed is None:
         return None
     frame = Frame(NUMPY, state.output.shape, "stretch")
     box, found = frame.box(state.output, rect(state.placed), config.threshold)
-    if not found:
-        return None
-    packed = pack_clicks(clicks)[0].astype(np.float32)
-    return _roi(find_crop(NUMPY, zoom, box, packed, rect(state.roi), NUMPY.vector(*size)))
+    return _roi(box) if found else None
 
 
 def _view(config: SessionConfig, roi: Roi | None, size: Size) -> tuple[Frame, Rect]:

@@ -29,6 +29,7 @@ NUMPY = SimpleNamespace(
     rows=lambda values, at: values.take(at.astype(np.intp), 0),
     vector=lambda *numbers: np.array(numbers, np.float32),
     arange=lambda count: np.arange(count, dtype=np.float32),
+    number=lambda values: values.astype(np.float32),
 )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ class Frame:
         position = xp.maximum(xp.minimum(position, length - 1), 0)
         low = xp.floor(position)
         upper = position - low
-        inside = xp.where((at >= start) & (at <= end), 1.0 + 0 * at, 0 * at)
+        inside = xp.number((at >= start) & (at <= end))
         high = xp.minimum(low + 1, length - 1)
         result = xp.rows(output, low + first) * ((1 - upper) * inside)[:, None]
         return result + xp.rows(output, high + first) * (upper * inside)[:, None]
@@ -134,7 +135,7 @@ class Frame:
         first, length = (each[axis : axis + 1] for each in self.place(seen))
         start, end = (each[axis : axis + 1] for each in seen)
         pixel = xp.arange(self.shape[axis]) - first
-        inside = xp.where((pixel >= 0) & (pixel < length), 1.0 + 0 * pixel, 0 * pixel)
+        inside = xp.number((pixel >= 0) & (pixel < length))
         pixel = xp.maximum(xp.minimum(pixel, length - 1), 0)
         position = (end - start) / xp.maximum(length - 1, 1) * pixel
         low = xp.minimum(xp.floor(position), end - start)
@@ -166,7 +167,7 @@ class Frame:
         xp, count = self.xp, above.shape[0]
         index, highest = xp.arange(count), xp.max(above, 1)[:, 0]
         first = xp.min(xp.where(highest > 0, index, count - 1.0), 0)
-        last = xp.max(xp.where(highest > 0, index, 0 * index), 0)
+        last = xp.max(xp.where(highest > 0, index, 0.0), 0)
         return first - self._share(above, first, -1), last + self._share(above, last, 1)
 
     def _share(self, above: Any, at: Any, step: int) -> Any:
@@ -177,7 +178,7 @@ class Frame:
         there = (beyond >= 0) & (beyond <= last)
         next_line = xp.where(there[:, None], xp.rows(above, clamped), -_FAR)
         positive = line > 0
-        ratio = xp.where(positive, line, 0 * line) / xp.where(positive, line - next_line, 1.0)
+        ratio = xp.where(positive, line, 0.0) / xp.where(positive, line - next_line, 1.0)
         return xp.max(ratio, 1)[:, 0]
 
 

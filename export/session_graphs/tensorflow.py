@@ -65,7 +65,7 @@ def _convert(step: Step, settings: StepSettings) -> bytes:
         name: tf.TensorSpec([LENGTHS.get(n, n) for n in shape], getattr(tf, kind), name)
         for name, (kind, shape) in step.inputs.items()
     }
-    concrete = tf.function(compute).get_concrete_function(**specs)
+    concrete = tf.function(compute, autograph=False).get_concrete_function(**specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     return bytes(converter.convert())

@@ -6,21 +6,26 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ritm_edge.artifacts.info import ArtifactInfo
-from ritm_edge.errors import ArtifactError, ParityError, UsageError
+from ritm_edge.cli.main import app
+from ritm_edge.errors import ArtifactError, OutputFileError, ParityError, UsageError
 from ritm_edge.export import pipeline
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.session_graphs.steps import StepSettings, all_steps
 from ritm_edge.io_spec import MASK, IOSpec
 from ritm_edge.runtimes.base import open_runtime
+from ritm_edge.session import geometry
 from ritm_edge.session.fit import FITS, Fit
 from ritm_edge.session.geometry import NUMPY
 from ritm_edge.session.interactive import InteractiveSession
@@ -357,37 +362,103 @@ def test_settings_that_the_graphs_do_not_have_are_refused(with_session: Path) ->
             InteractiveSession(runtime, protocol="graphs", **options)
 
 
+def test_the_whole_product_is_measured_and_clicks_as_the_python_session(
+    with_session: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    for number in range(3):
+        for folder in ("data_GT", "boundary_GT"):
+            (tmp_path / "GrabCut" / folder).mkdir(parents=True, exist_ok=True)
+        mask = np.zeros((260, 300), np.uint8)
+        mask[20 + 30 * number : 90 + 30 * number, 60:200] = 255
+        photo = rng.integers(0, 90, (*mask.shape, 3), dtype=np.uint8)
+        photo[mask > 0] += 120
+        assert cv2.imwrite(str(tmp_path / "GrabCut" / "data_GT" / f"{number}.png"), photo)
+        assert cv2.imwrite(str(tmp_path / "GrabCut" / "boundary_GT" / f"{number}.bmp"), mask)
+    command = ["bench", "noc", str(with_session), "--data", f"GrabCut={tmp_path / 'GrabCut'}",
+               "--max-clicks", "4", "--all-clicks", "--json"]  # fmt: skip
+    found = []
+    for options in (["--protocol", "app"], ["--session-graphs"], []):
+        result = CliRunner().invoke(app, [*command, *options])
+        assert result.exit_code == 0, result.output
+        found.append(json.loads(result.stdout)["reports"][0])
+    clicks = [[each["clicks"] for each in report["per_object"]] for report in found]
+    assert clicks[0] == clicks[1]
+    assert [report["settings"]["protocol"] for report in found] == ["app", "graphs", "published"]
+    for wrong in (["--session-graphs", "--protocol", "app"], ["--protocol", "mine"],
+                  ["--session-graphs", "--fit", "stretch"],
+                  ["--start-iou", "0.7", "--protocol", "published"]):  # fmt: skip
+        refused = CliRunner().invoke(app, [*command, *wrong])
+        assert isinstance(refused.exception, UsageError), (wrong, refused.output)
+
+
+def test_predict_runs_the_graphs_and_repeats_a_log(with_session: Path, tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    path = tmp_path / "photo.png"
+    assert cv2.imwrite(str(path), photo[..., ::-1])
+    session = InteractiveSession(open_runtime(with_session), flip=False)
+    session.set_image(photo)
+    session.click(30, 40.5)
+    session.click(80, 5, positive=False)
+    log = tmp_path / "clicks.json"
+    log.write_text(json.dumps(session.log()))
+    command = ["predict", str(path), "--artifact", str(with_session)]
+    for graphs in ([], ["--session-graphs"]):
+        out = tmp_path / "mask.png"
+        result = CliRunner().invoke(app, [*command, "--clicks", str(log), "-o", str(out), *graphs])
+        assert result.exit_code == 0, result.output
+        assert np.array_equal(cv2.imread(str(out), 0) > 0, session.mask)
+    with_flip = ["--click", "30,40.5", "--click", "80,5,neg", "-o"]
+    for name, graphs in (("a.png", []), ("b.png", ["--session-graphs"])):
+        result = CliRunner().invoke(app, [*command, *with_flip, str(tmp_path / name), *graphs])
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    small = tmp_path / "small.png"
+    assert cv2.imwrite(str(small), photo[:50])
+    for wrong in ([str(path), "--clicks", str(log)],
+                  [str(small), "--artifact", str(with_session), "--clicks", str(log)],
+                  [*command[1:], "--clicks", str(log), "--click", "1,1"]):  # fmt: skip
+        refused = CliRunner().invoke(app, ["predict", *wrong, "-o", str(tmp_path / "no.png")])
+        assert isinstance(refused.exception, UsageError), refused.output
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_golden_traces_are_written_for_an_artifact(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.onnx"
+    spec = IOSpec(64, 64, max_clicks=6)
+    export_model(tiny_reference(), tiny_info(spec, "onnx"), find_target("onnx"), path)
+    result = CliRunner().invoke(app, ["golden", str(path), "-o", str(tmp_path / "golden")])
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "golden" / "traces.json").read_text())
+    assert document["artifact_sha256"] == open_runtime(path).sha256
+    again = CliRunner().invoke(app, ["golden", str(path), "-o", str(tmp_path / "golden")])
+    assert isinstance(again.exception, OutputFileError)
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_an_export_whose_session_differs_leaves_nothing(
-    name: str, tmp_path: Path, monkeypatch: Any
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ritm_edge.session import geometry
-
     target = find_target(name)
-    if name == "tflite":  # its worker has a process of its own: there Python is what is changed
-        real = geometry.Frame.box
+    real = geometry.Frame.box
+    made = target.add_session
 
-        def wrong(self: Any, *arguments: Any) -> Any:
-            box, found = real(self, *arguments)
-            return geometry.Rect(box.start - 60, box.end), found
-
+    def with_wrong_python(settings: Any, path: Path) -> Any:
+        facts = made(settings, path)  # type: ignore[misc]
         monkeypatch.setattr(geometry.Frame, "box", wrong)
-    else:
-        monkeypatch.setattr(pipeline.StepSettings, "facts", {**StepSettings(SPEC, 0.49).facts})
-        monkeypatch.setattr("ritm_edge.export.session_graphs.steps.DEFAULT_ZOOM_IN", None)
-        monkeypatch.setattr(
-            pipeline, "check_session", lambda *_, **__: SimpleNamespace(require_passed=_fail)
-        )
-    with skipped_without_its_extra(), pytest.raises(ParityError):
+        return facts
+
+    def wrong(self: Any, *arguments: Any) -> Any:
+        box, found = real(self, *arguments)
+        return geometry.Rect(box.start - 60, box.end), found
+
+    path = tmp_path / f"tiny{target.suffix}"
+    with skipped_without_its_extra(), pytest.raises(ParityError, match="do not ship them"):
         export_model(
-            tiny_reference(), tiny_info(SPEC, name), target, tmp_path / f"t{target.suffix}",
-            session="context",
+            tiny_reference(), tiny_info(SPEC, name), replace(target, add_session=with_wrong_python),
+            path, session="context",
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
-
-
-def _fail(label: str) -> None:
-    raise ParityError(f"{label} differs")
 
 
 @pytest.mark.parametrize("name", ["coreml", "openvino", "ncnn"])

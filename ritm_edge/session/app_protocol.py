@@ -39,7 +39,7 @@ BLOCK = 32
 def begin(config: SessionConfig, photo: Photo, given: Probabilities) -> State:
     """See `SessionProtocol`."""
     box = bounding_box(given > np.float32(config.threshold))
-    roi = None if box is None or config.zoom_in is None else config.zoom_in.expand(box, photo.size)
+    roi = None if box is None else _zoomed(config, box, (), None, photo.size)
     frame, seen = _view(config, roi, photo.size)
     output = _cut(frame, given, seen)
     return State(output=content(frame, output, seen), placed=_roi(seen), given=given)
@@ -128,8 +128,17 @@ def _crop(config: SessionConfig, state: State, clicks: tuple[Click, ...], size: 
     box = object_box(config, state)
     if box is None:
         return None
+    return _zoomed(config, box, clicks, state.roi, size)
+
+
+def _zoomed(
+    config: SessionConfig, box: Roi, clicks: tuple[Click, ...], old: Roi | None, size: Size
+) -> Roi | None:
+    if config.zoom_in is None:
+        return None
     packed = pack_clicks(clicks)[0].astype(np.float32)
-    return _roi(find_crop(NUMPY, zoom, rect(box), packed, rect(state.roi), NUMPY.vector(*size)))
+    extent = NUMPY.vector(*size)
+    return _roi(find_crop(NUMPY, config.zoom_in, rect(box), packed, rect(old), extent))
 
 
 def object_box(config: SessionConfig, state: State) -> Roi | None:

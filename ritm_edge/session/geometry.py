@@ -21,7 +21,7 @@ _SATURATED = 2.0**-23
 
 # What a namespace offers; `rows` gathers along the first axis, at float32 positions.
 NUMPY = SimpleNamespace(
-    floor=np.floor, round=np.round, sqrt=np.sqrt, where=np.where, stack=np.stack,
+    floor=np.floor, round=np.round, sqrt=np.sqrt, where=np.where,
     minimum=np.minimum, maximum=np.maximum, concat=np.concatenate,
     reshape=np.reshape, transpose=np.transpose,
     max=lambda values, axis: np.max(values, axis, keepdims=True),

@@ -79,8 +79,8 @@ def mask_at(
     mask = np.zeros((len(rows), len(columns)), np.bool_)
     fixed = _facts(config)
     height, width = fixed.get("screen_rows"), fixed.get("screen_columns")
-    for top in range(0, len(rows), height or len(rows)):
-        for left in range(0, len(columns), width or len(columns)):
+    for top in range(0, len(rows), height or max(1, len(rows))):
+        for left in range(0, len(columns), width or max(1, len(columns))):
             lines, across = (
                 each[first : first + (most or len(each))]
                 for each, first, most in ((rows, top, height), (columns, left, width))

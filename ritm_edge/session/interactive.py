@@ -324,9 +324,15 @@ class InteractiveSession:
             UsageError: no image yet.
         """
         photo = self._require_photo()
-        at = [np.asarray(each, np.float32) for each in (rows, columns)]
-        if any(each.ndim != 1 for each in at):
-            raise ShapeError("rows and columns are no lists: pass one position per pixel and axis.")
+        try:
+            at = [np.asarray(each, np.float32) for each in (rows, columns)]
+            usable = all(each.ndim == 1 and np.isfinite(each).all() for each in at)
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            raise ShapeError(
+                "rows and columns are no lists of numbers: pass one position per row and column."
+            )
         return self._protocol.mask_at(self._config, photo, self._state, at[0], at[1])
 
     @property

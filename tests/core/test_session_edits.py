@@ -79,7 +79,9 @@ def test_any_edits_leave_the_session_of_the_clicks_that_are_left(protocol: str, 
         (lambda s: s.move_click(1, 300, 1), ClickError, "click 2 at row 300, column 1 is outside"),
         (lambda s: s.advance(1, 500), ClickError, "click 3 at row 1, column 500 is outside"),
         (lambda s: s.redo(), UsageError, "nothing to redo"),
-        (lambda s: s.mask_at(3, [1]), ShapeError, "no lists"),
+        (lambda s: s.mask_at(3, [1]), ShapeError, "no lists of numbers"),
+        (lambda s: s.mask_at([1, float("nan")], [1]), ShapeError, "no lists of numbers"),
+        (lambda s: s.mask_at([1], ["x"]), ShapeError, "no lists of numbers"),
     ],
 )
 def test_edits_that_cannot_be_made_change_nothing(edit: Any, kind: Any, message: str) -> None:

@@ -161,7 +161,7 @@ def _compare_session(
         positive = count == 0 or bool(rng.random() < 0.6)
         for session, runtime in zip((python, graphs), runtimes, strict=True):
             runtime.answers = answers[: 1 + options["flip"]]
-            session.advance(*where, positive=positive)
+            session.advance(where[0], where[1], positive)
         report.clicks += 1
         same = python.zoom_roi == graphs.zoom_roi and python._state.placed == graphs._state.placed
         if not same:

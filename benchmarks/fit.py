@@ -129,18 +129,10 @@ def compare_fits(
     alternatives: Sequence[Alternative] = ALTERNATIVES,
     progress: Progress = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """Measure every alternative; the result is described at the top of the module.
-
-    Args:
-        runtime: takes any size.
-        clicks: numbers of clicks, from 1, after which is compared.
-        flip: average with the mirrored image, in the reference too.
-        limit: how many objects, counted from the first.
-
-    Raises:
-        UsageError: a graph of fixed size.
-        InputFileError: a photo or mask that cannot be read.
-    """
+    """Measure every alternative on a runtime that takes any size, after each of `clicks` (from 1);
+    the result is described at the top of the module. `flip` averages with the mirror image, in the
+    reference too; `limit` takes only the first objects. Raises UsageError: a graph of fixed size;
+    InputFileError: a photo or mask that cannot be read."""
     if runtime.spec.size is not None:
         raise UsageError(
             f"{runtime.label} takes one size only: pass a checkpoint or an .onnx of --dynamic."

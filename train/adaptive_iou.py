@@ -41,16 +41,12 @@ class AdaptiveIoU:
 
     @torch.no_grad()
     def count(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """What a batch, or one process's part of it, contributes; contributions are added up.
+        """What a batch, or one process's part of it, contributes, from logits and labels (above 0.5
+        object, −1 ignored), [B, 1, H, W]. Contributions are added up.
 
-        Args:
-            logits: [B, 1, H, W].
-            labels: [B, 1, H, W]; above 0.5 object, −1 ignored.
-
-        Returns:
-            [7] in double precision: the sum of the samples' IoUs at each of the three thresholds,
-            the number of samples counted at each (those with object or predicted pixels), and the
-            number of samples with an object.
+        They are [7] in double precision: the sum of the samples' IoUs at each of the three
+        thresholds, the number of samples counted at each (those with object or predicted pixels),
+        and the number of samples with an object.
         """
         probability = torch.sigmoid(logits.float())
         truth, valid = labels > 0.5, labels != -1

@@ -48,7 +48,8 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Train as long as `config.schedule` says, alone or in the team that `torchrun` started.
+    """Train as long as `config.schedule` says, alone or in the team that `torchrun` started, and
+    return the path of the last checkpoint.
 
     Every step draws its randomness from (seed, step, place in the joint batch): a resumed run
     repeats an uninterrupted one, and a run on several processes repeats one on a single process
@@ -83,9 +84,6 @@ def train(
             when values are read); True saves a checkpoint and returns early.
         notice: told, in the leading process, where the weights of a new run are from, which files
             of `data` are left out, and whether the data of a resumed run are others.
-
-    Returns:
-        Path of the last checkpoint.
 
     Raises:
         UsageError: negative `workers` or `save_every` below 1, a batch that cannot be divided

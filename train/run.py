@@ -62,9 +62,7 @@ class Run:
     Attributes:
         trainer: at the state after `done` steps.
         data: fingerprint of the photos.
-        done: steps already taken.
         best: best validation so far.
-        benchmarks: to validate on.
         tensorboard: whether to write event files.
         remake: makes the batch after a number of steps again.
 

@@ -122,16 +122,13 @@ class Trainer:
         rate: float,
         watch: Watch = lambda _: nullcontext(),
     ) -> StepResult:
-        """Simulated corrections without gradients, then one optimiser step.
+        """Simulated corrections without gradients, then one optimiser step at the learning rate
+        `rate`, after `step` others. `batch` is this process's part of the joint batch, in the order
+        of ranks, or its plan; everything random is decided by (seed, step) and the sample's place
+        in the joint batch.
 
-        Everything random is decided by (seed, step) and the sample's place in the joint batch.
-
-        Args:
-            batch: this process's part of the joint batch, in the order of ranks, or its plan.
-            step: optimiser steps before this one.
-            rate: learning rate.
-            watch: times the phases "batch", "corrections", within these "network" (its forwards),
-                "forward", "backward" and "optimiser".
+        `watch` times the phases "batch", "corrections", within these "network" (its forwards),
+        "forward", "backward" and "optimiser".
         """
         with watch("batch"):
             if self.makes_batches:

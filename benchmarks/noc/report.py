@@ -75,7 +75,6 @@ class NocReport:
         benchmark_size: objects it has, of which `results` may be the first few.
         subject: from `describe_subject`.
         threads: CPU threads of each process; None where the runtime chose.
-        jobs: processes.
         results: per object, in the order of the benchmark.
     """
 

@@ -22,20 +22,11 @@ TOLERANCE = 0.02
 def damaged_mask(
     truth: NDArray[np.integer[Any]], target_iou: float, *, name: str = ""
 ) -> NDArray[np.bool_]:
-    """Erase and add disks around the object's border until the IoU has fallen to a target.
-
-    Args:
-        truth: integers [H, W]: 1 object, −1 ignored, anything else background.
-        target_iou: 0…1; the result is at most this, and less by no more than about 0.02 where the
-            object is large enough for that.
-        name: of the object; the same name and truth give the same mask.
-
-    Returns:
-        bool [H, W].
-
-    Raises:
-        UsageError: no object to damage, or an IoU that is not between 0 and 1.
-    """
+    """Erase and add disks around the object's border until the IoU has fallen to a target between 0
+    and 1: a mask, bool [H, W], whose IoU is at most this, and less by no more than about 0.02 where
+    the object is large enough for that. The truth is integers [H, W]: 1 object, −1 ignored,
+    anything else background; the same one and the same name give the same mask. Raises UsageError:
+    no object to damage, or an IoU that is not between 0 and 1."""
     if not 0 < target_iou < 1:
         raise UsageError(f"the IoU of a starting mask is {target_iou}: pass one between 0 and 1.")
     mask: NDArray[np.uint8] = (truth == 1).astype(np.uint8)

@@ -78,21 +78,13 @@ def read_mask(
     label: int | None = None,
     notice: Callable[[str], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """Read a mask drawn elsewhere as probabilities, by the kind of its file (`mask_kinds`).
+    """Read a mask drawn elsewhere as probabilities, float32 [H, W] in 0…1, by the kind of its file
+    (`mask_kinds`): any format of `read_photo`, or a TIFF of floats in 0…1. Ignored pixels are 0.
 
-    Args:
-        path: any format of `read_photo`, or a TIFF of floats in 0…1.
-        size: (H, W) of the photo it belongs to, in pixels.
-        label: id of the object in a label map; None takes all.
-        notice: told in one sentence how the file was read.
-
-    Returns:
-        float32 [H, W], 0…1; ignored pixels are 0.
-
-    Raises:
-        InputFileError, ImageError: as `read_mask_file`, or no pixel is selected.
-        ShapeError: another size than the photo's.
-        UsageError: `label` is not in the file, or the file is not a label map.
+    It must have the `size` (H, W) of its photo; `label` is the id of the object in a label map, and
+    None takes all; `notice` is told in one sentence how the file was read. Raises InputFileError,
+    ImageError: as `read_mask_file`, or no pixel is selected; ShapeError: another size than the
+    photo's; UsageError: `label` is not in the file, or the file is not a label map.
     """
     mask = read_mask_file(path)
     height, width = mask.labels.shape

@@ -25,11 +25,8 @@ MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 @dataclass(frozen=True)
 class LiteConfig:
-    """One EfficientNet-Lite.
-
-    Attributes:
-        stages: (blocks, kernel, stride, expansion, channels) of the seven stages.
-    """
+    """One EfficientNet-Lite, with (blocks, kernel, stride, expansion, channels) of its seven
+    stages."""
 
     stages: tuple[tuple[int, int, int, int, int], ...]
 
@@ -209,17 +206,11 @@ class LiteNetwork(nn.Module):
         )
 
     def forward(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Predict at a quarter of the input resolution.
-
-        Args:
-            rgb: [B, 3, H, W], normalised with `MEAN` and `STD`.
-            click_features: [B, 32, ⌈H/2⌉, ⌈W/2⌉], added after the first convolution and, further
-                reduced, at three coarser scales; None when the clicks are already in `rgb` (DMF).
-
-        Returns:
-            Object logits [B, 1, ⌈H/4⌉, ⌈W/4⌉], and while training auxiliary logits
-            [B, 1, ⌈H/8⌉, ⌈W/8⌉].
-        """
+        """Predict at a quarter of the input resolution from RGB [B, 3, H, W], normalised with
+        `MEAN` and `STD`: object logits [B, 1, ⌈H/4⌉, ⌈W/4⌉], and while training auxiliary logits
+        [B, 1, ⌈H/8⌉, ⌈W/8⌉]. Click features [B, 32, ⌈H/2⌉, ⌈W/2⌉] are added after the first
+        convolution and, further reduced, at three coarser scales; None when the clicks are already
+        in `rgb` (DMF)."""
         x = self.stem(rgb)
         joined: list[Tensor] = []
         fine_clicks = None

@@ -163,13 +163,8 @@ class RitmModel(nn.Module):
         return self.segment((image - self.mean) / self.std, maps)
 
     def segment(self, rgb: Tensor, maps: Tensor) -> ModelOutput:
-        """Segment a normalised photo with encoded clicks.
-
-        Args:
-            rgb: [B, 3, H, W], normalised with `mean` and `std`.
-            maps: [B, 2, H, W] from `encode_clicks`, after the previous mask [B, 1, H, W] where the
-                model has one.
-        """
+        """Segment RGB [B, 3, H, W], normalised with `mean` and `std`, by maps [B, 2, H, W] from
+        `encode_clicks`, after the previous mask [B, 1, H, W] where the model has one."""
         if self.config.input_scheme == "dmf":
             logits, aux_logits = self._logits(self.rgb_conv(torch.cat((rgb, maps), dim=1)), None)
         else:
@@ -196,14 +191,8 @@ def build_model(
     leaky_relu: bool = True,
     decoder_channels: int | None = None,
 ) -> RitmModel:
-    """Build an untrained model.
-
-    Args: see `ModelConfig`.
-
-    Raises:
-        UsageError: an unknown name, input scheme or encoding, a radius ≤ 0, or a decoder width
-            that the model does not have.
-    """
+    """Build an untrained model; arguments as of `ModelConfig`. Raises UsageError: an unknown name,
+    input scheme or encoding, a radius ≤ 0, or a decoder width that the model does not have."""
     if name not in model_names():
         raise UsageError(f"unknown model '{name}': choose one of {', '.join(model_names())}.")
     if input_scheme not in ("conv1s", "conv1e", "dmf"):

@@ -116,13 +116,8 @@ class ModelFile:
 
 
 class FileRuntime(ABC):
-    """What our runtimes have in common; each adds how its engine computes.
-
-    Inputs are checked before the engine sees them, and every result before a caller does.
-
-    Attributes: as `Runtime`, and
-        path: the file.
-    """
+    """What our runtimes of a file at `path` have in common; each adds how its engine computes.
+    Inputs are checked before the engine sees them, and every result before a caller does."""
 
     name: str
     engine: str | None = None

@@ -61,7 +61,6 @@ class TaskReport:
 
     Attributes:
         artifact: name of its file.
-        tolerance: the limits.
         objects: how many were clicked on.
         mask_iou: number of clicks → mean IoU with the float32 mask after them; fewer clicks than
             usual if the graph has fewer slots.

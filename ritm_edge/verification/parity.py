@@ -55,7 +55,6 @@ class CaseResult:
     """Differences of one case.
 
     Attributes:
-        name: of the case.
         max_abs: largest absolute difference of a probability.
         mean_abs: mean absolute difference.
         mask_iou: IoU of the two masks; 1 when both are empty.

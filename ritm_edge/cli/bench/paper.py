@@ -13,7 +13,6 @@ from ..options import AllowChanged, AsJson, Threads, open_data, parse_pair, refu
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.paper.gallery import Step
-    from ritm_edge.benchmarks.results import FlopsResults
 
     from ...runtimes.base import Runtime
 
@@ -96,7 +95,10 @@ def command(
 
     read = [read_results(path) for path in results or []]
     if not any(isinstance(each, FlopsResults) for each in read):
-        read.append(_counted())
+        from ritm_edge.benchmarks.flops.report import as_document, measure_models
+
+        counts = as_document(measure_models(), [])
+        read.append(FlopsResults.model_validate(counts))
     tables = paper_tables(read, names)
     curves = [curve_of(run) for run in noc_runs(read)]
     pictures = {}
@@ -129,13 +131,6 @@ def command(
             else:
                 print_table(table.header, table.rows, title=title)
     print_notice(f"saved {', '.join(str(p) for p in sorted(output.iterdir()))}")
-
-
-def _counted() -> "FlopsResults":
-    from ritm_edge.benchmarks.flops.report import as_document, measure_models
-    from ritm_edge.benchmarks.results import FlopsResults
-
-    return FlopsResults.model_validate(as_document(measure_models(), []))
 
 
 def _galleries(

@@ -484,7 +484,8 @@ def test_targets_without_session_graphs_say_so(name: str, tmp_path: Path) -> Non
 
 def test_files_without_session_graphs_say_so(tmp_path: Path) -> None:
     path = tmp_path / "tiny.onnx"
-    export_model(tiny_reference(), tiny_info(SPEC, "onnx"), find_target("onnx"), path)
+    with skipped_without_its_extra():
+        export_model(tiny_reference(), tiny_info(SPEC, "onnx"), find_target("onnx"), path)
     runtime: Any = open_runtime(path)
     with pytest.raises(ArtifactError, match="export it with --session"):
         InteractiveSession(runtime, protocol="graphs")

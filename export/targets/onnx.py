@@ -13,7 +13,7 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT
-from ..onnx.graph import onnx_graph
+from ..onnx.graph import give_every_input, onnx_graph
 from ..onnx.precision import fp16_graph, int8_dynamic_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..rewrites import NAMES, WITHOUT_MATRICES
@@ -24,7 +24,9 @@ def convert(
     source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
 ) -> None:
     """Write a self-contained .onnx file; `make` decides the precision, errors as there."""
-    path.write_bytes(make(source).SerializeToString())
+    model = make(source)
+    give_every_input(model)
+    path.write_bytes(model.SerializeToString())
 
 
 def stamp(path: Path, text: str) -> None:

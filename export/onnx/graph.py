@@ -1,10 +1,11 @@
 """PyTorch to a simplified ONNX graph: the ONNX target itself and the first half of TFLite."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
@@ -15,14 +16,26 @@ from ..quiet import quiet
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
 OPSET = 18
+_made: WeakKeyDictionary[nn.Module, dict[Any, bytes]] = WeakKeyDictionary()
 
 
 def onnx_graph(source: ExportInput) -> Any:
     """One self-contained ONNX `ModelProto` with the given input and output names.
 
+    Each call returns a copy of its own; the same graph is not traced twice.
+
     Raises:
         ConversionError: the exporter or the simplifier failed.
     """
+    onnx = require("onnx", extra="onnx")
+    key = (source.output_names, source.any_size)
+    made = _made.setdefault(source.graph, {})
+    if key not in made:
+        made[key] = _trace(source).SerializeToString()
+    return onnx.ModelProto.FromString(made[key])
+
+
+def _trace(source: ExportInput) -> Any:
     onnx = require("onnx", extra="onnx")
     require("onnxscript", extra="onnx")
     simplifier = require("onnxsim", extra="onnx")

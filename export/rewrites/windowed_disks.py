@@ -63,9 +63,7 @@ class WindowedDisks(nn.Module):
         else:
             nearest = grouped.amax(dim=2, keepdim=True)
         # [B, period, 2K, W]: the step where a pixel of the nearest row is covered, else 0.
-        squared = nearest.permute(0, 3, 1, 2) + by_column.reshape(
-            batch, 1, slots, width
-        )
+        squared = nearest.permute(0, 3, 1, 2) + by_column.reshape(batch, 1, slots, width)
         covered = torch.clamp((squared + self.limit) + self.step, 0.0, self.step)
         near = self._near(by_row, clicks).reshape(batch, slots, 2 * groups, self.period)
         united = torch.matmul(near.transpose(1, 3), covered)

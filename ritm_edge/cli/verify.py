@@ -9,6 +9,7 @@ from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Threads, parse_data
 from .task_table import print_task_report
+from .verify_devices import verify_delegates, verify_half_precision
 
 if TYPE_CHECKING:
     from ..verification.acceptance import TaskReport
@@ -49,6 +50,28 @@ def command(
             show_default=False,
         ),
     ] = None,
+    emulate: Annotated[
+        str | None,
+        typer.Option(
+            "--emulate",
+            metavar="fp16",
+            help="Instead: emulate devices that compute in half precision, in three modes.",
+            show_default=False,
+        ),
+    ] = None,
+    max_loss: Annotated[
+        float,
+        typer.Option(
+            "--max-loss",
+            min=0.0,
+            help="With --emulate: name the first tensor that loses a larger share of its root mean "
+            "square.",
+        ),
+    ] = 0.25,
+    delegates: Annotated[
+        bool,
+        typer.Option("--delegates", help="Instead: which accelerators take which operations."),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the random inputs.")] = 1,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
@@ -76,8 +99,22 @@ def command(
     runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")
+    if delegates:
+        verify_delegates(artifact, allow_changed=allow_changed, as_json=as_json)
+        return
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
     reference = open_file(ModelFile(checkpoint, threads, allow_changed))
+    if emulate is not None:
+        verify_half_precision(
+            artifact,
+            runtime,
+            reference,
+            kind=emulate,
+            max_loss=max_loss,
+            objects=objects,
+            as_json=as_json,
+        )
+        return
 
     from ritm_edge.export.registry import find_precision, find_target
 
@@ -108,6 +145,10 @@ def command(
             print_task_report(task)
     if checkpoint_hash(checkpoint) != runtime.info.checkpoint_sha256:
         print_notice(f"{artifact} was made from another file than {checkpoint}.")
+    half = runtime.info.half_precision
+    if half is not None and not as_json:
+        why = "safe" if half["safe"] else f"not safe, because {half['reason']}"
+        print_notice(f"half precision, as exported: {why}.")
     (report if task is None else task).require_passed()
     if not as_json:
         print_notice(_verdict(artifact, checkpoint, report, task))

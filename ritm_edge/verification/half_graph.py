@@ -106,10 +106,10 @@ class _Rounding:
         else:
             self.nodes.append(node)
             terms = self._terms(node, name) if node.op_type in MEANS else 1
-            if self.mode != HalfMode.STORAGE and terms > 1:  # the sum is stored before it is divided
-                total = self._round(
-                    self._node("Mul", [exact, self._constant(np.float32(terms))])
-                )
+            if (
+                self.mode != HalfMode.STORAGE and terms > 1
+            ):  # the sum is stored before it is divided
+                total = self._round(self._node("Mul", [exact, self._constant(np.float32(terms))]))
                 exact = self._node("Mul", [total, self._constant(np.float32(1 / terms))])
         self._round(exact, name)
         self.watched.append(name)

@@ -5,12 +5,13 @@ Here the ONNX graph that a target was made from, with the target's own rewrites,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..artifacts.mlprogram.package import Package
 from ..data.base import Sample
 from ..errors import ParityError
 from ..io_spec import IMAGE, MASK, IOSpec
@@ -61,7 +62,7 @@ class HalfReport:
         first_loss: what went wrong first; None where nothing did, or where nobody looked.
     """
 
-    mode: HalfMode
+    mode: str
     mask_iou: dict[int, float]
     min_mask_iou: float
     finite: bool
@@ -86,7 +87,7 @@ class HalfReport:
         """Plain values for the artifact's metadata."""
         return {
             "safe": self.passed,
-            "mode": str(self.mode),
+            "mode": self.mode,
             "reason": self.reason,
             "mask_iou_after_clicks": {str(n): value for n, value in self.mask_iou.items()},
         }
@@ -168,9 +169,34 @@ class EmulatedDevice:
         return None
 
 
-def _problem(
-    exact: NDArray[np.float32], rounded: NDArray[np.float32]
-) -> tuple[str, float | None]:
+class EmulatedProgram(EmulatedDevice):
+    """An ML Program, every result rounded by our evaluator instead; sums stay float32."""
+
+    def __init__(self, package: Package, spec: IOSpec) -> None:
+        """Take an opened .mlpackage."""
+        self.engine, self.spec, self.mode = "ML Program", spec, HalfMode.STORAGE
+        self.label = f"{self.name} (ML Program)"
+        require("torch", extra="torch")
+        from ..artifacts.mlprogram.evaluator import Program
+
+        self._program = Program(package)
+
+    @property
+    def finite(self) -> bool:  # type: ignore[override]
+        return self._program.not_finite is None
+
+    def run(self, inputs: Mapping[str, ArrayLike]) -> Outputs:
+        """See `Runtime.run`; a result that is no probability is returned as it is."""
+        arrays = float32_arrays(check_inputs(self.spec, inputs))
+        return {MASK: self._program.run(arrays, half=True)[MASK]}
+
+    def first_loss(self, max_loss: float = MAX_LOSS) -> TensorLoss | None:  # noqa: ARG002
+        """The first value that is infinite or NaN; shares are not measured here."""
+        name = self._program.not_finite
+        return None if name is None else TensorLoss(name, "is not finite")
+
+
+def _problem(exact: NDArray[np.float32], rounded: NDArray[np.float32]) -> tuple[str, float | None]:
     if np.isnan(rounded).any():
         return "turns NaN", None
     if np.isinf(rounded).any():
@@ -180,33 +206,30 @@ def _problem(
     return "loses", float(np.sqrt(np.mean((rounded - exact) ** 2)) / size) if size else 0.0
 
 
-def emulate(
-    model: Any,
+def judge(
+    device: EmulatedDevice,
     reference: Runtime,
-    spec: IOSpec,
     samples: Sequence[Sample],
-    mode: HalfMode,
     *,
     max_loss: float | None = None,
 ) -> HalfReport:
     """Compare masks of a simulated user's clicks with float32's.
 
     Args:
-        model: the ONNX `ModelProto` that is emulated.
+        device: what is emulated.
         reference: float32, any size.
-        spec: of the graph.
         samples: photos with known objects.
-        mode: what is emulated.
         max_loss: name the first tensor that loses a larger share even where all passes; None looks
             for one only where something fails.
     """
-    device = EmulatedDevice(model, spec, mode)
+    spec, mode = device.spec, device.mode
     counts = sorted({min(n, spec.max_clicks or max(CLICKS)) for n in CLICKS})
     narrowed = NarrowedRuntime(reference, spec)
     rows = [mask_agreement(device, narrowed, sample, counts, flip=False) for sample in samples]
     lowest = {n: float(np.min([row[i] for row in rows])) for i, n in enumerate(counts)}
-    report = HalfReport(mode, lowest, MIN_MASK_IOU[mode], device.finite)
+    name = str(device.engine)
+    report = HalfReport(name, lowest, MIN_MASK_IOU[mode], device.finite)
     if max_loss is None and report.passed:
         return report
     first = device.first_loss(MAX_LOSS if max_loss is None else max_loss)
-    return HalfReport(mode, lowest, MIN_MASK_IOU[mode], device.finite, first)
+    return replace(report, first_loss=first)

@@ -28,6 +28,7 @@ _OF_TWO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "less_equal": torch.le,
     "maximum": torch.maximum,
     "mul": torch.mul,
+    "real_div": torch.true_divide,
     "sub": torch.sub,
 }
 

@@ -2,9 +2,9 @@
 
     half_devices.py FILE... --checkpoint NAME [-o RESULTS.json]
 
-.ncnn files run with Vulkan (Mesa's lavapipe is enough), .tflite files on LiteRT's GPU accelerator in
-another environment, whose Python RITM_EDGE_LITERT_PYTHON names. Final masks never contain NaN, since
-ReLU and sigmoid hide it; a graph that breaks shows in its IoU.
+.ncnn files run with Vulkan (Mesa's lavapipe is enough), .tflite files on LiteRT's GPU accelerator
+in another environment, whose Python RITM_EDGE_LITERT_PYTHON names. Final masks never contain NaN,
+since ReLU and sigmoid hide it; a graph that breaks shows in its IoU.
 """
 
 import argparse

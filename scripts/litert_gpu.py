@@ -1,8 +1,8 @@
 """Runs a .tflite file on LiteRT's GPU accelerator alone: litert_gpu.py FILE fp16|fp32.
 
-For a Python with ai-edge-litert 2.3 and NumPy, and a Vulkan driver that VK_ICD_FILENAMES may name.
-It must not raise when the file is opened: then the whole graph runs on the GPU. Afterwards each line
-of standard input names an .npz of inputs by name (NHWC) and where to write the mask as .npy.
+For a Python with ai-edge-litert 2.3 and NumPy, and a Vulkan driver that VK_ICD_FILENAMES may
+name. It must not raise when the file is opened: then the whole graph runs on the GPU. Afterwards
+each line of standard input names an .npz of inputs by name (NHWC) and where to write the mask.
 """
 
 import sys

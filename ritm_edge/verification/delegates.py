@@ -4,8 +4,10 @@ Only names, and the two rules that our graphs met, are checked, not every condit
 """
 
 import contextlib
+import functools
 import io
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,15 +19,16 @@ from ..optional import require
 
 # The builtin operators that LiteRT's GPU accelerator parses (ml_drift's TFLite model builder).
 LITERT_GPU = frozenset(
-    "ABS ADD ADD_N ARG_MAX AVERAGE_POOL_2D BATCH_MATMUL BROADCAST_TO CAST CEIL CONCATENATION CONV_2D "
-    "COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DIV DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL "
-    "EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GELU GREATER GREATER_EQUAL HARD_SWISH "
-    "LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LSTM MAXIMUM "
-    "MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU "
-    "REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 "
-    "RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT SELECT_V2 SIGN SIN "
-    "SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM "
-    "TANH TILE TOPK_V2 TRANSPOSE TRANSPOSE_CONV UNPACK".split()
+    "ABS ADD ADD_N ARG_MAX AVERAGE_POOL_2D BATCH_MATMUL BROADCAST_TO CAST CEIL CONCATENATION "
+    "CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DIV DYNAMIC_UPDATE_SLICE ELU "
+    "EMBEDDING_LOOKUP EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GELU "
+    "GREATER GREATER_EQUAL HARD_SWISH LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT "
+    "LOGICAL_OR LOGISTIC LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL "
+    "ONE_HOT PACK PAD PADV2 POW PRELU REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN "
+    "REDUCE_PROD RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR "
+    "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT SELECT_V2 SIGN SIN SLICE SOFTMAX "
+    "SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH "
+    "TILE TOPK_V2 TRANSPOSE TRANSPOSE_CONV UNPACK".split()
 )
 
 
@@ -78,7 +81,7 @@ def _of_onnx(path: Path) -> list[Delegate]:
     tools = require("onnxruntime.tools.onnx_model_utils", extra="onnx")
     checks = require("onnxruntime.tools.mobile_helpers.usability_checker", extra="onnx")
     model = tools.ModelProtoWithShapeInfo(path).model_with_shape_info
-    core_ml: Callable[[str], Any] = lambda name: checks.check_coreml_partitions(model, True, name)  # noqa: E731
+    core_ml = functools.partial(checks.check_coreml_partitions, model, True)
     found = {
         "ONNX Runtime, NNAPI": checks.check_nnapi_partitions(model, True),
         "ONNX Runtime, Core ML (NeuralNetwork)": core_ml("coreml_supported_neuralnetwork_ops.md"),
@@ -106,7 +109,7 @@ def _of_tflite(flatbuffer: bytes) -> list[Delegate]:
     graph = model.subgraphs[0]
     kinds = [names[model.operatorCodes[each.opcodeIndex].builtinCode] for each in graph.operators]
     refusals = [_gpu_refusal(model, *each) for each in zip(kinds, graph.operators, strict=True)]
-    runs = sum(not b and (a is None or bool(a)) for a, b in zip([None, *refusals], refusals))
+    runs = sum(taken for taken, _ in itertools.groupby(not each for each in refusals))
     refused = [each for each in refusals if each]
     found = [
         Delegate(

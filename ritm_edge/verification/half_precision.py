@@ -1,7 +1,8 @@
 """Does a graph keep its masks on devices that compute in half precision?
 
-LiteRT's GPU accelerator, WebGPU and neural engines compute in float16 whatever type a file declares.
-Here the ONNX graph that a target was made from, with the target's own rewrites, runs as they would.
+LiteRT's GPU accelerator, WebGPU and neural engines compute in float16 whatever type a file
+declares. Here the ONNX graph that a target was made from, with the target's own rewrites, runs as
+they would.
 """
 
 from collections.abc import Mapping, Sequence

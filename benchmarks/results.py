@@ -223,6 +223,37 @@ class ParityResults(Parity):
     versions: dict[str, str] = {}
 
 
+class EmulatedMode(_Values):
+    """One mode of `verify --emulate`; see `verification.half_precision`."""
+
+    mode: str
+    safe: bool
+    reason: str
+    mask_iou_after_clicks: dict[str, float]
+    min_mask_iou: float
+
+
+class Accelerator(_Values):
+    """One engine of `verify --delegates`; see `verification.delegates`."""
+
+    engine: str
+    taken: Count | None
+    operations: Count
+    partitions: Count | None
+    refused: list[str]
+
+
+class AcceleratorResults(_Values):
+    """What `verify --emulate` and `verify --delegates` print with `--json`."""
+
+    kind: Literal["ritm-edge accelerators"]
+    artifact: str
+    modes: list[EmulatedMode] = []
+    delegates: list[Accelerator] = []
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+
+
 class _OfBenchmark(Protocol):
     @property
     def benchmark(self) -> str: ...
@@ -239,7 +270,9 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     return found
 
 
-Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+Results = (
+    NocResults | LatencyResults | FlopsResults | FitResults | ParityResults | AcceleratorResults
+)
 
 
 def read_results(path: Path) -> Results:
@@ -274,6 +307,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge noc": NocResults,
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
+            "ritm-edge accelerators": AcceleratorResults,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..tables import UNMEASURED
@@ -11,6 +11,14 @@ from .console import print_json, print_notice, print_table, progress_bar
 if TYPE_CHECKING:
     from ..runtimes.base import Runtime
     from ..runtimes.pytorch import PytorchRuntime
+
+
+KIND = "ritm-edge accelerators"
+
+
+def _results(artifact: Path, **found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `--json` prints and `report` reads."""
+    return {"kind": KIND, "artifact": artifact.name, **found}
 
 
 def verify_half_precision(
@@ -47,7 +55,7 @@ def verify_half_precision(
             progress.update(bar, status=device.label)
             reports.append(judge(device, reference, samples, max_loss=max_loss))
     if as_json:
-        print_json({"artifact": artifact.name, "modes": [each.as_dict() for each in reports]})
+        print_json(_results(artifact, modes=[each.as_dict() for each in reports]))
     else:
         print_table(
             (
@@ -80,7 +88,7 @@ def verify_delegates(artifact: Path, *, allow_changed: bool, as_json: bool) -> N
 
     found = delegates(artifact, allow_changed=allow_changed)
     if as_json:
-        print_json({"artifact": artifact.name, "delegates": [asdict(each) for each in found]})
+        print_json(_results(artifact, delegates=[asdict(each) for each in found]))
         return
     print_table(
         ("engine", "operations", "partitions", "left out"),

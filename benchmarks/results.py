@@ -17,6 +17,8 @@ from ritm_edge.untrusted_json import parse_long_json
 MAX_BYTES = 1 << 28
 KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
 
+ACCELERATORS_KIND = "ritm-edge accelerators"
+
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
@@ -307,7 +309,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge noc": NocResults,
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
-            "ritm-edge accelerators": AcceleratorResults,
+            ACCELERATORS_KIND: AcceleratorResults,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

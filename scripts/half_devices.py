@@ -103,14 +103,14 @@ def main() -> None:
             runtime.close()
             seconds = round(time.monotonic() - started, 1)
             row = {"file": path.name, "device": device, "seconds": seconds}
-            rows.append(
-                row | {"mask_iou_after_clicks": dict(zip(map(str, COUNTS), ious, strict=True))}
-            )
+            rows.append(row | {"mask_iou": dict(zip(map(str, COUNTS), ious, strict=True))})
             print(
                 path.name, device, *(f"{value:.4f}" for value in ious), f"{seconds} s", flush=True
             )
     if given.output:
-        given.output.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        given.output.write_text(
+            json.dumps({"kind": "ritm-edge accelerators", "devices": rows}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -5,16 +5,23 @@ from typing import Any
 from ritm_edge.artifacts.info import ArtifactInfo, Precision
 from ritm_edge.errors import MissingExtraError, UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.io_spec import MASK
+from ritm_edge.io_spec import DEFAULT_SIZE, MASK
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.verification.half_precision import GATE_MODE, EmulatedDevice, HalfReport, judge
+from ritm_edge.verification.half_precision import (
+    CLICKS,
+    GATE_MODE,
+    EmulatedDevice,
+    HalfReport,
+    judge,
+)
 
 from .export_input import ExportInput
 from .onnx.graph import onnx_graph
 from .rewrites import rewrite
 
 FLOAT = (Precision.FP32, Precision.FP16)
+MANY_PIXELS = 512 * 512  # beyond them one click takes as long as an export should
 
 
 def examine(
@@ -31,7 +38,9 @@ def examine(
         device = EmulatedDevice(onnx_graph(source), info.io, GATE_MODE)
     except MissingExtraError:
         return None
-    return judge(device, reference, sample_objects()[:1])
+    height, width = info.io.size or DEFAULT_SIZE
+    clicks = CLICKS if height * width <= MANY_PIXELS else CLICKS[:1]
+    return judge(device, reference, sample_objects()[:1], clicks=clicks)
 
 
 def float_graph(reference: PytorchRuntime, info: ArtifactInfo) -> Any:

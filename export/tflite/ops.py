@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 Layers = dict[str, Any]
+MOST_JOINED = 4  # XNNPACK leaves a concatenation of more to others and is cut in two
 
 
 def replace_guessing_operations() -> None:
@@ -78,7 +79,11 @@ def _concat(graph_node: Any, layers: Layers) -> Any | None:
 
     images = _nhwc_images(graph_node, layers)
     nhwc_axis = (0, 3, 1, 2)[graph_node.attrs["axis"]]
-    return None if images is None else tf.concat(images, axis=nhwc_axis, name=graph_node.name)
+    if images is None:
+        return None
+    while len(images) > MOST_JOINED:
+        images = [tf.concat(images[:MOST_JOINED], axis=nhwc_axis), *images[MOST_JOINED:]]
+    return tf.concat(images, axis=nhwc_axis, name=graph_node.name)
 
 
 def _matmul(graph_node: Any, layers: Layers) -> Any | None:

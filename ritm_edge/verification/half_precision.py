@@ -213,6 +213,7 @@ def judge(
     samples: Sequence[Sample],
     *,
     max_loss: float | None = None,
+    clicks: Sequence[int] = CLICKS,
 ) -> HalfReport:
     """Compare masks of a simulated user's clicks with float32's.
 
@@ -222,9 +223,10 @@ def judge(
         samples: photos with known objects.
         max_loss: name the first tensor that loses a larger share even where all passes; None looks
             for one only where something fails.
+        clicks: after how many of them masks are compared.
     """
     spec, mode = device.spec, device.mode
-    counts = sorted({min(n, spec.max_clicks or max(CLICKS)) for n in CLICKS})
+    counts = sorted({min(n, spec.max_clicks or n) for n in clicks})
     narrowed = NarrowedRuntime(reference, spec)
     rows = [mask_agreement(device, narrowed, sample, counts, flip=False) for sample in samples]
     lowest = {n: float(np.min([row[i] for row in rows])) for i, n in enumerate(counts)}

@@ -21,11 +21,12 @@ def main(path: str, precision: str) -> None:
     model = CompiledModel.from_file(path, options=options)
     print("whole", flush=True)
     ((key, names),) = model.get_signature_list().items()
-    inputs = {name: model.create_input_buffer_by_name(key, name) for name in names["inputs"]}
-    outputs = {name: model.create_output_buffer_by_name(key, name) for name in names["outputs"]}
     size = int(np.prod(model.get_output_tensor_details(key)["mask"]["shape"]))
     for line in sys.stdin:
         source, target = line.split()
+        # New ones each time: those of a run that is over cannot be written again.
+        inputs = {name: model.create_input_buffer_by_name(key, name) for name in names["inputs"]}
+        outputs = {n: model.create_output_buffer_by_name(key, n) for n in names["outputs"]}
         with np.load(source) as arrays:
             for name, buffer in inputs.items():
                 buffer.write(np.ascontiguousarray(arrays[name], np.float32))

@@ -39,6 +39,8 @@ NAMES: tuple[str, ...] = tuple(rewrite.name for rewrite in ALL)
 FOLD_AND_DROP = tuple(rewrite.name for rewrite in ALL[:5])
 # Where a runtime's own resize is as fast as the products, which also bring 0.2 MB of matrices.
 WITHOUT_MATRICES = tuple(name for name in NAMES if name != resize_by_matrices.REWRITE.name)
+# Integers keep the softmax of the context in float32, and would round the means instead.
+FOR_INTEGERS = tuple(name for name in WITHOUT_MATRICES if name != two_stage_means.REWRITE.name)
 
 
 def rewrite(

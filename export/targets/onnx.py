@@ -16,7 +16,7 @@ from ..layer_names import KEEP_FLOAT
 from ..onnx.graph import give_every_input, onnx_graph
 from ..onnx.precision import fp16_graph, int8_dynamic_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..rewrites import NAMES, WITHOUT_MATRICES
+from ..rewrites import FOR_INTEGERS, NAMES, WITHOUT_MATRICES
 from ..target import Target
 
 
@@ -65,14 +65,14 @@ TARGETS = (
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
                 any_size=True,
-                rewrites=WITHOUT_MATRICES,
+                rewrites=FOR_INTEGERS,
             ),
             Precision.INT8_DYNAMIC: ReducedPrecision(
                 partial(convert, make=int8_dynamic_graph),
                 INT8_TASK,
                 keep_float=KEEP_FLOAT,
                 any_size=True,
-                rewrites=WITHOUT_MATRICES,
+                rewrites=FOR_INTEGERS,
             ),
         },
     ),

@@ -218,7 +218,7 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md docs/devices.md
 
 # What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
 PUBLISH ?=

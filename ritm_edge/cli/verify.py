@@ -7,7 +7,7 @@ import typer
 
 from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
-from .options import AllowChanged, AsJson, Threads, parse_data
+from .options import AllowChanged, AsJson, Threads, parse_data, refuse_idle
 from .task_table import print_task_report
 from .verify_devices import verify_delegates, verify_half_precision
 
@@ -19,6 +19,7 @@ OBJECTS = 20  # of --objects
 
 
 def command(
+    context: typer.Context,
     artifact: Annotated[
         Path, typer.Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")
     ],
@@ -96,6 +97,13 @@ def command(
     from ..verification.parity import compare, parity_cases
     from ..weights import checkpoint_path
 
+    if emulate is None:
+        refuse_idle(context, "without --emulate", "max_loss")
+    else:
+        refuse_idle(context, "with --emulate", "photo", "data", "seed", "delegates")
+    if delegates:
+        others = ("checkpoint", "photo", "data", "objects", "seed", "threads")
+        refuse_idle(context, "with --delegates", *others)
     runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint, not an artifact: verify an export of it.")

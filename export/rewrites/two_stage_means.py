@@ -38,7 +38,7 @@ class TwoStageMean(nn.Module):
         self.rows = RowMeans(pooled=pooled)
 
     def forward(self, x: Tensor) -> Tensor:
-        means = self.rows(x)
+        means: Tensor = self.rows(x)
         if self.rows.pooled:
             return F.avg_pool2d(means, (int(x.shape[2]), 1))
         return means.mean(2, keepdim=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..artifacts.info import ArtifactInfo
 from ..artifacts.mlprogram.package import Package
 from ..data.base import Sample
 from ..errors import ParityError
@@ -119,7 +120,7 @@ class EmulatedDevice:
     """
 
     name = "half precision"
-    info = None
+    info: ArtifactInfo | None = None
     sha256 = "0" * 64
     source: Any = None
 

@@ -88,6 +88,14 @@ IDLE = [
         "--val",
     ),
     ("train --data {grabcut} -o {run} --no-tensorboard --set run.image_every=3", "run.image_every"),
+    ("verify {photo} --max-loss 0.1", "--max-loss"),
+    ("verify {photo} --emulate fp16 --photo {photo}", "--photo"),
+    ("verify {photo} --emulate fp16 --data GrabCut={grabcut}", "--data"),
+    ("verify {photo} --emulate fp16 --seed 3", "--seed"),
+    ("verify {photo} --emulate fp16 --delegates", "--delegates"),
+    ("verify {photo} --delegates --checkpoint {weights}", "--checkpoint"),
+    ("verify {photo} --delegates --objects {grabcut}", "--objects"),
+    ("verify {photo} --delegates --threads 2", "--threads"),
     ("predict {photo} --click 1,1 --mask-label 3", "--mask-label"),
     ("predict {photo} --click 1,1 --at 1,1", "--at"),
     ("predict {photo} --click 1,1 --artifact a.onnx --checkpoint b.pth", "--artifact"),
@@ -104,7 +112,8 @@ ACTING = {
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
     "export": "--target --checkpoint --allow-changed --model --max-clicks --dynamic --precision "
     "--rewrites --output --json",
-    "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json",
+    "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json "
+    "--emulate",
     "predict": "--allow-changed --click --at --mask --checkpoint --output --overlay --threads "
     "--json",
     "report": "--allow-changed --output --title",

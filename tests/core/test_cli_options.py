@@ -49,6 +49,7 @@ IDLE = [
     ("export --sensitivity", "bench sensitivity"),
     ("curve a.jsonl -o b.png", "bench curve"),
     ("export -t onnx --dynamic --size 64x64", "--size"),
+    ("export -t onnx --fit stretch", "--fit"),
     ("bench latency --no-pytorch --checkpoint {weights}", "--checkpoint"),
     ("bench noc --data GrabCut={grabcut} --all-clicks --target-iou 0.85", "--target-iou"),
     ("bench noc --data GrabCut={grabcut} --all-clicks --min-clicks 3", "--min-clicks"),
@@ -59,6 +60,7 @@ IDLE = [
     ("bench noc --data GrabCut={grabcut} --no-zoom-in --min-crop 2", "--min-crop"),
     ("bench noc --data GrabCut={grabcut} --no-zoom-in --skip-clicks 2", "--skip-clicks"),
     ("bench noc --data GrabCut={grabcut} --fresh", "--fresh"),
+    ("bench noc --data GrabCut={grabcut} --session-graphs --protocol app", "--protocol"),
     ("bench noc --data GrabCut={grabcut} --fit stretch", "--fit"),
     ("bench noc --data GrabCut={grabcut} --json --markdown", "--markdown"),
     ("bench paper --row a=b", "--row"),
@@ -98,6 +100,7 @@ IDLE = [
     ("verify {photo} --delegates --threads 2", "--threads"),
     ("predict {photo} --click 1,1 --mask-label 3", "--mask-label"),
     ("predict {photo} --click 1,1 --at 1,1", "--at"),
+    ("predict {photo} --click 1,1 --clicks {noc}", "--clicks"),
     ("predict {photo} --click 1,1 --artifact a.onnx --checkpoint b.pth", "--artifact"),
 ]
 
@@ -111,16 +114,17 @@ ACTING = {
     "bench curve": "--output --noc",
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
     "export": "--target --checkpoint --allow-changed --model --max-clicks --dynamic --precision "
-    "--rewrites --output --json",
+    "--rewrites --session --output --json",
+    "golden": "--allow-changed --output",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json "
     "--emulate",
     "predict": "--allow-changed --click --at --mask --checkpoint --output --overlay --threads "
-    "--json",
+    "--session-graphs --json",
     "report": "--allow-changed --output --title",
     "bench latency": "--allow-changed --no-pytorch --threads --runs --warmup --cold-starts --size "
     "--seed --roofline --output --json",
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
-    "--start-iou --limit --jobs --threads --output --journal --json",
+    "--session-graphs --start-iou --limit --jobs --threads --output --journal --json",
     "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
     "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
     "bench flops": "--allow-changed --size --kinds --output --json",
@@ -191,6 +195,7 @@ WRITING = {
     "bench rewrites": "--checkpoint {input}",
     "bench train": None,  # takes no file
     "data combine-coco-lvis": None,
+    "golden": None,  # its folder must not exist
     "weights pull": None,  # and replaces nothing, see test_download
 }
 

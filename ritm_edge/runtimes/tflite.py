@@ -51,7 +51,9 @@ class TFLiteGraph:
         runner = self._runners.get(signature)
         if runner is None:
             runner = self._runners[signature] = self._interpreter.get_signature_runner(signature)
-        results = runner(**{name: _to_file(array) for name, array in arrays.items()})
+        declared = runner.get_input_details()
+        given = {n: _to_file(array, declared[n]["dtype"]) for n, array in arrays.items()}
+        results = runner(**given)
         return {name: _from_file(array) for name, array in results.items()}
 
 
@@ -104,10 +106,10 @@ def _tensors(details: Mapping[str, Mapping[str, Any]]) -> Tensors:
     return {name: (np.dtype(details[name]["dtype"]).name, shape) for name, shape in nchw.items()}
 
 
-def _to_file(array: NDArray[Any]) -> NDArray[Any]:
+def _to_file(array: NDArray[Any], declared: type[np.generic]) -> NDArray[Any]:
     if array.ndim == 4:
         array = array.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(array, None if array.dtype == np.uint8 else np.float32)
+    return np.ascontiguousarray(array, declared)
 
 
 def _from_file(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ NEEDING = {
     "train": "--data benchmark -o run",
     "export": "--target onnx",
     "verify": "model.onnx",
+    "golden": "model.onnx -o traces",
     "predict": f"{PHOTO} --click 1,1",
     "report": "results.json",
     "bench latency": "model.onnx",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from ...errors import UsageError
+from ...optional import require
 from ..console import print_notice, print_table, progress_bar
 from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 
@@ -56,6 +57,8 @@ def command(
     """
     if no_pytorch and checkpoint is not None:
         raise UsageError("--checkpoint and --no-pytorch exclude each other: pass one of them.")
+    if not no_pytorch:
+        require("torch", extra="torch")
 
     from ritm_edge.benchmarks.latency.timing import LatencySettings, measure, step_count
 

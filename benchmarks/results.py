@@ -84,6 +84,7 @@ class NocSettings(_Values):
     fit: str | None = None
     start_iou: Annotated[float, Field(gt=0, lt=1)] | None = None
     click_limit: Annotated[int, Field(ge=1)] | None = None
+    protocol: Literal["published", "app", "graphs"] = "published"
 
 
 class ObjectResult(_Values):

@@ -1,7 +1,9 @@
 """Checkpoint to artifact: convert, prove, stamp, and only then give it its name."""
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,24 +13,30 @@ from numpy.typing import NDArray
 from ritm_edge.artifacts.info import ArtifactInfo, Precision, tool_versions
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.files import atomic_output, size_in_bytes
-from ritm_edge.io_spec import MASK, IOSpec
+from ritm_edge.files import atomic_output, move_into_place, size_in_bytes
+from ritm_edge.io_spec import MASK, MASK_THRESHOLD, IOSpec
 from ritm_edge.model.checkpoint import checkpoint_hash
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.base import ModelFile
+from ritm_edge.runtimes.onnx import SESSION_SUFFIX
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
+from ritm_edge.session.fit import Fit
 from ritm_edge.verification.acceptance import TaskReport, accept
 from ritm_edge.verification.parity import ParityReport, compare, parity_cases
+from ritm_edge.verification.session_check import check_session
 
 from .calibration import Calibration, record_calibration
 from .export_input import ExportInput
 from .precision import PrecisionOptions, ReducedPrecision
 from .registry import find_precision
 from .rewrites import rewrite
+from .session_graphs.steps import StepSettings
 from .target import Target
 
 Stage = Callable[[str], None]
+# Of the random sessions in which session graphs are verified; other seeds are the fuzz script's.
+SESSION_CLICKS, SESSION_SEED = 80, 1
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ def export_checkpoint(
     options: PrecisionOptions | None = None,
     rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
+    session: Fit | None = None,
     stage: Stage = lambda _: None,
 ) -> Exported:
     """Export a checkpoint to one target and verify the result.
@@ -98,12 +107,14 @@ def export_checkpoint(
         rewrites: names of exact rewrites to apply to the graph before it is converted; None takes
             those that win on the target, an empty sequence makes the baseline graph.
         photos: uint8 RGB photos to verify on, beside the synthetic cases.
+        session: add the graphs of a session that shows crops with this fit; None adds none.
         stage: told what is being done.
 
     Raises:
-        ParityError: the artifact disagrees with PyTorch or loses too much; nothing is left behind.
-        UsageError: a dynamic size or a precision for a target without it, or options that do
-            nothing at this precision.
+        ParityError: the artifact disagrees with PyTorch or loses too much, or its session graphs
+            with the Python session; nothing is left behind.
+        UsageError: a dynamic size, a precision or session graphs for a target without them, or
+            options that do nothing at this precision.
         ConversionError, CheckpointError, OutputFileError: as their names say.
     """
     reference = open_checkpoint(ModelFile(checkpoint, allow_changed=allow_changed))
@@ -131,6 +142,7 @@ def export_checkpoint(
         options=options,
         rewrites=rewrites,
         photos=photos,
+        session=session,
         stage=stage,
     )
 
@@ -144,6 +156,7 @@ def export_model(
     options: PrecisionOptions | None = None,
     rewrites: Sequence[str] | None = None,
     photos: Sequence[NDArray[np.uint8]] = (),
+    session: Fit | None = None,
     stage: Stage = lambda _: None,
 ) -> Exported:
     """Convert a loaded model, stamp `info`, verify, and move the result to `path`.
@@ -156,7 +169,12 @@ def export_model(
     _require_size(info.io, target, reduced)
     if rewrites is None:
         rewrites = reduced.rewrites if reduced else target.rewrites
-    with atomic_output(path) as temporary:
+    if session is not None and (target.add_session is None or info.io.size is None):
+        raise UsageError(
+            f"the target {target.name} has no session graphs at {info.io.size or 'any size'}: "
+            "leave out --session, or export to onnx or tflite with a fixed size."
+        )
+    with atomic_output(path) as temporary, _folder_beside(path, temporary):
         graph, applied = rewrite(reference.model, info.io, rewrites)
         info = replace(info, rewrites=applied)
         any_size = info.io.size is None
@@ -166,6 +184,9 @@ def export_model(
         stage("converting")
         started = time.monotonic()
         (reduced or target).convert(source, temporary)
+        if session is not None and target.add_session is not None:
+            settings = StepSettings(info.io, MASK_THRESHOLD, session)
+            info = replace(info, session=settings.facts | target.add_session(settings, temporary))
         seconds = time.monotonic() - started
         stage("verifying")
         artifact = ModelFile(temporary, allow_changed=True, info=info).open()
@@ -188,11 +209,28 @@ def export_model(
             task = replace(task, artifact=path.name)
             if not options.accept_loss:
                 task.require_passed()
+        if info.session is not None:
+            stage("verifying the session of")
+            clicked = check_session(artifact, clicks=SESSION_CLICKS, seed=SESSION_SEED)
+            clicked.require_passed(path.name)
+            info = replace(info, session={**info.session, "verified": clicked.summary()})
         artifact.close()
         # The task decides where there is one: its "passed" replaces that of the differences.
         summary = {**report.summary(), **({} if task is None else task.summary())}
         target.stamp(temporary, replace(info, parity=summary).to_json())
     return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, applied, report, task)
+
+
+@contextmanager
+def _folder_beside(path: Path, temporary: Path) -> Iterator[None]:
+    """Session graphs in files of their own get their folder's name just before the network's."""
+    made, place = (each.with_suffix(SESSION_SUFFIX) for each in (temporary, path))
+    try:
+        yield
+        if made.is_dir():
+            move_into_place(made, place)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _require_size(spec: IOSpec, target: Target, reduced: ReducedPrecision | None) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ritm_edge.verification.parity import Tolerance
 
 from .export_input import Convert
 from .precision import ReducedPrecision
+from .session_graphs.steps import StepSettings
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Target:
         precisions: those below float32, by name.
         rewrites: names of the exact rewrites (`rewrites.NAMES`) that were measured to win on it
             in float32.
+        add_session: writes the session graphs to a converted artifact, or beside it, and returns
+            what its description says of them; None where there are none.
     """
 
     name: str
@@ -36,3 +40,4 @@ class Target:
     any_size: bool = False
     precisions: Mapping[str, ReducedPrecision] = field(default_factory=dict)
     rewrites: tuple[str, ...] = ()
+    add_session: Callable[[StepSettings, Path], dict[str, Any]] | None = None

@@ -14,6 +14,7 @@ MOST = 1 << 53  # as far as whole numbers of JavaScript go
 Kind = tuple[str, Callable[[Any], bool]]
 FLAG: Kind = ("true or false", lambda value: isinstance(value, bool))
 COUNT: Kind = ("a whole number from 0", lambda value: type(value) is int and 0 <= value <= MOST)
+LENGTH: Kind = ("a whole number from 1", lambda value: COUNT[1](value) and value > 0)
 MEASURE: Kind = (
     "a number from 0",
     lambda value: type(value) in (int, float) and 0 <= value <= MOST,

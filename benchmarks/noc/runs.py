@@ -73,7 +73,7 @@ def measure(
                 "benchmark": benchmark.name,
                 "file": f"{runtime.label} {settings.fit}",
                 "sha256": subject["sha256"],
-                "settings": {**asdict(settings), "threads": threads},
+                "settings": {**_decisive(settings), "threads": threads},
                 "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
                 "objects": _fingerprint(benchmark),
             }
@@ -107,6 +107,14 @@ def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
             f"{settings.max_clicks}: export it with --max-clicks {settings.max_clicks}, or pass "
             f"--click-limit {slots} so that the network sees the first {slots} clicks only."
         )
+
+
+def _decisive(settings: EvaluationSettings) -> dict[str, Any]:
+    """As a dictionary; journals from before there was another protocol do not name it."""
+    values = asdict(settings)
+    if settings.protocol == "published":
+        del values["protocol"]
+    return values
 
 
 def _fingerprint(benchmark: Benchmark) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ..onnx.graph import onnx_graph
 from ..onnx.precision import fp16_graph, int8_dynamic_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..rewrites import NAMES, WITHOUT_MATRICES
+from ..session_graphs.onnx import write_session_graphs
 from ..target import Target
 
 
@@ -50,6 +51,7 @@ TARGETS = (
         stamp=stamp,
         any_size=True,
         rewrites=NAMES,
+        add_session=write_session_graphs,
         precisions={
             Precision.FP16: ReducedPrecision(
                 partial(convert, make=fp16_graph),

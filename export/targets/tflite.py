@@ -28,6 +28,7 @@ from ..onnx.graph import onnx_graph
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
 from ..rewrites import FOLD_AND_DROP, WITHOUT_MATRICES
+from ..session_graphs.tflite import add_session_graphs
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite.fp16 import weights_to_fp16
@@ -157,6 +158,7 @@ TARGETS = (
         convert=convert,
         stamp=stamp,
         rewrites=WITHOUT_MATRICES,
+        add_session=add_session_graphs,
         precisions={
             Precision.FP16: ReducedPrecision(
                 partial(convert, precision=Precision.FP16), FP16_TASK, rewrites=WITHOUT_MATRICES

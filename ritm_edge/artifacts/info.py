@@ -57,6 +57,15 @@ _KINDS = {
         "calibration_inputs": untrusted.COUNT,
         "kept_float": untrusted.TEXTS,
     },
+    "session?": {
+        "fit": untrusted.TEXT,
+        **dict.fromkeys(("threshold", "expansion", "min_crop", "recompute_iou"), untrusted.MEASURE),
+        **dict.fromkeys(("largest_photo?", "screen_rows?", "screen_columns?"), untrusted.LENGTH),
+        "files?": untrusted.TEXT_BY_KEY,
+        "verified?": dict.fromkeys(
+            ("seed", "clicks", "differing", "pixels", "differing_pixels"), untrusted.COUNT
+        ),
+    },
 }
 
 
@@ -76,6 +85,7 @@ class ArtifactInfo:
             verified.
         reduction: how a precision below fp32 was reached ("calibration", "kept_float"); None for
             fp32.
+        session: what is fixed in the session graphs, and how they were verified; None without them.
         contract: version of what the graph takes and gives.
         content_sha256: see `checksum`; zeros until the file is stamped, None in files from before
             there were checksums.
@@ -90,6 +100,7 @@ class ArtifactInfo:
     rewrites: tuple[str, ...] = ()
     parity: Mapping[str, Any] | None = None
     reduction: Mapping[str, Any] | None = None
+    session: Mapping[str, Any] | None = None
     contract: int = CONTRACT
     content_sha256: str | None = BLANK
 

@@ -86,6 +86,23 @@ def command(
             "NAME-baseline.SUFFIX.",
         ),
     ] = True,
+    session: Annotated[
+        bool,
+        typer.Option(
+            "--session",
+            help="Add the graphs of a whole session (zoom, crop, mask for the screen), for apps in "
+            "any language: into a .tflite, in a folder beside an .onnx. See docs/session.md.",
+        ),
+    ] = False,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            "--fit",
+            help="With --session: how crops are shown to the network: context (default), "
+            "letterbox or stretch.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the artifacts.")
     ] = Path("artifacts"),
@@ -108,8 +125,11 @@ def command(
     from ..data import open_benchmark
     from ..imaging.images import read_photo
     from ..samples import sample_photo
+    from ..session.fit import DEFAULT_FIT, check_fit
     from ..weights import checkpoint_path
 
+    if fit is not None and not session:
+        raise UsageError("--fit is that of the session graphs: pass --session too.")
     targets = [find_target(name) for name in dict.fromkeys(target)]
     checkpoint = checkpoint_path(checkpoint, model=model)
     height, width = (None, None) if dynamic else parse_size(size) if size else DEFAULT_SIZE
@@ -148,6 +168,7 @@ def command(
                     precision=precision,
                     options=options,
                     photos=photos,
+                    session=check_fit(fit or DEFAULT_FIT) if session else None,
                     stage=show,
                 )
             )

@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import RitmEdgeError, UsageError
-from . import bench, data, data_coco_lvis, export, predict, report, train, verify, weights
+from . import bench, data, data_coco_lvis, export, golden, predict, report, train, verify, weights
 from .console import print_error
 from .options import Command
 
@@ -50,6 +50,7 @@ app.command("train")(train.command)
 app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)
+app.command("golden")(golden.command)
 app.command("report")(report.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 for group in (app, bench.app, data.app, weights.app):

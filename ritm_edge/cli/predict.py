@@ -4,7 +4,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,6 +47,16 @@ def command(
             help="A click as image viewers show it, the column first. Use it instead of --click.",
         ),
     ] = None,
+    clicks_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--clicks",
+            metavar="FILE",
+            help="Repeat the clicks of a session that was saved (the JSON of session.log()), with "
+            "its settings, on a photo of the same size and with the same artifact.",
+            show_default=False,
+        ),
+    ] = None,
     mask: Annotated[
         Path | None,
         typer.Option("--mask", help="Start from this mask or label map, of the photo's size."),
@@ -65,6 +75,14 @@ def command(
         Path | None,
         typer.Option("--checkpoint", help="Run these weights; default: the embedded ones."),
     ] = None,
+    session_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--session-graphs",
+            help="Let the artifact's own session graphs do what surrounds the network, as in an "
+            "app (export --session).",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -92,8 +110,10 @@ def command(
         raise UsageError(
             "--click and --at exclude each other, since clicks have an order: use one."
         )
+    if clicks_file is not None and (click or at):
+        raise UsageError("--clicks holds all clicks: leave out --click and --at.")
     clicks = parse_clicks(click or []) or parse_clicks(at or [], column_first=True)
-    if not clicks and mask is None:
+    if not clicks and mask is None and clicks_file is None:
         raise UsageError("no click and no mask: pass --click ROW,COLUMN or --at X,Y at least once.")
     if mask_label is not None and mask is None:
         raise UsageError(f"--mask-label {mask_label} belongs to a label map: pass it as --mask.")
@@ -107,8 +127,11 @@ def command(
     from ..imaging.images import encode_image, encode_mask, read_mask, read_photo
     from ..imaging.overlay import overlay as draw
     from ..runtimes.base import open_runtime
+    from ..session.graph_protocol import graph_options
+    from ..session.log import read_log
     from ..weights import checkpoint_path
 
+    log = None if clicks_file is None else read_log(clicks_file)
     image = read_photo(photo)
     start = None
     read_as: list[str] = []
@@ -120,11 +143,18 @@ def command(
         artifact or checkpoint_path(checkpoint), threads=threads, allow_changed=allow_changed
     )
     open_ms = (time.perf_counter() - before) * 1e3
+    if log is not None:
+        log.check(runtime.sha256, (image.shape[0], image.shape[1]), start)
+        clicks = list(log.clicks)
     if not clicks:
         print_notice("no click: the mask is saved as it was given, without running the model.")
     for sentence in read_as:
         print_notice(sentence)
-    found, milliseconds = _run_session(runtime, image, start, clicks)
+    settings = dict({} if log is None else log.settings)
+    if session_graphs:
+        fixed = None if runtime.info is None else runtime.info.session
+        settings = {**settings, "protocol": "graphs"} if log else graph_options(fixed)
+    found, milliseconds = _run_session(runtime, image, start, clicks, settings)
 
     files = {output: encode_mask(found, output)}
     if overlay is not None:
@@ -234,11 +264,12 @@ def _run_session(
     image: "NDArray[np.uint8]",
     start: "NDArray[np.float32] | None",
     clicks: "Sequence[Click]",
+    settings: Mapping[str, Any],
 ) -> "tuple[NDArray[np.bool_], list[float]]":
     """The last mask and the milliseconds of every click."""
     from ..session.interactive import InteractiveSession
 
-    session = InteractiveSession(runtime)
+    session = InteractiveSession(runtime, **settings)
     session.set_image(image)
     if start is not None:
         session.set_mask(start)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..verification.parity import CaseResult, ParityReport
 
 OBJECTS = 20  # of --objects
+SESSION_CLICKS = 100
 
 
 def command(
@@ -71,6 +72,7 @@ def command(
     from ..samples import sample_photo
     from ..verification.acceptance import accept
     from ..verification.parity import compare, parity_cases
+    from ..verification.session_check import check_session
     from ..weights import checkpoint_path
 
     runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
@@ -100,8 +102,14 @@ def command(
                 benchmark=open_benchmark(*parse_data(data)) if data else None,
                 progress=lambda text: progress.update(bar, status=text),
             )
+    session = None
+    if runtime.info.session is not None:
+        session = check_session(runtime, clicks=SESSION_CLICKS, seed=seed)
     if as_json:
-        print_json({**report.as_dict(), **({} if task is None else {"task": task.as_dict()})})
+        extra = {"task": task, "session": session}
+        print_json(
+            {**report.as_dict(), **{k: v.as_dict() for k, v in extra.items() if v is not None}}
+        )
     else:
         _print(report, judged=task is None)
         if task is not None:
@@ -109,6 +117,10 @@ def command(
     if checkpoint_hash(checkpoint) != runtime.info.checkpoint_sha256:
         print_notice(f"{artifact} was made from another file than {checkpoint}.")
     (report if task is None else task).require_passed()
+    if session is not None:
+        session.require_passed(str(artifact))
+        if not as_json:
+            print_notice(f"its session graphs gave the Python session's {session.clicks} clicks.")
     if not as_json:
         print_notice(_verdict(artifact, checkpoint, report, task))
 

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
 from ..session.fit import DEFAULT_FIT, Fit
-from ..session.interactive import DEFAULT_ZOOM_IN, InteractiveSession
+from ..session.interactive import DEFAULT_ZOOM_IN, InteractiveSession, Protocol
 from ..session.zoom_in import ZoomIn
 from .damaged_mask import damaged_mask
 from .metrics import iou
@@ -39,6 +39,7 @@ class EvaluationSettings:
         start_iou: start from a mask damaged to this IoU (`damaged_mask`) instead of from nothing.
             The session then follows the app protocol, since the published one shows the network
             the external mask at every click and never its own.
+        protocol: of the session, see `InteractiveSession`; what apps get is "app".
 
     Raises:
         UsageError: no clicks to make.
@@ -53,6 +54,7 @@ class EvaluationSettings:
     click_limit: int | None = None
     fit: Fit = DEFAULT_FIT
     start_iou: float | None = None
+    protocol: Protocol = "published"
 
     def __post_init__(self) -> None:
         if self.max_clicks < 1:
@@ -88,9 +90,11 @@ def begin_session(
     name: str,
 ) -> InteractiveSession:
     """A session on one sample before its first click; arrays as `Sample.load` gives them."""
+    corrects = settings.start_iou is not None and settings.protocol == "published"
+    protocol: Protocol = "app" if corrects else settings.protocol
     session = InteractiveSession(
         runtime,
-        protocol="published" if settings.start_iou is None else "app",
+        protocol=protocol,
         zoom_in=settings.zoom_in,
         flip=settings.flip,
         threshold=settings.threshold,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..artifacts.info import ArtifactInfo, Precision
-from ..errors import ArtifactError, CheckpointError, InputFileError
+from ..errors import ArtifactError, CheckpointError, InputFileError, first_line
 from ..files import existing_file, sha256_of
 from ..io_spec import IMAGE, MASK, IOSpec
 from .contract import check_inputs, require_mask
@@ -147,6 +147,26 @@ class FileRuntime(ABC):
         error = CheckpointError if self.info is None else ArtifactError
         require_mask(self.path, outputs.get(MASK), arrays[IMAGE].shape[2:], error)
         return outputs
+
+    def step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run a session graph, see `session.graph_protocol`; images are NCHW.
+
+        Raises:
+            ArtifactError: the file has none, or it does not execute.
+        """
+        if self.info is None or self.info.session is None:
+            raise ArtifactError(f"{self.path} has no session graphs: export it with --session.")
+        try:
+            with self._turn:
+                return self._step(name, arrays)
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(
+                f"{self.path}: the session graph {name} fails ({first_line(error)}): export it "
+                "again."
+            ) from error
+
+    def _step(self, _name: str, _arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        raise ValueError(f"{self.name} runs none")
 
     def close(self) -> None:  # noqa: B027, most engines have nothing to end
         """See `Runtime.close`."""

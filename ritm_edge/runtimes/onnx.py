@@ -1,18 +1,21 @@
 """Runs .onnx files with ONNX Runtime on the CPU."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..artifacts.checksum import read_whole, require_unchanged
 from ..artifacts.info import METADATA_KEY, ArtifactInfo
-from ..errors import ArtifactError, MissingExtraError
+from ..errors import ArtifactError, MissingExtraError, first_line
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs, float32_arrays
 from .contract import FLOAT32, require_contract
 
 SUFFIXES = (".onnx",)
+SESSION_SUFFIX = ".session"  # of the folder beside a file that holds its session graphs
 TYPES = {"tensor(float)": FLOAT32}
 FATAL_ONLY = 4  # ONNX Runtime's own log would interleave with ours
 
@@ -64,6 +67,7 @@ class OnnxRuntime(FileRuntime):
             ) from error
         info = file.info or ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
         super().__init__(file, info.io, info)
+        self._steps: dict[str, Any] = {}
         declared = (
             {v.name: (TYPES.get(v.type, v.type), tuple(map(_length, v.shape))) for v in values}
             for values in (self._session.get_inputs(), self._session.get_outputs())
@@ -78,6 +82,25 @@ class OnnxRuntime(FileRuntime):
                 f"{self.path} fails while running ({type(error).__name__}): export it again."
             ) from error
         return {MASK: mask}
+
+    def _step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        if name not in self._steps:
+            assert self.info is not None
+            assert self.info.session is not None
+            file = self.path.with_suffix(SESSION_SUFFIX) / f"{name}.onnx"
+            content = read_whole(file)
+            if hashlib.sha256(content).hexdigest() != self.info.session["files"].get(name):
+                raise ArtifactError(
+                    f"{file} is not the session graph that {self.path} was exported with: copy "
+                    "both again, or export again."
+                )
+            self._steps[name] = open_session(content, threads=self.source.threads)
+        graph = self._steps[name]
+        names = [output.name for output in graph.get_outputs()]
+        try:
+            return dict(zip(names, graph.run(names, dict(arrays)), strict=True))
+        except Exception as error:  # as above
+            raise RuntimeError(first_line(error)) from error
 
 
 def _length(declared: Any) -> int | None:

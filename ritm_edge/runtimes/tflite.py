@@ -39,18 +39,22 @@ class TFLiteGraph:
                     model_content=flatbuffer, num_threads=threads
                 )
                 self._interpreter.allocate_tensors()
-            self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+            runner = self._interpreter.get_signature_runner(SIGNATURE)
+            self._runners = {SIGNATURE: runner}
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
                 f"{path} cannot be loaded by LiteRT ({first_line(error)}): export it again with "
                 "the installed version."
             ) from error
-        self.inputs = _tensors(self._runner.get_input_details())
-        self.outputs = _tensors(self._runner.get_output_details())
+        self.inputs = _tensors(runner.get_input_details())
+        self.outputs = _tensors(runner.get_output_details())
 
-    def run(self, arrays: Mapping[str, NDArray[Any]]) -> Outputs:
+    def run(self, arrays: Mapping[str, NDArray[Any]], signature: str = SIGNATURE) -> Outputs:
         """Run once; arrays of four axes are NCHW."""
-        results = self._runner(**{name: _to_file(array) for name, array in arrays.items()})
+        runner = self._runners.get(signature)
+        if runner is None:
+            runner = self._runners[signature] = self._interpreter.get_signature_runner(signature)
+        results = runner(**{name: _to_file(array) for name, array in arrays.items()})
         return {name: _from_file(array) for name, array in results.items()}
 
 
@@ -72,6 +76,9 @@ class TFLiteRuntime(FileRuntime):
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
         return self._graph.run(arrays)
+
+    def _step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> Outputs:
+        return self._graph.run(arrays, name)
 
 
 open_file = TFLiteRuntime
@@ -100,10 +107,10 @@ def _tensors(details: Mapping[str, Mapping[str, Any]]) -> Tensors:
     return {name: (np.dtype(details[name]["dtype"]).name, shape) for name, shape in nchw.items()}
 
 
-def _to_file(array: NDArray[Any]) -> NDArray[np.float32]:
+def _to_file(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 4:
         array = array.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(array, np.float32)
+    return np.ascontiguousarray(array, None if array.dtype == np.uint8 else np.float32)
 
 
 def _from_file(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,9 @@
 """Clicks in, mask out: what apps, the command line and the evaluation share."""
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,17 +12,34 @@ from ..clicks import Click
 from ..errors import ClickError, ShapeError, UsageError
 from ..io_spec import MASK_THRESHOLD
 from ..runtimes.base import Runtime
-from . import app_protocol, published_protocol
+from . import app_protocol, graph_protocol, published_protocol
 from .fit import DEFAULT_FIT, Fit, check_fit
-from .state import SessionConfig, SessionProtocol, State
+from .history import Chain, History
+from .log import as_log
+from .state import Photo, SessionConfig, SessionProtocol, State
 from .zoom_in import ZoomIn
 
 DEFAULT_ZOOM_IN = ZoomIn()
 
+Protocol = Literal["app", "published", "graphs"]
 _PROTOCOLS: dict[str, SessionProtocol] = {
-    "app": app_protocol.advance,
-    "published": published_protocol.advance,
+    "app": app_protocol,
+    "published": published_protocol,
+    "graphs": graph_protocol,
 }
+
+
+def check_protocol(protocol: str) -> Protocol:
+    """`protocol` itself.
+
+    Raises:
+        UsageError: none of that name.
+    """
+    known: Protocol
+    for known in get_args(Protocol):
+        if protocol == known:
+            return known
+    raise UsageError(f"unknown session protocol {protocol!r}: choose {' or '.join(_PROTOCOLS)}.")
 
 
 class InteractiveSession:
@@ -33,7 +52,8 @@ class InteractiveSession:
     Args:
         runtime: see `runtimes.base.Runtime`.
         protocol: "app", or "published" for the numbers of the paper; the differences are listed at
-            `app_protocol` and `published_protocol`.
+            `app_protocol` and `published_protocol`; "graphs" is "app", computed by the session
+            graphs of an artifact.
         zoom_in: None always shows the network the whole image.
         flip: average with the mirrored image; costs a second run per click.
         threshold: a pixel belongs to the mask above this probability.
@@ -51,7 +71,7 @@ class InteractiveSession:
         self,
         runtime: Runtime,
         *,
-        protocol: Literal["app", "published"] = "app",
+        protocol: Protocol = "app",
         zoom_in: ZoomIn | None = DEFAULT_ZOOM_IN,
         flip: bool = True,
         threshold: float = MASK_THRESHOLD,
@@ -59,31 +79,27 @@ class InteractiveSession:
         click_limit: int | None = None,
         fit: Fit = DEFAULT_FIT,
     ) -> None:
-        if protocol not in _PROTOCOLS:
-            raise UsageError(
-                f"unknown session protocol {protocol!r}: choose {' or '.join(_PROTOCOLS)}."
-            )
         if not 0.0 < threshold < 1.0:
             raise UsageError(f"the mask threshold is {threshold}: pass a probability in 0…1.")
         for name, value in (("max_side", max_side), ("click_limit", click_limit)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}: pass a whole number above 0, or None.")
-        self._advance = _PROTOCOLS[protocol]
+        self._name = check_protocol(protocol)
+        self._protocol = _PROTOCOLS[self._name]
         # The published demo numbers clicks from 1 when it starts from a mask.
         self._order_after_mask = 1 if protocol == "published" else 0
         self._config = SessionConfig(
             runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
         )
-        self._image: NDArray[np.uint8] | None = None
-        self._forget(State())
+        if protocol == "graphs":
+            graph_protocol.check(self._config)
+        self._photo: Photo | None = None
+        self._history = History(State())
+        self._shown: tuple[State, NDArray[np.float32]] | None = None
 
-    def _forget(self, state: State) -> None:
-        self._history: list[State] = []
-        self._enter(state)
-
-    def _enter(self, state: State) -> None:
-        self._state = state
-        self._probabilities: NDArray[np.float32] | None = None
+    @property
+    def _state(self) -> State:
+        return self._history.chain[-1]
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """Start on a photo; forgets clicks, mask and history.
@@ -99,8 +115,15 @@ class InteractiveSession:
             raise ShapeError(
                 f"the image is {image.dtype} {list(image.shape)}: pass uint8 RGB [H, W, 3]."
             )
-        self._image = image.copy()
-        self._forget(State())
+        self._photo = Photo(image.copy())
+        self._history = History(State())
+
+    def on_same_photo(self) -> "InteractiveSession":
+        """Another session with these settings, without clicks, that shares the photo."""
+        other = copy(self)
+        other._photo = Photo(self._require_photo().pixels)
+        other._history, other._shown = History(State()), None
+        return other
 
     def click(self, row: float, column: float, positive: bool = True) -> NDArray[np.bool_]:
         """Add a click and return the new mask.
@@ -117,43 +140,110 @@ class InteractiveSession:
             ClickError: outside the image, or more clicks of one sign than the graph has slots.
             UsageError: no image yet.
         """
-        image = self._require_image()
-        clicks = (*self._state.clicks, self._new_click(row, column, positive))
-        state = self._advance(self._config, image, self._state, self.probabilities, clicks)
-        self._history.append(self._state)
-        self._enter(state)
+        self.advance(row, column, positive)
         return self.mask
 
-    def _new_click(self, row: float, column: float, positive: bool) -> Click:
-        number = len(self._state.clicks)
-        height, width = self._size
+    def advance(self, row: float, column: float, positive: bool = True) -> None:
+        """Add a click; nothing of the photo's size is made, see `mask_at`.
+
+        Args and errors: as `click`.
+        """
+        chain, clicks = self._history.chain, self._state.clicks
+        click = self._click(row, column, positive, order=len(clicks))
+        self._history.append(self._replayed(chain, (*clicks, click)))
+
+    def remove_click(self, index: int) -> None:
+        """Take one click back and make the later ones again, as if it had never been made.
+
+        Args:
+            index: of the click in `clicks`, from 0.
+
+        Raises:
+            UsageError: there is no such click.
+        """
+        clicks = self._state.clicks
+        index = self._existing(index)
+        self._replace(index, clicks[index + 1 :])
+
+    def move_click(self, index: int, row: float, column: float) -> None:
+        """Put one click elsewhere and make the later ones again.
+
+        Args:
+            index: of the click in `clicks`, from 0; it keeps its sign.
+            row, column: as in `click`.
+
+        Raises:
+            ClickError: outside the image.
+            UsageError: there is no such click.
+        """
+        index = self._existing(index)
+        old = self._state.clicks[index]
+        moved = self._click(row, column, old.positive, order=index)
+        self._replace(index, (moved, *self._state.clicks[index + 1 :]))
+
+    def _replace(self, index: int, rest: Sequence[Click]) -> None:
+        """Make the clicks from `index` on anew, with new numbers."""
+        again = [
+            self._click(click.row, click.column, click.positive, order=index + number)
+            for number, click in enumerate(rest)
+        ]
+        kept = self._history.chain[: index + 1]
+        self._history.append(self._replayed(kept, (*self._state.clicks[:index], *again)))
+
+    def _replayed(self, kept: Chain, clicks: tuple[Click, ...]) -> Chain:
+        """The states of all `clicks`, of which `kept` has the first."""
+        photo = self._require_photo()
+        for count in range(len(kept), len(clicks) + 1):
+            kept = (*kept, self._protocol.advance(self._config, photo, kept[-1], clicks[:count]))
+        return kept
+
+    def _existing(self, index: int) -> int:
+        count = len(self._state.clicks)
+        if not isinstance(index, int | np.integer) or not 0 <= index < count:
+            raise UsageError(
+                f"there is no click {index}: pass its place in the list of {count} clicks, "
+                "counted from 0."
+            )
+        return int(index)
+
+    def _click(self, row: float, column: float, positive: bool, *, order: int) -> Click:
+        height, width = self._require_photo().size
         try:
             position = float(row), float(column)
         except (TypeError, ValueError):
             position = math.nan, math.nan
         if not (0 <= position[0] < height and 0 <= position[1] < width):
             raise ClickError(
-                f"click {number + 1} at row {row}, column {column} is outside the image of "
+                f"click {order + 1} at row {row}, column {column} is outside the image of "
                 f"{height} rows and {width} columns: click inside it (rows count from the top, "
                 "columns from the left)."
             )
         offset = 0 if self._state.given is None else self._order_after_mask
-        return Click(*position, positive=bool(positive), order=number + offset)
+        return Click(*position, positive=bool(positive), order=order + offset)
 
     def undo(self) -> NDArray[np.bool_]:
-        """Take the last click back and return the mask before it.
+        """Take the last click, removal or move back and return the mask before it.
 
         Raises:
-            UsageError: no click to take back.
+            UsageError: nothing to take back.
         """
-        if not self._history:
+        if not self._history.move(-1):
             raise UsageError("there is no click to undo: click first.")
-        self._enter(self._history.pop())
+        return self.mask
+
+    def redo(self) -> NDArray[np.bool_]:
+        """Make again what was undone last and return the mask after it.
+
+        Raises:
+            UsageError: nothing was undone, or another edit followed.
+        """
+        if not self._history.move(1):
+            raise UsageError("there is nothing to redo: undo a click first.")
         return self.mask
 
     def reset(self) -> None:
         """Forget clicks, masks and history; keep the image."""
-        self._forget(State())
+        self._history = History(State())
 
     def set_mask(self, mask: ArrayLike) -> None:
         """Start from an external mask; forgets clicks and history.
@@ -165,7 +255,7 @@ class InteractiveSession:
             ShapeError: another size or type.
             UsageError: values out of range, no image yet, or a graph without `prev_mask` input.
         """
-        self._require_image()
+        photo = self._require_photo()
         if not self._config.runtime.spec.prev_mask:
             raise UsageError(
                 "this model has no previous-mask input and cannot start from a mask: use a model "
@@ -173,16 +263,24 @@ class InteractiveSession:
             )
         array = np.asarray(mask)
         is_number = array.dtype == np.bool_ or np.issubdtype(array.dtype, np.floating)
-        if not is_number or array.shape != self._size:
+        if not is_number or array.shape != photo.size:
             raise ShapeError(
                 f"the mask is {array.dtype} {list(array.shape)}: pass bool or float "
-                f"{list(self._size)}, the size of the image."
+                f"{list(photo.size)}, the size of the image."
             )
         if array.dtype != np.bool_ and not bool(((array >= 0) & (array <= 1)).all()):
             raise UsageError("the mask has values outside 0…1: pass probabilities or a bool mask.")
         given = array.astype(np.float32)
         given.setflags(write=False)
-        self._forget(State(given=given))
+        self._history = History(self._protocol.begin(self._config, photo, given))
+
+    def log(self) -> dict[str, Any]:
+        """The clicks and what decides about their masks, for a JSON file; see `session.log`.
+
+        Raises:
+            UsageError: no image yet.
+        """
+        return as_log(self._config, self._name, self._require_photo().size, self._state)
 
     @property
     def clicks(self) -> tuple[Click, ...]:
@@ -196,11 +294,12 @@ class InteractiveSession:
         Raises:
             UsageError: no image yet.
         """
-        self._require_image()
-        if self._probabilities is None:
-            self._probabilities = self._state.probabilities(self._size)
-            self._probabilities.setflags(write=False)
-        return self._probabilities
+        photo = self._require_photo()
+        if self._shown is None or self._shown[0] is not self._state:
+            found = self._protocol.probabilities(self._config, photo, self._state)
+            found.setflags(write=False)
+            self._shown = self._state, found
+        return self._shown[1]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -209,21 +308,39 @@ class InteractiveSession:
         Raises:
             UsageError: no image yet.
         """
-        # float32 on both sides: the published comparison decides pixels at the threshold.
-        mask: NDArray[np.bool_] = self.probabilities > np.float32(self._config.threshold)
-        return mask
+        return self.mask_at(*(np.arange(length) for length in self._require_photo().size))
+
+    def mask_at(self, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.bool_]:
+        """The selection at some positions, as for a screen that shows the photo larger or smaller.
+
+        Args:
+            rows, columns: [h] and [w], image pixels, fractions allowed; False beyond the image.
+
+        Returns:
+            bool [h, w].
+
+        Raises:
+            ShapeError: not two lists of numbers.
+            UsageError: no image yet.
+        """
+        photo = self._require_photo()
+        try:
+            at = [np.asarray(each, np.float32) for each in (rows, columns)]
+            usable = all(each.ndim == 1 and np.isfinite(each).all() for each in at)
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            raise ShapeError(
+                "rows and columns are no lists of numbers: pass one position per row and column."
+            )
+        return self._protocol.mask_at(self._config, photo, self._state, at[0], at[1])
 
     @property
     def zoom_roi(self) -> tuple[int, int, int, int] | None:
         """Stored crop (first row, last row, first column, last column); None without."""
         return self._state.roi
 
-    @property
-    def _size(self) -> tuple[int, int]:
-        image = self._require_image()
-        return image.shape[0], image.shape[1]
-
-    def _require_image(self) -> NDArray[np.uint8]:
-        if self._image is None:
+    def _require_photo(self) -> Photo:
+        if self._photo is None:
             raise UsageError("the session has no image: call set_image first.")
-        return self._image
+        return self._photo

@@ -41,20 +41,29 @@ def predict(
         return np.asarray(_run(runtime, image, prev_mask, packed)[MASK][0, 0])
     width = image.shape[1]
     packed_mirror = _packed([mirrored(c, width) for c in clicks], runtime.spec, click_limit)
-    straight = _logits(_run(runtime, image, prev_mask, packed))
-    mirror = _logits(_run(runtime, image[:, ::-1], prev_mask[:, ::-1], packed_mirror))
-    mean = 0.5 * (straight + mirror[:, ::-1])
+    straight = _run(runtime, image, prev_mask, packed)
+    mirror = _run(runtime, image[:, ::-1], prev_mask[:, ::-1], packed_mirror)
+    return mean_probabilities(straight, mirror)
+
+
+def mean_probabilities(straight: Outputs, mirror: Outputs) -> NDArray[np.float32]:
+    """Probabilities [h, w] of the mean of the logits of one input and of its mirror image."""
+    mean = 0.5 * (_logits(straight) + _logits(mirror)[:, ::-1])
     with np.errstate(over="ignore"):  # exp(−mean) → ∞ gives the right probability, 0
         return (1.0 / (1.0 + np.exp(-mean.astype(np.float64)))).astype(np.float32)
 
 
 def _packed(clicks: Sequence[Click], spec: IOSpec, click_limit: int | None) -> NDArray[np.float64]:
-    slots = spec.max_clicks
-    if slots is None and click_limit is not None:
-        # Published: the slots are counted before the limit cuts the clicks.
-        positive = sum(click.positive for click in clicks)
-        slots = max(1, min(click_limit, max(positive, len(clicks) - positive)))
-    return pack_clicks(clicks[:click_limit], max_clicks=slots)
+    return pack_clicks(clicks[:click_limit], max_clicks=visible_slots(clicks, spec, click_limit))
+
+
+def visible_slots(clicks: Sequence[Click], spec: IOSpec, click_limit: int | None) -> int | None:
+    """Slots per sign of the graph; of a graph of any number those that the published code takes."""
+    if spec.max_clicks is not None or click_limit is None:
+        return spec.max_clicks
+    # Published: the slots are counted before the limit cuts the clicks.
+    positive = sum(click.positive for click in clicks)
+    return max(1, min(click_limit, max(positive, len(clicks) - positive)))
 
 
 def _run(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..clicks import Click
 from ..errors import UsageError
@@ -23,28 +24,51 @@ from .zoom_in import Roi, Size, ZoomIn, bounding_box, box_iou, scaled_to, whole_
 REPEAT_IOU = 0.5
 
 
-def advance(
-    config: SessionConfig,
-    image: Photo,
-    state: State,
-    previous: Probabilities,
-    clicks: tuple[Click, ...],
-) -> State:
+def begin(_config: SessionConfig, _photo: Photo, given: Probabilities) -> State:
+    """See `SessionProtocol`."""
+    return State(given=given)
+
+
+def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Click, ...]) -> State:
     """See `SessionProtocol`; with an external mask the first click is predicted twice."""
+    previous = state.probabilities(photo.size) if state.given is None else state.given
     state = replace(state, clicks=clicks)
     if state.given is not None and len(clicks) == 1:
-        state = _predict(config, image, state, state.given)
-    return _predict(config, image, state, previous if state.given is None else state.given)
+        state = _predict(config, photo, state, state.given)
+    return _predict(config, photo, state, previous)
 
 
-def _predict(config: SessionConfig, image: Photo, state: State, prev_mask: Probabilities) -> State:
-    size = (image.shape[0], image.shape[1])
+def probabilities(_config: SessionConfig, photo: Photo, state: State) -> Probabilities:
+    """See `SessionProtocol`."""
+    return state.probabilities(photo.size)
+
+
+def mask_at(
+    config: SessionConfig,
+    photo: Photo,
+    state: State,
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """See `SessionProtocol`; what the nearest pixel of the photo is."""
+    nearest = (
+        np.clip(np.round(at), 0, length - 1).astype(np.intp)
+        for at, length in zip((rows, columns), photo.size, strict=True)
+    )
+    # float32 on both sides: the published comparison decides pixels at the threshold.
+    found: NDArray[np.bool_] = state.probabilities(photo.size) > np.float32(config.threshold)
+    selected: NDArray[np.bool_] = found[np.ix_(*nearest)]
+    return selected
+
+
+def _predict(config: SessionConfig, photo: Photo, state: State, prev_mask: Probabilities) -> State:
+    size = photo.size
     zoom = config.zoom_in
     roi, zoomed = state.roi, False
     if zoom is not None:
         roi, zoomed = _update_crop(zoom, state, size)
     views, limited = _views(config, roi if zoomed else None, size, state.limited)
-    output = run_views(config, views, image, prev_mask, state.clicks)
+    output = run_views(config, views, photo.pixels, prev_mask, state.clicks)
     if config.max_side is not None:
         output, limited = _undo_limit(output, limited)
     # Even when the whole image was looked at, a stored crop is where the result goes.
@@ -53,7 +77,7 @@ def _predict(config: SessionConfig, image: Photo, state: State, prev_mask: Proba
     if zoom is not None and roi is None and _worth_repeating(zoom, result, size):
         # The repetition starts from the own previous prediction, even beside an external mask.
         own = replace(state, given=None).probabilities(size)
-        return _predict(config, image, result, own)
+        return _predict(config, photo, result, own)
     return result
 
 

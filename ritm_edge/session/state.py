@@ -1,8 +1,8 @@
 """What a session is made of: fixed settings, states that clicks lead from one to the next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,25 @@ from .view import View, paste
 from .zoom_in import Roi, Size, ZoomIn
 
 Probabilities = NDArray[np.float32]
-Photo = NDArray[np.uint8]
+
+
+class Photo:
+    """A photo, and the network input made from it last: an unchanged crop is not resized again.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB; never written to.
+        size: (H, W).
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels, self.size = pixels, (pixels.shape[0], pixels.shape[1])
+        self._kept: tuple[Any, NDArray[np.float32]] | None = None
+
+    def shown(self, key: Any, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The network input called `key`, made where it is not the last one."""
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, make()
+        return self._kept[1]
 
 
 @dataclass(frozen=True)
@@ -61,35 +79,46 @@ class State:
 
 
 class SessionProtocol(Protocol):
-    """How one click is answered."""
+    """How clicks are answered. Modules and objects alike may have these functions.
 
-    def __call__(
-        self,
-        config: SessionConfig,
-        image: Photo,
-        state: State,
-        previous: Probabilities,
-        clicks: tuple[Click, ...],
+    Args of all: the settings of the session, its photo, and the state that is left or shown.
+    """
+
+    def begin(self, config: SessionConfig, photo: Photo, given: Probabilities, /) -> State:
+        """The state before the first click on top of an external mask, float32 [H, W]."""
+        ...
+
+    def advance(
+        self, config: SessionConfig, photo: Photo, state: State, clicks: tuple[Click, ...], /
     ) -> State:
-        """The state after the last one of `clicks`.
-
-        Args:
-            config: of the session.
-            image: uint8 [H, W, 3], RGB.
-            state: before the click.
-            previous: `state.probabilities` over the image.
-            clicks: all, the new one last, in image pixels.
+        """The state after the last one of `clicks`, which are all, in image pixels.
 
         Raises:
             ClickError: more clicks than slots.
         """
         ...
 
+    def probabilities(self, config: SessionConfig, photo: Photo, state: State, /) -> Probabilities:
+        """Object probability of every pixel of the photo."""
+        ...
+
+    def mask_at(
+        self,
+        config: SessionConfig,
+        photo: Photo,
+        state: State,
+        rows: NDArray[np.float32],
+        columns: NDArray[np.float32],
+        /,
+    ) -> NDArray[np.bool_]:
+        """The selection [rows, columns] at these positions, in image pixels."""
+        ...
+
 
 def run_views(
     config: SessionConfig,
     views: Sequence[View],
-    image: Photo,
+    image: NDArray[np.uint8],
     prev_mask: Probabilities,
     clicks: Sequence[Click],
 ) -> Probabilities:

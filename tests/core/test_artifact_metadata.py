@@ -33,6 +33,18 @@ INFO = ArtifactInfo(
         "noc": None,
     },
     reduction={"calibration": "sample photo", "calibration_inputs": 60, "kept_float": ["a"]},
+    session={
+        "fit": "context",
+        "threshold": 0.49,
+        "expansion": 1.4,
+        "min_crop": 200,
+        "recompute_iou": 0.5,
+        "largest_photo": 9,
+        "screen_rows": 3,
+        "screen_columns": 4,
+        "files": {"prepare": "0" * 64},
+        "verified": dict.fromkeys(("seed", "clicks", "differing", "pixels", "differing_pixels"), 7),
+    },
 )
 VALUES = json.loads(INFO.to_json())
 

@@ -156,6 +156,25 @@ def command(
             help="Start from the true mask damaged to this IoU, e.g. 0.75, not from nothing.",
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            rich_help_panel=SESSION,
+            help="How a session answers: published, as the paper's numbers were measured, or app, "
+            "what people get; default: published, and app with --start-iou.",
+            show_default=False,
+        ),
+    ] = None,
+    session_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--session-graphs",
+            rich_help_panel=SESSION,
+            help="The app protocol, computed by the artifacts' own session graphs: the whole "
+            "product is measured (export --session).",
+        ),
+    ] = False,
     limit: ObjectLimit = None,
     jobs: Annotated[
         int,
@@ -204,6 +223,11 @@ def command(
         refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
     if journal is None and output is None:
         refuse_idle(context, "without --journal or --output", "fresh")
+    if session_graphs:
+        refuse_idle(context, "with --session-graphs, which follow the app protocol", "protocol")
+        protocol = "graphs"
+    if start_iou is not None and protocol == "published":
+        raise UsageError("--start-iou follows the app protocol: leave out --protocol published.")
     for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):
         if value > max_clicks:
             raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
@@ -218,6 +242,7 @@ def command(
     from ...files import atomic_output
     from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
+    from ...session.interactive import check_protocol
     from ...session.zoom_in import ZoomIn
     from ...weights import checkpoint_path
 
@@ -235,6 +260,7 @@ def command(
         threshold=threshold,
         click_limit=click_limit,
         start_iou=start_iou,
+        protocol=check_protocol(protocol or ("published" if start_iou is None else "app")),
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
     paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]

@@ -1,0 +1,1 @@
+"""The step of an app session as graphs beside the network."""

@@ -1,0 +1,48 @@
+"""Random sessions on an artifact's session graphs against the Python session, with fresh seeds.
+
+    python scripts/fuzz_session.py ARTIFACT... [--made 10000] [--real 500] [--seed N] [-o FILE]
+
+Counts go to a JSON file; the exit code is 3 where anything differs.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+from pathlib import Path
+
+from ritm_edge.files import atomic_output
+from ritm_edge.runtimes.base import open_runtime
+from ritm_edge.verification.session_check import check_session
+
+
+def main() -> None:
+    """Check every artifact and write what was counted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("artifacts", nargs="+", type=Path)
+    parser.add_argument("--made", type=int, default=10_000, help="clicks with made outputs")
+    parser.add_argument("--real", type=int, default=500, help="clicks with the artifact's network")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    found, passed = [], True
+    for path in options.artifacts:
+        runtime = open_runtime(path, threads=1)
+        for made, clicks in ((True, options.made), (False, options.real)):
+            if not clicks:
+                continue
+            report = check_session(runtime, clicks=clicks, seed=options.seed, made=made)
+            passed &= report.passed
+            found.append({"file": path.name, "outputs": "made" if made else "network",
+                          "fit": (runtime.info.session or {}).get("fit") if runtime.info else None,
+                          **report.as_dict()})  # fmt: skip
+            print(json.dumps({**found[-1], "examples": len(report.examples)}), flush=True)
+    if options.output is not None:
+        document = {"kind": "ritm-edge session fuzz", "format_version": 1, "reports": found}
+        with atomic_output(options.output) as temporary:
+            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    sys.exit(0 if passed else 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ interface Pending {
 
 export class EngineClient {
   private readonly pending = new Map<number, Pending>();
-  private worker: Worker;
+  private readonly worker: Worker;
   private next = 1;
 
   constructor(private readonly onProgress: (what: string, done: number, all: number) => void) {
@@ -34,11 +34,10 @@ export class EngineClient {
     });
   }
 
-  /** Ends the worker, and with it everything it held; a fresh one takes the next model. */
-  restart(): void {
+  /** Ends the worker, and with it everything it held. */
+  end(): void {
     this.worker.terminate();
-    this.fail(new Stale("the engine was started again"));
-    this.worker = this.start();
+    this.fail(new Stale("another engine was started"));
   }
 
   private start(): Worker {

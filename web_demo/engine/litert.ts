@@ -18,6 +18,8 @@ export class Engine {
     readonly threads: number,
     /** Whether the engine's faster build runs, which needs relaxed SIMD. */
     readonly simd: boolean,
+    /** Name of the engine's script; its .wasm lies beside it. */
+    readonly script: string,
   ) {}
 
   static async open(bytes: Uint8Array<ArrayBuffer>, wasm: URL): Promise<Engine> {
@@ -40,7 +42,7 @@ export class Engine {
     } catch (error) {
       throw new ArtifactError(`The engine cannot load this model (${said(error)}). Export it again.`);
     }
-    const engine = new Engine(model, info, threads, simd);
+    const engine = new Engine(model, info, threads, simd, name);
     engine.requireContract();
     return engine;
   }

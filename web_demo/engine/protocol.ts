@@ -2,12 +2,13 @@
 
 import type { Click, ReplayReport, Size } from "../session/index.js";
 import type { ArtifactInfo } from "./artifact.js";
-import type { ParityReport } from "./parity.js";
 
 export interface Loaded {
   readonly info: ArtifactInfo;
   readonly threads: number;
   readonly simd: boolean;
+  /** Name of the engine's script; its .wasm lies beside it. */
+  readonly script: string;
 }
 
 /** One edit of an object's session; rows and columns in pixels of the fitted photo. */
@@ -44,7 +45,6 @@ export interface Requests {
   /** SHA-256 of the start mask's float32 values, for a click log. */
   startMaskDigest: [{ readonly object: number }, string | null];
   replay: [{ readonly traces: string }, ReplayReport];
-  parity: [{ readonly cases: string }, ParityReport];
 }
 
 export type RequestName = keyof Requests;

@@ -3,7 +3,6 @@
 import { GivenMask, Session, SessionError, type Size, readTraces, replay } from "../session/index.js";
 import { ArtifactError, sha256 } from "./artifact.js";
 import { Engine, said } from "./litert.js";
-import { compare, readCases } from "./parity.js";
 import type { Answer, Edit, Request, RequestName, Requests, Standing } from "./protocol.js";
 
 const post = (answer: Answer, transfer: Transferable[] = []): void =>
@@ -20,7 +19,8 @@ const handlers: { [N in RequestName]: (body: Requests[N][0]) => Promise<Requests
     const bytes = typeof model === "string" ? await download(model) : new Uint8Array(model);
     post({ progress: "start the engine", done: 0, all: 0 });
     engine = await Engine.open(bytes, new URL(wasm));
-    return { info: engine.info, threads: engine.threads, simd: engine.simd };
+    const { info, threads, simd, script } = engine;
+    return { info, threads, simd, script };
   },
   async photo({ rgba, size }) {
     const { info } = opened();
@@ -59,13 +59,6 @@ const handlers: { [N in RequestName]: (body: Requests[N][0]) => Promise<Requests
     opened().forgetPhoto();
     return replay(document, info.facts.fit, step, beside(traces), info.screen, info.largestPhoto, (done, all) =>
       post({ progress: "golden traces", done, all }),
-    );
-  },
-  async parity({ cases }) {
-    const text = new TextDecoder().decode(await fetched(cases));
-    const document = readCases(text, opened().info.sha256);
-    return compare(document, step, beside(cases), () => performance.now(), (done, all) =>
-      post({ progress: "parity cases", done, all }),
     );
   },
 };

@@ -30,6 +30,8 @@ export interface Trace {
   readonly flip: boolean;
   readonly threshold: number;
   readonly start_mask: string | null;
+  /** Whether the outputs are those of the artifact's own network. */
+  readonly network: "made" | "artifact";
   readonly steps: readonly TraceStep[];
 }
 
@@ -53,6 +55,8 @@ export interface ReplayReport {
   differing_pixels: number;
   /** Largest difference of a click's network coordinates. */
   max_click_error: number;
+  /** The network itself, run on the inputs of the sessions whose outputs the artifact gave. */
+  network: { runs: number; max_abs: number; min_mask_iou: number; milliseconds: number[] };
 }
 
 export type ReadFile = (name: string) => Promise<Uint8Array>;
@@ -78,7 +82,7 @@ export function passed(report: ReplayReport): boolean {
 /**
  * @param fit of the artifact's session graphs.
  * @param screen rows and columns that `finish` is declared for, if fixed.
- * @param step runs the graphs; the network is not run, its recorded outputs are used.
+ * @param step runs the graphs; sessions go on with the recorded outputs of the network.
  * @param padded length in pixels that `prepare` is declared for, if fixed.
  */
 export async function replay(
@@ -93,6 +97,7 @@ export async function replay(
   const report: ReplayReport = {
     traces: 0, skipped: 0, steps: 0, differing: [], differing_steps: 0,
     pixels: 0, differing_pixels: 0, max_click_error: 0,
+    network: { runs: 0, max_abs: 0, min_mask_iou: 1, milliseconds: [] },
   };
   for (const [number, trace] of document.traces.entries()) {
     progress(number, document.traces.length);
@@ -125,7 +130,17 @@ async function replayTrace(
       const error = Math.abs(arrays.clicks[i] - Math.fround(value));
       report.max_click_error = Math.max(report.max_click_error, Number.isNaN(error) ? Infinity : error);
     });
-    return { mask: floats(await read(run.output)) };
+    const mask = floats(await read(run.output));
+    if (trace.network === "artifact") {
+      const before = performance.now();
+      const found = await step(name, arrays);
+      report.network.milliseconds.push(performance.now() - before);
+      const { max_abs, mask_iou } = difference(found.mask, mask, trace.threshold);
+      report.network.runs++;
+      report.network.max_abs = Math.max(report.network.max_abs, max_abs);
+      report.network.min_mask_iou = Math.min(report.network.min_mask_iou, mask_iou);
+    }
+    return { mask };
   };
   const size: Size = [trace.height, trace.width];
   const photo = await read(trace.photo);
@@ -166,6 +181,25 @@ async function replayTrace(
       if (value !== ((bits[i >> 3] >> (7 - (i & 7))) & 1)) report.differing_pixels++;
     });
   }
+}
+
+/** NaN anywhere and another length count as an infinite difference. */
+export function difference(
+  found: Array1D,
+  expected: Float32Array,
+  threshold: number,
+): { max_abs: number; mask_iou: number } {
+  if (found.length !== expected.length) return { max_abs: Infinity, mask_iou: 0 };
+  const limit = Math.fround(threshold);
+  let [worst, both, either] = [0, 0, 0];
+  for (let i = 0; i < found.length; i++) {
+    const error = Math.abs(found[i] - expected[i]);
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
+    const [a, b] = [found[i] > limit, expected[i] > limit];
+    if (a && b) both++;
+    if (a || b) either++;
+  }
+  return { max_abs: worst, mask_iou: either ? both / either : 1 };
 }
 
 function listed(rectangle: Array1D): number[] | null {

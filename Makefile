@@ -1,6 +1,9 @@
 # make quickstart   set up, then: export, verify, time, cut the object out of the sample photo
 # make test         set up, then: format, lint, types, tests
 # make check-style  format, lint and types only
+# make web          build the annotator's page; needs Node 20.19 or newer
+# make demo         open it in your browser; ARTIFACT=FILE runs that .tflite
+# make test-web     its tests; needs Chromium too
 #
 # PYTHON is the newest Python found for which every part has wheels, else 3.14, which lacks the TFLite
 # and Core ML converters. On Linux the registry's torch brings several GB of CUDA packages, so without
@@ -32,7 +35,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist web demo test-web test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu
 
@@ -201,6 +204,27 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+
+# The annotator's page, into ritm_edge/page/.
+WEB := web_demo
+web: $(WEB)/node_modules/.installed
+	cd $(WEB) && npm run build
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	    if (a < 20 || (a === 20 && b < 19)) throw "Node " + process.version + " is too old: install 20.19 or newer"'
+	cd $(WEB) && npm ci --no-audit --no-fund
+	touch $@
+
+ARTIFACT ?=
+demo: setup web
+	$(BIN)/ritm-edge demo $(if $(ARTIFACT),--artifact $(ARTIFACT))
+
+test-web: setup web
+	cd $(WEB) && npm test
+	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
+	    --target tflite --session --size 256x256 --output $(OUT)/web
+	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
 
 # What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
 PUBLISH ?=

@@ -15,7 +15,6 @@ from ritm_edge.web import site as site_module
 from ritm_edge.web.server import open_server
 from ritm_edge.web.site import HEADERS, Site
 
-
 PATHS = {
     "/": b"<html>",
     "/index.html": b"<html>",

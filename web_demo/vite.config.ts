@@ -49,6 +49,7 @@ export default defineConfig({
       workbox: {
         globPatterns: ["**/*.{html,js,css,svg}"],
         globIgnores: ["wasm/**"],
+        navigateFallback: null,
         clientsClaim: true,
         skipWaiting: true,
         // The model may be replaced behind its address; everything else changes its name with its content.

@@ -67,6 +67,8 @@ export async function readArtifact(bytes: Uint8Array<ArrayBuffer>): Promise<Arti
       );
     return value as number;
   };
+  if (typeof session.fit !== "string" || !(session.threshold > 0 && session.threshold < 1))
+    throw new ArtifactError("The model's description of its session graphs cannot be read. Export it again.");
   return {
     name: String(model?.name ?? "model"),
     precision: String(values.precision ?? ""),

@@ -57,9 +57,8 @@ const handlers: { [N in RequestName]: (body: Requests[N][0]) => Promise<Requests
     const document = readTraces(new TextDecoder().decode(await fetched(traces)));
     if (document.artifact_sha256 !== info.sha256) throw new Error("the golden traces are of another model file");
     opened().forgetPhoto();
-    return replay(document, info.facts.fit, step, beside(traces), info.screen, info.largestPhoto, (done, all) =>
-      post({ progress: "golden traces", done, all }),
-    );
+    const engine = { fit: info.facts.fit, step, screen: info.screen, padded: info.largestPhoto, now: () => performance.now() };
+    return replay(document, engine, beside(traces), (done, all) => post({ progress: "golden traces", done, all }));
   },
 };
 

@@ -79,19 +79,24 @@ export function passed(report: ReplayReport): boolean {
   );
 }
 
-/**
- * @param fit of the artifact's session graphs.
- * @param screen rows and columns that `finish` is declared for, if fixed.
- * @param step runs the graphs; sessions go on with the recorded outputs of the network.
- * @param padded length in pixels that `prepare` is declared for, if fixed.
- */
+/** What replays: runs the graphs of an artifact. */
+export interface ReplayEngine {
+  /** Of the artifact's session graphs. */
+  readonly fit: string;
+  /** Also runs the network, to compare it; sessions go on with its recorded outputs. */
+  readonly step: Step;
+  /** Rows and columns that `finish` is declared for, if fixed. */
+  readonly screen?: Size;
+  /** Pixels that `prepare` is declared for, if fixed. */
+  readonly padded?: number;
+  /** A clock in milliseconds, for the time of the network. */
+  readonly now?: () => number;
+}
+
 export async function replay(
   document: TraceDocument,
-  fit: string,
-  step: Step,
+  engine: ReplayEngine,
   read: ReadFile,
-  screen?: Size,
-  padded?: number,
   progress: (done: number, all: number) => void = () => undefined,
 ): Promise<ReplayReport> {
   const report: ReplayReport = {
@@ -101,12 +106,12 @@ export async function replay(
   };
   for (const [number, trace] of document.traces.entries()) {
     progress(number, document.traces.length);
-    if (trace.fit !== fit) {
+    if (trace.fit !== engine.fit) {
       report.skipped++;
       continue;
     }
     report.traces++;
-    await replayTrace(document, trace, number, step, read, report, screen, padded);
+    await replayTrace(document, trace, number, engine, read, report);
   }
   return report;
 }
@@ -115,11 +120,9 @@ async function replayTrace(
   document: TraceDocument,
   trace: Trace,
   number: number,
-  step: Step,
+  { step, screen, padded, now = Date.now }: ReplayEngine,
   read: ReadFile,
   report: ReplayReport,
-  screen?: Size,
-  padded?: number,
 ): Promise<void> {
   let runs: Run[] = [];
   const recorded: Step = async (name, arrays): Promise<Arrays> => {
@@ -132,9 +135,9 @@ async function replayTrace(
     });
     const mask = floats(await read(run.output));
     if (trace.network === "artifact") {
-      const before = performance.now();
+      const before = now();
       const found = await step(name, arrays);
-      report.network.milliseconds.push(performance.now() - before);
+      report.network.milliseconds.push(now() - before);
       const { max_abs, mask_iou } = difference(found.mask, mask, trace.threshold);
       report.network.runs++;
       report.network.max_abs = Math.max(report.network.max_abs, max_abs);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Person, folder, launch, model, reopen, ritmEdge, sample, startDemo, startPlainServer } from "./harness.js";
@@ -16,13 +17,24 @@ const file = (name, content) => {
   return join(folder, name);
 };
 
+/** The model with another text of the same length in its description, and the checksum that goes with it. */
+function edited(from, to) {
+  const text = readFileSync(model).toString("latin1");
+  assert.ok(text.includes(from) && from.length === to.length, from);
+  const changed = text.replace(from, to);
+  const key = '"content_sha256": "';
+  const start = changed.lastIndexOf(key) + key.length;
+  const rest = changed.slice(0, start) + changed.slice(start + 64);
+  const digest = createHash("sha256").update(Buffer.from(rest, "latin1")).digest("hex");
+  return Buffer.from(changed.slice(0, start) + digest + changed.slice(start + 64), "latin1");
+}
+
 test("files that cannot be used are refused in words, and nothing is lost", async () => {
   const person = await Person.at(browser, demo.address);
   await person.openSample();
   await person.click(100, 225);
   const mask = await person.saved("mask");
   const whole = readFileSync(model);
-  const text = whole.toString("latin1");
   const damaged = Buffer.from(whole);
   damaged[whole.length >> 1] ^= 255;
   const small = join(folder, "small-mask.png");
@@ -40,7 +52,10 @@ test("files that cannot be used are refused in words, and nothing is lost", asyn
     ["model", file("page.tflite", "<html>not found</html>"), /not a TFLite file/],
     ["model", file("nothing.tflite", ""), /not a TFLite file/],
     ["model", file("bytes.tflite", damaged), /changed after it was exported/],
-    ["model", file("contract.tflite", Buffer.from(text.replace('"contract": 1,', '"contract": 7,'), "latin1")), /changed after it was exported/],
+    ["model", file("contract.tflite", edited('"contract": 1', '"contract": 7')), /version 7 of the graph's contract and this page knows version 1/],
+    ["model", file("plain.tflite", edited('"session": {', '"sessiom": {')), /has no session graphs/],
+    ["model", file("slots.tflite", edited('"max_clicks": 24', '"max_clicks": 25')), /takes 144 values as clicks/],
+    ["model", file("any.tflite", edited('"height": 256', '"height": 0.5')), /description (has|cannot)/],
   ]) {
     await person.open(id, path);
     assert.match(await person.problem(), words, path);

@@ -35,7 +35,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist web demo test-web test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist web demo test-web web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu
 
@@ -225,6 +225,15 @@ test-web: setup web
 	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
 	    --target tflite --session --size 256x256 --output $(OUT)/web
 	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
+
+# Click to mask in Chromium beside the native runtime, both models in fp32 and int8. Needs a quiet machine.
+web-speed: setup web
+	for model in $(MODELS); do for precision in fp32 int8; do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --precision $$precision --target tflite --session \
+	        --output $(OUT)/web || exit 1; \
+	done; done
+	cd $(WEB) && npm run time -- $(abspath $(RESULTS))/web-clicks.json \
+	    $(foreach m,$(MODELS),$(abspath $(OUT))/web/$(m)-400x400.tflite $(abspath $(OUT))/web/$(m)-400x400-int8.tflite)
 
 # What goes to PyPI, into dist/; PUBLISH=--publish also refuses an address that is not filled in.
 PUBLISH ?=

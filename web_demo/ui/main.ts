@@ -131,8 +131,10 @@ function refreshMasks(): void {
   editor.masks(shown, at).then((masks) => {
     if (!masks || request !== maskRequest) return;
     stage.setMasks(at, masks, shown.map(({ colour }) => rgb(colour)), look);
-    canvas.dataset.shown = String(request);
     draw();
+    if (document.body.dataset.busy === "true" || !performance.getEntriesByName("click").length) return;
+    performance.measure("click to mask", "click");
+    performance.clearMarks("click");
   }, report);
 }
 
@@ -149,6 +151,7 @@ function clickHere(at: { row: number; column: number } | undefined, other: boole
   if (!at) return;
   const positive = input("add").checked !== other;
   selected = undefined;
+  performance.mark("click");
   void attempt(() => editor.click(objects.chosen, { ...at, positive }));
 }
 

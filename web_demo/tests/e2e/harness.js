@@ -8,7 +8,7 @@ import { extname, join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
 const root = resolve(import.meta.dirname, "../../..");
-const bin = process.env.RITM_EDGE_BIN ?? join(root, ".venv/bin");
+export const bin = process.env.RITM_EDGE_BIN ?? join(root, ".venv/bin");
 export const model = process.env.RITM_EDGE_WEB_MODEL ?? join(root, "out/web/lite0-256x256.tflite");
 export const sample = join(root, "ritm_edge/samples/astronaut.jpg");
 export const folder = mkdtempSync(join(tmpdir(), "ritm-edge-web-"));
@@ -27,8 +27,8 @@ export function reopen(...args) {
   return JSON.parse(execFileSync(join(bin, "python"), [join(import.meta.dirname, "reopen.py"), ...args], { encoding: "utf8" }));
 }
 
-export async function startDemo() {
-  const server = spawn(join(bin, "ritm-edge"), ["demo", "--artifact", model, "--no-browser"]);
+export async function startDemo(artifact = model) {
+  const server = spawn(join(bin, "ritm-edge"), ["demo", "--artifact", artifact, "--no-browser"]);
   let said = "";
   const address = await new Promise((done, fail) => {
     server.on("exit", () => fail(new Error(`ritm-edge demo ended: ${said}`)));

@@ -37,7 +37,7 @@ RESULTS := docs/results
 
 .PHONY: quickstart dist web demo test-web web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
-    paths train-speed train-speed-gpu
+    paths train-speed train-speed-gpu session
 
 quickstart: setup
 	$(BIN)/ritm-edge export --target onnx --target tflite --target coreml --output $(OUT)
@@ -58,6 +58,30 @@ noc: $(DYNAMICS) $(call AT400,.onnx .tflite)
 	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(DYNAMICS) --start-iou 0.75 \
 	    $(NOC_FLAGS) --journal $(OUT)/corrections.jsonl -o $(RESULTS)/corrections.json
 	$(MAKE) tables
+
+# The session as apps get it (docs/session.md): clicks with and without flip averaging, clicks by the
+# artifacts' own session graphs, random sessions on both, and times on 12 megapixels.
+SESSION := $(OUT)/session
+SESSIONS := $(foreach m,$(MODELS),$(foreach s,.onnx .tflite,$(SESSION)/$(m)-400x400$(s)))
+session: setup
+	for model in $(MODELS); do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --target onnx --target tflite --session \
+	        --output $(SESSION) || exit 1; \
+	done
+	for fit in context stretch; do \
+	    $(BIN)/ritm-edge export --checkpoint lite0 --target onnx --target tflite --session \
+	        --fit $$fit --size 128x128 --output $(SESSION)/$$fit || exit 1; \
+	done
+	$(BIN)/python scripts/fuzz_session.py $(SESSION)/*/lite0-128x128.* --seed 19 \
+	    -o $(RESULTS)/session-fuzz.json
+	$(foreach f,flip no-flip,$(BIN)/ritm-edge bench noc $(BENCHMARKS) --protocol app --$(f) \
+	    $(filter %.onnx,$(SESSIONS)) --jobs $(THREADS) --journal $(OUT)/noc-app-$(f).jsonl \
+	    -o $(RESULTS)/noc-app-$(f).json &&) true
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(SESSIONS) --session-graphs \
+	    --jobs $(THREADS) --journal $(OUT)/noc-session-graphs.jsonl \
+	    -o $(RESULTS)/noc-session-graphs.json
+	$(BIN)/python scripts/time_session.py $(SESSIONS) --threads $(THREADS) \
+	    -o $(RESULTS)/session-times.json
 
 fixed-size: $(DYNAMIC) $(S400).onnx
 	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $< -o $(RESULTS)/fixed-size.json

@@ -62,7 +62,9 @@ def _convert(step: Step, settings: StepSettings) -> bytes:
         return {n: tf.identity(r) for n, r in zip(step.outputs, results, strict=True)}
 
     specs = {
-        name: tf.TensorSpec([LENGTHS.get(n, n) for n in shape], getattr(tf, kind), name)
+        name: tf.TensorSpec(
+            [LENGTHS[n] if isinstance(n, str) else n for n in shape], getattr(tf, kind), name
+        )
         for name, (kind, shape) in step.inputs.items()
     }
     concrete = tf.function(compute, autograph=False).get_concrete_function(**specs)

@@ -70,7 +70,7 @@ def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Cli
 def probabilities(_config: SessionConfig, photo: Photo, state: State) -> Probabilities:
     """See `SessionProtocol`."""
     if state.output is None or state.placed is None or not state.clicks:
-        return state.probabilities(photo.size)
+        return replace(state, output=None).probabilities(photo.size)
     frame = Frame(NUMPY, state.output.shape, "stretch")
     rows, columns = (np.arange(length, dtype=np.float32) for length in photo.size)
     return np.asarray(frame.over(state.output, rect(state.placed), rows, columns), np.float32)

@@ -130,7 +130,7 @@ def check(config: SessionConfig) -> None:
 
 def _facts(config: SessionConfig) -> Mapping[str, Any]:
     info = config.runtime.info
-    if info is None or info.session is None:
+    if info is None or info.session is None or not hasattr(config.runtime, "step"):
         raise ArtifactError(
             f"{config.runtime.label} has no session graphs: export it with --session."
         )

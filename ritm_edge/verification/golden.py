@@ -147,7 +147,7 @@ def _trace(
         runs = [
             {
                 "network_clicks": np.ravel(inputs["clicks"]).tolist(),
-                "inputs_sha256": {n: _sha(np.float32(a)) for n, a in inputs.items()},
+                "inputs_sha256": {n: _sha(np.asarray(a, np.float32)) for n, a in inputs.items()},
                 "output": _kept(folder, output, "f32"),
             }
             for inputs, output in recorder.runs

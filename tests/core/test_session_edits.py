@@ -170,6 +170,18 @@ def test_an_unchanged_crop_is_not_resized_again(monkeypatch: Any) -> None:
     assert np.array_equal(runtime.calls[1]["image"], runtime.calls[2]["image"])
 
 
+@pytest.mark.parametrize("protocol", ["app", "published"])
+def test_an_external_mask_is_shown_as_it_is_until_the_first_click(protocol: str) -> None:
+    session = started(BlobRuntime(FIXED, radius=9), protocol=protocol)
+    given = np.random.default_rng(0).random((300, 500)).astype(np.float32)
+    session.set_mask(given)
+    assert np.array_equal(session.probabilities, given)
+    assert np.array_equal(session.mask, given > np.float32(0.49))
+    session.click(100, 200)
+    session.undo()
+    assert np.array_equal(session.probabilities, given)
+
+
 def test_objects_share_a_photo_and_nothing_else() -> None:
     image = photo()
     objects = ObjectsSession(BlobRuntime(FIXED, radius=8), image, flip=False)

@@ -82,7 +82,7 @@ class MadeNetwork(FakeRuntime):
 
 @pytest.mark.parametrize("fit", FITS)
 def test_the_graphs_computed_by_numpy_are_the_python_session(fit: Fit) -> None:
-    report = check_session(MadeNetwork(fit), clicks=150, seed=3)
+    report = check_session(MadeNetwork(fit), clicks=100, seed=3)
     assert report.passed, report.examples
     assert report.differing_pixels == 0
     assert report.pixels > 100_000
@@ -174,7 +174,7 @@ def test_the_python_loop_of_the_page_is_the_session(fit: Fit, flip: bool, size: 
     photo = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     positions = [np.arange(n, dtype=np.float32) for n in size]
     changed = 0
-    for seed in range(3):
+    for seed in range(2):
         taken, masks = expected(network, photo, edits(seed, size), flip=flip)
         loop = namespace["Session"](network.as_step, photo, 4, SPEC.size, flip)
         for (name, *values), mask in zip(taken, masks, strict=True):
@@ -187,7 +187,7 @@ def test_the_python_loop_of_the_page_is_the_session(fit: Fit, flip: bool, size: 
             loop.click(size[0], 0)
         with pytest.raises(ValueError, match="more than 4 clicks of one sign"):
             loop.edit(0, [(1, 1, True)] * 5)
-    assert changed > 10
+    assert changed > 5
 
 
 @pytest.mark.parametrize(("fit", "flip", "size"), CASES)
@@ -314,6 +314,7 @@ write({ refused });
 """
 
 TARGETS = ["onnx", "tflite"]
+ARTIFACT_SPEC = IOSpec(48, 64, max_clicks=6)
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -423,42 +424,48 @@ def test_predict_runs_the_graphs_and_repeats_a_log(with_session: Path, tmp_path:
     assert not (tmp_path / "no.png").exists()
 
 
-def test_golden_traces_are_written_for_an_artifact(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.onnx"
-    spec = IOSpec(64, 64, max_clicks=6)
-    export_model(tiny_reference(), tiny_info(spec, "onnx"), find_target("onnx"), path)
-    result = CliRunner().invoke(app, ["golden", str(path), "-o", str(tmp_path / "golden")])
+def test_golden_traces_are_written_for_an_artifact(with_session: Path, tmp_path: Path) -> None:
+    command = ["golden", str(with_session), "-o", str(tmp_path / "golden")]
+    result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     document = json.loads((tmp_path / "golden" / "traces.json").read_text())
-    assert document["artifact_sha256"] == open_runtime(path).sha256
-    again = CliRunner().invoke(app, ["golden", str(path), "-o", str(tmp_path / "golden")])
+    assert document["artifact_sha256"] == open_runtime(with_session).sha256
+    assert len(document["traces"]) == 18
+    again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, OutputFileError)
 
 
-@pytest.mark.parametrize("name", TARGETS)
 def test_an_export_whose_session_differs_leaves_nothing(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = find_target(name)
+    """The graphs are those of the finished export: the target converts nothing anew."""
+    info = open_runtime(with_session).info
+    assert info is not None
     real = geometry.Frame.box
-    made = target.add_session
-
-    def with_wrong_python(settings: Any, path: Path) -> Any:
-        facts = made(settings, path)  # type: ignore[misc]
-        monkeypatch.setattr(geometry.Frame, "box", wrong)
-        return facts
 
     def wrong(self: Any, *arguments: Any) -> Any:
         box, found = real(self, *arguments)
         return geometry.Rect(box.start - 60, box.end), found
 
+    def convert(_source: Any, path: Path) -> None:
+        shutil.copy(with_session, path)
+
+    def add_session(_settings: Any, path: Path) -> Any:
+        folder = with_session.with_suffix(".session")
+        if folder.exists():
+            shutil.copytree(folder, path.with_suffix(".session"))
+        return info.session
+
+    target = replace(find_target(info.target), convert=convert, add_session=add_session)
     path = tmp_path / f"tiny{target.suffix}"
-    with skipped_without_its_extra(), pytest.raises(ParityError, match="do not ship them"):
-        export_model(
-            tiny_reference(), tiny_info(SPEC, name), replace(target, add_session=with_wrong_python),
-            path, session="context",
-        )  # fmt: skip
-    assert not list(tmp_path.iterdir())
+    plain = tiny_info(ARTIFACT_SPEC, target.name)
+    exported = export_model(tiny_reference(), plain, target, path, session="context")
+    assert exported.path == path
+    before = sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file())
+    monkeypatch.setattr(geometry.Frame, "box", wrong)
+    with pytest.raises(ParityError, match="do not ship them"):
+        export_model(tiny_reference(), plain, target, path, session="context")
+    assert before == sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file())
 
 
 @pytest.mark.parametrize("name", ["coreml", "openvino", "ncnn"])
@@ -477,7 +484,8 @@ def test_targets_without_session_graphs_say_so(name: str, tmp_path: Path) -> Non
 
 def test_files_without_session_graphs_say_so(tmp_path: Path) -> None:
     path = tmp_path / "tiny.onnx"
-    export_model(tiny_reference(), tiny_info(SPEC, "onnx"), find_target("onnx"), path)
+    with skipped_without_its_extra():
+        export_model(tiny_reference(), tiny_info(SPEC, "onnx"), find_target("onnx"), path)
     runtime: Any = open_runtime(path)
     with pytest.raises(ArtifactError, match="export it with --session"):
         InteractiveSession(runtime, protocol="graphs")

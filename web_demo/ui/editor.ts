@@ -38,9 +38,10 @@ export class Editor {
       throw error;
     }
     const { photo } = this;
-    if (photo && photo.fitted[0] * photo.fitted[1] > loaded.info.largestPhoto) {
+    const lacking = photo && this.lacking(photo, loaded);
+    if (lacking) {
       client.end();
-      throw new Problem("This model takes smaller photos only. Load it before you open the photo.");
+      throw new Problem(lacking);
     }
     this.client.end();
     [this.client, this.loaded] = [client, loaded];
@@ -128,6 +129,21 @@ export class Editor {
       if (entry.startMask) await this.edit(entry, { action: "mask", values: entry.startMask });
       for (const click of clicks) await this.edit(entry, { action: "click", ...click });
     }
+  }
+
+  /** Why a model cannot go on with what is open. */
+  private lacking(photo: Photo, { info }: Loaded): string | undefined {
+    const { entries } = this.objects;
+    if (photo.fitted[0] * photo.fitted[1] > info.largestPhoto)
+      return "This model takes smaller photos only. Load it before you open the photo.";
+    if (!info.previousMask && entries.some(({ startMask }) => startMask))
+      return "This model cannot start from a mask, and an object does. Delete that object first.";
+    const most = entries.flatMap(({ standing: { clicks } }) =>
+      [true, false].map((sign) => clicks.filter(({ positive }) => positive === sign).length),
+    );
+    return Math.max(...most) > info.slots
+      ? `This model takes ${info.slots} clicks of a sign, and an object has more. Delete some first.`
+      : undefined;
   }
 
   private extent({ left, top, step, rows, columns }: MaskView): [Float32Array, Float32Array] {

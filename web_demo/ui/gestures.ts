@@ -8,6 +8,7 @@ export interface GestureTarget {
   tap(point: Point, other: boolean): void;
   dragClick(index: number, point: Point): void;
   dropClick(index: number, point: Point): void;
+  cancelDrag(): void;
   selectClick(index: number): void;
   pan(dx: number, dy: number): void;
   zoom(factor: number, at: Point): void;
@@ -47,7 +48,7 @@ export function listenToGestures(stage: HTMLElement, target: GestureTarget): voi
     clearTimeout(timer);
     if (pointers.size > 1) {
       // A second finger: what began as a tap or drag is a pinch.
-      if (mode === "drag" && dragged !== undefined) target.dragClick(dragged, start);
+      if (mode === "drag") target.cancelDrag();
       mode = "pan";
       return;
     }
@@ -87,7 +88,8 @@ export function listenToGestures(stage: HTMLElement, target: GestureTarget): voi
     clearTimeout(timer);
     if (!pointers.delete(event.pointerId) || pointers.size) return;
     const point = place(event);
-    if (mode === "drag" && dragged !== undefined) target.dropClick(dragged, cancelled ? start : point);
+    if (mode === "drag" && cancelled) target.cancelDrag();
+    else if (mode === "drag" && dragged !== undefined) target.dropClick(dragged, point);
     else if (mode === "tap" && !cancelled) {
       if (dragged !== undefined && event.button === 0) target.selectClick(dragged);
       else target.tap(start, event.button === 2);

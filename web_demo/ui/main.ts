@@ -191,6 +191,10 @@ listenToGestures(canvas, {
     dragged = { index, at: view!.toPhoto(point) };
     draw();
   },
+  cancelDrag: () => {
+    dragged = undefined;
+    draw();
+  },
   dropClick: (index, point) => {
     dragged = undefined;
     const at = pixelAt(point);

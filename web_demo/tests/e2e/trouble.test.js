@@ -205,3 +205,20 @@ test("the self-check passes in this browser and is saved", async () => {
   assert.equal(found.cross_origin_isolated, true);
   assert.deepEqual(await person.close(), []);
 });
+
+test("an answer that comes after another photo was opened is dropped", async () => {
+  const person = await Person.at(browser, demo.address);
+  await person.openSample();
+  for (const [row, column] of [[100, 225], [140, 230], [180, 220]]) {
+    const { x, y } = await person.place(row, column);
+    await person.page.mouse.click(x, y);
+  }
+  await person.open("open", sample);
+  await person.page.waitForFunction(() => /astronaut\.jpg: 512 × 512/.test(document.getElementById("status").textContent));
+  await person.page.waitForTimeout(1500);
+  assert.equal(await person.count(), 0);
+  assert.equal(reopen("picture", await person.save("mask")).share, 0);
+  await person.click(100, 225);
+  assert.deepEqual(await person.clicks(), [[100, 225, true]]);
+  assert.deepEqual(await person.close(), []);
+});

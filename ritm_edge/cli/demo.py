@@ -17,24 +17,12 @@ MODEL = Path("lite0")
 
 def command(
     artifact: Annotated[
-        Path | None,
-        typer.Option(
-            "--artifact",
-            help="A .tflite made with export --session; default: lite0, exported once and kept.",
-        ),
+        Path | None, typer.Option(help="A .tflite made with --session; default: lite0, kept.")
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
-    ] = True,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     build: Annotated[
-        Path | None,
-        typer.Option(
-            "--build",
-            metavar="DIR",
-            help="Serve nothing; write page, model and self-check into this new folder, for any "
-            "web server.",
-        ),
+        Path | None, typer.Option(help="Write all into this new folder, for any web server.")
     ] = None,
 ) -> None:
     """Click on objects in a page that runs an artifact in your browser.

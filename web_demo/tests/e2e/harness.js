@@ -16,7 +16,7 @@ export const folder = mkdtempSync(join(tmpdir(), "ritm-edge-web-"));
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 /** Chromium on slow or loaded machines needs long for the first run of a model. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 export function ritmEdge(...args) {
   return execFileSync(join(bin, "ritm-edge"), args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -97,14 +97,14 @@ export class Person {
     this.photo = { width: 512, height: 512 };
   }
 
-  /** Where a pixel of the photo is on the screen, while the whole photo is shown. */
+  /** Where a pixel of the photo is on the screen, while the whole photo is shown; whole, as those of a wheel are. */
   async place(row, column) {
     const box = await this.page.locator("#stage").boundingBox();
     const { width, height } = this.photo;
     const scale = Math.min(box.width / width, box.height / height);
     return {
-      x: box.x + (box.width - width * scale) / 2 + (column + 0.5) * scale,
-      y: box.y + (box.height - height * scale) / 2 + (row + 0.5) * scale,
+      x: Math.round(box.x + (box.width - width * scale) / 2 + (column + 0.5) * scale),
+      y: Math.round(box.y + (box.height - height * scale) / 2 + (row + 0.5) * scale),
     };
   }
 

@@ -1,6 +1,9 @@
 # make quickstart   set up, then: export, verify, cut an object out of the sample photo, time
 # make test         set up, then: format, lint, types, tests
 # make check-style  format, lint and types only
+# make web          build the annotator's page; needs Node 20.19 or newer
+# make demo         open it in your browser; ARTIFACT=FILE runs that .tflite
+# make test-web     its tests; needs Chromium too
 #
 # PYTHON is the newest Python found on which everything can be installed, else 3.14, without conversion
 # to TFLite and without Core ML. On Linux, PyPI's torch brings several GB of CUDA packages, so without an
@@ -35,7 +38,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist notebook test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist notebook web demo test-web web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported half-precision speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session
 
@@ -246,6 +249,36 @@ tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
 	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md docs/devices.md
+
+# The annotator's page, into ritm_edge/page/.
+WEB := web_demo
+web: $(WEB)/node_modules/.installed
+	cd $(WEB) && npm run build
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	    if (a < 20 || (a === 20 && b < 19)) throw "Node " + process.version + " is too old: install 20.19 or newer"'
+	cd $(WEB) && npm ci --no-audit --no-fund
+	touch $@
+
+ARTIFACT ?=
+demo: setup web
+	$(BIN)/ritm-edge demo $(if $(ARTIFACT),--artifact $(ARTIFACT))
+
+test-web: setup web
+	cd $(WEB) && npm test
+	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
+	    --target tflite --session --size 256x256 --output $(OUT)/web
+	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
+
+# Click to mask in Chromium beside the native runtime, both models in fp32 and int8. Needs a quiet machine.
+web-speed: setup web
+	for model in $(MODELS); do for precision in fp32 int8; do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --precision $$precision --target tflite --session \
+	        --output $(OUT)/web || exit 1; \
+	done; done
+	cd $(WEB) && npm run time -- $(abspath $(RESULTS))/web-clicks.json \
+	    $(foreach m,$(MODELS),$(abspath $(OUT))/web/$(m)-400x400.tflite $(abspath $(OUT))/web/$(m)-400x400-int8.tflite)
 
 # Runs the notebook of the documentation and keeps its outputs; `make test` checks that it runs.
 notebook: setup

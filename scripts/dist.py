@@ -1,9 +1,10 @@
 """Builds and checks what is published: `python scripts/dist.py [--publish]`, from `make dist`.
 
-The source distribution and the wheel are built from the committed files, with links and pictures
-of README.md made absolute, since PyPI shows that page without the rest of the repository. Then the
-wheel is installed into a fresh environment without PyTorch and must cut an object out of the sample
-photo. With `--publish`, it first refuses a project address that is still the placeholder.
+The source distribution and the wheel are built from the committed files, with the annotator's page
+built (which needs Node) and links and pictures of README.md made absolute, since PyPI shows that
+page without the rest of the repository. Then the wheel is installed into a fresh environment
+without PyTorch and must cut an object out of the sample photo. With `--publish`, it first refuses
+a project address that is still the placeholder.
 """
 
 import re
@@ -49,6 +50,10 @@ def main(arguments: list[str]) -> None:
             archive.extractall(place / "tree", filter="data")
         readme = place / "tree" / "README.md"
         readme.write_text(absolute_links(readme.read_text(), urls["Repository"]))
+
+        run("npm", "ci", "--no-audit", "--no-fund", cwd=place / "tree" / "web_demo")
+        run("npm", "run", "build", cwd=place / "tree" / "web_demo")
+        shutil.rmtree(place / "tree" / "web_demo" / "node_modules")
 
         tools = place / "tools"
         venv.create(tools, with_pip=True)

@@ -101,6 +101,7 @@ LAYERS = (
     {"session", "devices"},
     {"evaluation"},
     {"verification"},
+    {"web"},
     {"cli"},
 )
 

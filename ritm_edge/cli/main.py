@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import RitmEdgeError, UsageError
 from . import bench, data, data_coco_lvis, export, golden, predict, report, train, verify, weights
 from .console import print_error
+from .demo import command as demo
 from .options import Command
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.command("export")(export.command)
 app.command("verify")(verify.command)
 app.command("predict")(predict.command)
 app.command("golden")(golden.command)
+app.command("demo")(demo)
 app.command("report")(report.command)
 data.app.command("combine-coco-lvis")(data_coco_lvis.command)
 for group in (app, bench.app, data.app, weights.app):

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
-from ..imaging.images import encode_image
+from ..imaging.images import encode_image, read_photo
 from ..io_spec import MASK
 from ..runtimes.base import Outputs, Runtime
+from ..samples import sample_photo
 from ..session.app_protocol import object_box
 from ..session.fit import FITS
 from ..session.interactive import InteractiveSession
@@ -80,6 +81,7 @@ def write_traces(artifact: Runtime, folder: Path) -> int:
     folder.mkdir()
     rng = np.random.default_rng(0)
     photos = {name: rng.integers(0, 256, (*size, 3), np.uint8) for name, size in PHOTOS.items()}
+    photos["sample"] = read_photo(sample_photo())  # on which a network finds something
     for name, photo in photos.items():
         (folder / f"{name}.rgb").write_bytes(photo.tobytes())
         (folder / f"{name}.png").write_bytes(encode_image(photo, Path(f"{name}.png")))
@@ -92,7 +94,7 @@ def write_traces(artifact: Runtime, folder: Path) -> int:
             ("upright", False, True, True),
             ("odd", False, False, True),
             ("pixel", False, False, True),
-            ("upright", False, False, False),
+            ("sample", False, False, False),
         )
         if spec.prev_mask or not mask
     ]

@@ -1,0 +1,1 @@
+"""The annotator's page, served on this machine or put into a folder for any other server."""

@@ -13,7 +13,7 @@ from ritm_edge.io_spec import IOSpec
 from ritm_edge.session.fit import FITS
 from ritm_edge.verification.golden import write_traces
 
-from ..export.test_session_graphs import MadeNetwork, code
+from ..export.made_network import MadeNetwork, code
 
 SPEC = IOSpec(96, 96, max_clicks=6)
 

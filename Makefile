@@ -3,7 +3,8 @@
 # make check-style  format, lint and types only
 # make web          build the annotator's page; needs Node 20.19 or newer
 # make demo         open it in your browser; ARTIFACT=FILE runs that .tflite
-# make test-web     its tests; needs Chromium too
+# make test-web     build it and test what needs no browser
+# make test-page    test it in Chromium, where CHROMIUM says or in /usr/bin
 #
 # PYTHON is the newest Python found on which everything can be installed, else 3.14, without conversion
 # to TFLite and without Core ML. On Linux, PyPI's torch brings several GB of CUDA packages, so without an
@@ -38,7 +39,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist notebook web demo test-web web-speed test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported half-precision speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session
 
@@ -265,8 +266,10 @@ ARTIFACT ?=
 demo: setup web
 	$(BIN)/ritm-edge demo $(if $(ARTIFACT),--artifact $(ARTIFACT))
 
-test-web: setup web
+test-web: web
 	cd $(WEB) && npm test
+
+test-page: setup web
 	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
 	    --target tflite --session --size 256x256 --output $(OUT)/web
 	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e

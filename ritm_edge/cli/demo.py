@@ -11,11 +11,13 @@ import typer
 from ..errors import OutputFileError, UsageError
 from . import export
 from .console import print_notice
+from .options import refuse_idle
 
 MODEL = Path("lite0")
 
 
 def command(
+    context: typer.Context,
     artifact: Annotated[
         Path | None, typer.Option(help="A .tflite made with --session; default: lite0, kept.")
     ] = None,
@@ -35,6 +37,8 @@ def command(
     from ..web.server import LOOPBACK, open_server
     from ..web.site import Site, page_files
 
+    if build is not None:
+        refuse_idle(context, "with --build", "port", "browser")
     if build is not None and build.exists():
         raise OutputFileError(f"{build} exists: name a folder that does not exist yet.")
     page_files()  # says that there is none before any work

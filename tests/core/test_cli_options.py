@@ -50,6 +50,8 @@ IDLE = [
     ("curve a.jsonl -o b.png", "bench curve"),
     ("export -t onnx --dynamic --size 64x64", "--size"),
     ("export -t onnx --fit stretch", "--fit"),
+    ("demo --build {run} --port 8000", "--port"),
+    ("demo --build {run} --no-browser", "--browser"),
     ("bench latency --no-pytorch --checkpoint {weights}", "--checkpoint"),
     ("bench noc --data GrabCut={grabcut} --all-clicks --target-iou 0.85", "--target-iou"),
     ("bench noc --data GrabCut={grabcut} --all-clicks --min-clicks 3", "--min-clicks"),
@@ -115,6 +117,7 @@ ACTING = {
     "bench sensitivity": "--checkpoint --allow-changed --size --max-clicks --calibration --json",
     "export": "--target --checkpoint --allow-changed --model --max-clicks --dynamic --precision "
     "--rewrites --session --output --json",
+    "demo": "--artifact --build",
     "golden": "--allow-changed --output",
     "verify": "--allow-changed --checkpoint --photo --data --objects --seed --threads --json "
     "--emulate",

@@ -41,7 +41,7 @@ NEEDING = {
     "data combine-coco-lvis": "--data-root benchmark",
 }
 WORKING = {"weights list": "", "data check": "benchmark"}
-ELSEWHERE = {"curve", "weights pull"}  # a former name; test_download pulls
+ELSEWHERE = {"curve", "weights pull", "demo"}  # a former name; test_download, test_web
 
 
 def run(folder, name, arguments):

@@ -27,7 +27,7 @@ from ..onnx.equalize import equalize_channels
 from ..onnx.graph import onnx_graph
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..rewrites import FOLD_AND_DROP, FOR_INTEGERS, WITHOUT_MATRICES
+from ..rewrites import FOLD_AND_DROP, WITHOUT_MATRICES
 from ..session_graphs.tflite import add_session_graphs
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
@@ -41,7 +41,6 @@ MAX_REASON = 200
 # Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
 ERROR_LINE = re.compile(r"\b(\w*Error|error): ")
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-INTEGER_REWRITES = tuple(name for name in FOR_INTEGERS if name in FOLD_AND_DROP)
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
 
@@ -164,12 +163,12 @@ TARGETS = (
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
-                rewrites=INTEGER_REWRITES,
+                rewrites=FOLD_AND_DROP,
             ),
             Precision.INT8_DYNAMIC: ReducedPrecision(
                 partial(convert, precision=Precision.INT8_DYNAMIC),
                 INT8_TASK,
-                rewrites=INTEGER_REWRITES,
+                rewrites=FOLD_AND_DROP,
             ),
         },
     ),

@@ -188,24 +188,18 @@ def _count_clicks(
 
 
 def mask_agreement(
-    artifact: Runtime,
-    reference: Runtime,
-    sample: Sample,
-    counts: Sequence[int] = CLICKS,
-    *,
-    flip: bool = True,
+    artifact: Runtime, reference: Runtime, sample: Sample, counts: Sequence[int] = CLICKS
 ) -> list[float]:
     """IoU of the two masks after each number of clicks, with the clicks made on the reference.
 
-    Each feeds its own mask back, so that errors add up as they would in an app. `flip` averages
-    over the mirrored photo.
+    Each feeds its own mask back, so that errors add up as they would in an app.
     """
-    settings = EvaluationSettings(max_clicks=max(counts), flip=flip)
+    settings = EvaluationSettings(max_clicks=max(counts))
     expected: list[NDArray[np.bool_]] = []
     result = evaluate_sample(
         reference, sample, settings, observe=lambda session, _: expected.append(session.mask)
     )
-    session = InteractiveSession(artifact, protocol="published", flip=flip)
+    session = InteractiveSession(artifact, protocol="published")
     image, _ = sample.load()
     session.set_image(image)
     got = [session.click(c.row, c.column, positive=c.positive) for c in result.clicks]

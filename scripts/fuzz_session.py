@@ -11,7 +11,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.verification.session_check import check_session
 
@@ -39,8 +39,7 @@ def main() -> None:
             print(json.dumps({**found[-1], "examples": len(report.examples)}), flush=True)
     if options.output is not None:
         document = {"kind": "ritm-edge session fuzz", "format_version": 1, "reports": found}
-        with atomic_output(options.output) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_output(options.output, json.dumps(document, indent=1) + "\n")
     sys.exit(0 if passed else 3)
 
 

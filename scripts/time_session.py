@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.benchmarks.machine import describe_machine, describe_versions
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.session.graph_protocol import graph_options
 from ritm_edge.session.interactive import InteractiveSession
@@ -46,8 +46,7 @@ def main() -> None:
         document = {"kind": "ritm-edge session times", "format_version": 1, "photo": SIZE,
                     "screen": SCREEN, "threads": options.threads, "rows": rows,
                     "machine": describe_machine(), "versions": describe_versions()}  # fmt: skip
-        with atomic_output(options.output) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_output(options.output, json.dumps(document, indent=1) + "\n")
 
 
 def _times(path: Path, threads: int, clicks: int) -> dict[str, list[float]]:

@@ -115,9 +115,7 @@ def _prepare(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]
     size, placed, output = given["size"], _rect(xp, given["placed"]), given["output"]
     box, found = frame.box(output, placed, settings.threshold)
     crop = find_crop(xp, settings.zoom, box, given["clicks"], _rect(xp, given["roi"]), size)
-    seen = frame.seen(
-        Rect(xp.where(found, crop.start, size * 0), xp.where(found, crop.end, size - 1)), size
-    )
+    seen = _seen(xp, frame, crop, found, size)
     image = _read(xp, frame, given["pixels"], seen, size, channels=3)
     roi = xp.where(found, _packed(xp, crop), NONE)
     clicks = frame.clicks(given["clicks"], seen)[None]
@@ -143,9 +141,7 @@ def _begin(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]:
     nothing = Rect(xp.vector(NONE, NONE), xp.vector(NONE, NONE))
     crop = find_crop(xp, settings.zoom, box, no_clicks, nothing, size)
     found = box.start >= 0
-    seen = frame.seen(
-        Rect(xp.where(found, crop.start, size * 0), xp.where(found, crop.end, size - 1)), size
-    )
+    seen = _seen(xp, frame, crop, found, size)
     shares = _read(xp, frame, given["mask"], seen, size, channels=1)
     return xp.reshape(shares, settings.side), _packed(xp, seen)
 
@@ -162,6 +158,12 @@ def _mirror(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]:
 def _average(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]:
     straight, mirrored = (xp.reshape(given[n], settings.side) for n in ("straight", "mirrored"))
     return (average(xp, straight, xp.flip(mirrored, 1)),)
+
+
+def _seen(xp: Any, frame: Frame, crop: Rect, found: Any, size: Any) -> Rect:
+    """The rectangle that the network is shown: of the crop, or of the whole photo without one."""
+    start, end = xp.where(found, crop.start, size * 0), xp.where(found, crop.end, size - 1)
+    return frame.seen(Rect(start, end), size)
 
 
 def _read(xp: Any, frame: Frame, values: Any, seen: Rect, size: Any, *, channels: int) -> Any:

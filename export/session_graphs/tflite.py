@@ -1,8 +1,5 @@
 """Session graphs as further signatures of a .tflite file."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +7,14 @@ from typing import Any
 
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import write_output
 
 from ..tflite.flatbuffer import name_tensors, pack, unpack
+from ..tflite.process import run_worker
 from .steps import StepSettings, all_steps
 from .tensorflow import LARGEST_PHOTO, SCREEN, as_text
 
 WORKER = "ritm_edge.export.session_graphs.tensorflow"
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def add_session_graphs(settings: StepSettings, path: Path) -> dict[str, Any]:
@@ -32,25 +29,18 @@ def add_session_graphs(settings: StepSettings, path: Path) -> dict[str, Any]:
     settings = replace(settings, channels_last=True)
     model = unpack(read_flatbuffer(path, allow_changed=True))
     with tempfile.TemporaryDirectory(prefix="ritm-edge-session-") as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", WORKER, as_text(settings), folder],
-            env={**os.environ, **QUIET, "TMPDIR": folder},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
+        files = {name: Path(folder, f"{name}.tflite") for name in all_steps(settings)}
+        last = list(files.values())[-1]
+        reason = run_worker(WORKER, as_text(settings), folder, makes=last)
+        if reason is not None:
             raise ConversionError(
                 f"TensorFlow could not convert the session graphs ({reason}): check that "
                 "tensorflow has the version of constraints.txt, or leave out --session."
             )
-        for name in all_steps(settings):
-            _append(model, unpack(Path(folder, f"{name}.tflite").read_bytes()), name)
+        for name, file in files.items():
+            _append(model, unpack(file.read_bytes()), name)
     name_tensors(model)
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(pack(model))
+    write_output(path, pack(model))
     return {
         "largest_photo": LARGEST_PHOTO,
         "screen_rows": SCREEN[0],

@@ -1,10 +1,6 @@
 """TFLite: one file, NHWC, static shapes, called by names (`runSignature`)."""
 
-import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from functools import partial
 from importlib.util import find_spec
@@ -34,14 +30,10 @@ from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
 from ..tflite.fp16 import weights_to_fp16
 from ..tflite.int8 import KEPT
 from ..tflite.onnx_passes import lower_opset
+from ..tflite.process import run_worker
 from ..tflite.split import split_at_click_maps
 
 WORKER = "ritm_edge.export.tflite.worker"
-MAX_REASON = 200
-# Of Python ("ValueError: …") and of TensorFlow's compiler ("error: …").
-ERROR_LINE = re.compile(r"\b(\w*Error|error): ")
-TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"}
 
 
 def convert(source: ExportInput, path: Path, *, precision: Precision = Precision.FP32) -> None:
@@ -80,7 +72,12 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
         job, converted = (Path(folder, f"graph.{suffix}") for suffix in ("npz", "tflite"))
         in_worker = Precision.FP32 if precision == Precision.FP16 else precision
         np.savez(job, precision=in_worker, **settings)
-        _run_worker(job, parts, converted)
+        reason = run_worker(WORKER, converted, job, *parts, makes=converted)
+        if reason is not None:
+            raise ConversionError(
+                f"onnx2tf could not convert the graph ({reason}): check that onnx2tf and "
+                "tensorflow have the versions of constraints.txt, or try a smaller --size."
+            )
         model = unpack(converted.read_bytes())
     if precision == Precision.FP16:
         weights_to_fp16(model)
@@ -102,36 +99,6 @@ def _integer_settings(source: ExportInput, model: Any) -> dict[str, Any]:
         name: np.stack([inputs[name] for inputs in source.calibration]) for name in source.example
     }
     return {**weights, **recorded}
-
-
-def _run_worker(job: Path, parts: list[Path], target: Path) -> None:
-    scratch = target.parent
-    done = subprocess.run(
-        [sys.executable, "-m", WORKER, str(target), str(job), *map(str, parts)],
-        cwd=scratch,
-        env={**os.environ, **QUIET, "TMPDIR": str(scratch)},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode == 0 and target.is_file():
-        return
-    reason = _reason(done.stderr) or _reason(done.stdout) or "it said nothing"
-    if done.returncode < 0:
-        reason = f"killed by signal {-done.returncode}, perhaps for lack of memory"
-    raise ConversionError(
-        f"onnx2tf could not convert the graph ({reason}): check that onnx2tf and tensorflow have "
-        "the versions of constraints.txt, or try a smaller --size."
-    )
-
-
-def _reason(text: str) -> str:
-    """The first line that names an error, the cause of later ones; else the last line."""
-    lines = [line.strip() for line in TERMINAL_COLOURS.sub("", text).splitlines() if line.strip()]
-    errors = [line for line in lines if ERROR_LINE.search(line)]
-    reason = (errors[:1] or lines[-1:] or [""])[0]
-    return reason.rpartition(" error: ")[2][:MAX_REASON]  # without the compiler's long location
 
 
 def stamp(path: Path, text: str) -> None:

@@ -37,7 +37,7 @@ class TFLiteGraph:
                 )
                 self._interpreter.allocate_tensors()
             runner = self._interpreter.get_signature_runner(SIGNATURE)
-            self._runners = {SIGNATURE: runner}
+            self._runners = {SIGNATURE: (runner, runner.get_input_details())}
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
                 f"{path} cannot be loaded by LiteRT ({first_line(error)}): export it again with "
@@ -48,10 +48,12 @@ class TFLiteGraph:
 
     def run(self, arrays: Mapping[str, NDArray[Any]], signature: str = SIGNATURE) -> Outputs:
         """Run once; arrays of four axes are NCHW."""
-        runner = self._runners.get(signature)
-        if runner is None:
-            runner = self._runners[signature] = self._interpreter.get_signature_runner(signature)
-        declared = runner.get_input_details()
+        if signature not in self._runners:
+            runner = self._interpreter.get_signature_runner(signature)
+            self._runners[signature] = runner, runner.get_input_details()
+        runner, declared = self._runners[signature]
+        if arrays.keys() - declared.keys():
+            raise ValueError(f"{signature} takes {', '.join(declared)}, not {', '.join(arrays)}")
         given = {n: _to_file(array, declared[n]["dtype"]) for n, array in arrays.items()}
         results = runner(**given)
         return {name: _from_file(array) for name, array in results.items()}

@@ -25,7 +25,7 @@ from ..clicks import Click, pack_clicks
 from ..io_spec import CLICKS, IMAGE, MASK, MASK_LOGITS, PREV_MASK
 from .geometry import NONE, NUMPY, Frame, Rect, average, find_crop, mix
 from .predictor import mean_probabilities, visible_slots
-from .state import Photo, Probabilities, SessionConfig, State
+from .state import Mask, Photo, Positions, Probabilities, SessionConfig, State
 from .zoom_in import Roi, Size, bounding_box, scaled_to, whole_image
 
 # Dynamic graphs are declared for 32 pixels and more (`IOSpec`), one cell of HRNet's coarsest scale.
@@ -76,35 +76,29 @@ def probabilities(_config: SessionConfig, photo: Photo, state: State) -> Probabi
     return np.asarray(frame.over(state.output, rect(state.placed), rows, columns), np.float32)
 
 
-def mask_at(
-    config: SessionConfig,
-    photo: Photo,
-    state: State,
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-) -> NDArray[np.bool_]:
+def mask_at(config: SessionConfig, photo: Photo, state: State, at: Positions) -> Mask:
     """See `SessionProtocol`; interpolated between network pixels."""
-    output, placed = state.output, state.placed
+    (rows, columns), output, placed = at, state.output, state.placed
     if not state.clicks and state.given is not None:
         output, placed = state.given, whole_image(photo.size)
     mask = np.zeros((len(rows), len(columns)), np.bool_)
     if output is None or placed is None:
         return mask
-    frame, at = Frame(NUMPY, output.shape, "stretch"), rect(placed)
-    box, _ = frame.box(output, at, config.threshold)
+    frame, shown = Frame(NUMPY, output.shape, "stretch"), rect(placed)
+    box, _ = frame.box(output, shown, config.threshold)
     # A pixel more on each side, since the ends of the box are rounded.
     lines, right = (
         np.flatnonzero((each >= box.start[axis] - 1) & (each <= box.end[axis] + 1))
-        for axis, each in enumerate((rows, columns))
+        for axis, each in enumerate(at)
     )
     if not lines.size or not right.size:
         return mask
     across = slice(right[0], right[-1] + 1)
-    by_columns = frame.values(np.ascontiguousarray(output.T), at, columns[across], 1)
+    by_columns = frame.values(np.ascontiguousarray(output.T), shown, columns[across], 1)
     by_columns = np.ascontiguousarray(by_columns.T)
     for first in range(lines[0], lines[-1] + 1, BLOCK):
         block = slice(first, min(first + BLOCK, lines[-1] + 1))
-        found = frame.values(by_columns, at, rows[block], 0) > np.float32(config.threshold)
+        found = frame.values(by_columns, shown, rows[block], 0) > np.float32(config.threshold)
         mask[block, across] = found
     return mask
 

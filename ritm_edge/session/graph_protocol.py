@@ -15,7 +15,7 @@ from ..errors import ArtifactError, UsageError
 from ..io_spec import CLICKS, IMAGE, MASK, PREV_MASK
 from . import app_protocol
 from .geometry import NONE, NUMPY, Frame
-from .state import Photo, Probabilities, SessionConfig, State
+from .state import Mask, Photo, Positions, Probabilities, SessionConfig, State
 from .zoom_in import Roi, bounding_box, whole_image
 
 FIXED = ("fit", "threshold")
@@ -66,16 +66,11 @@ def probabilities(config: SessionConfig, photo: Photo, state: State) -> Probabil
     return app_protocol.probabilities(config, photo, state)
 
 
-def mask_at(
-    config: SessionConfig,
-    photo: Photo,
-    state: State,
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-) -> NDArray[np.bool_]:
+def mask_at(config: SessionConfig, photo: Photo, state: State, at: Positions) -> Mask:
     """See `SessionProtocol`; in blocks, where the graph has a screen of fixed size."""
     if not state.clicks:
-        return app_protocol.mask_at(config, photo, replace(state, output=None), rows, columns)
+        return app_protocol.mask_at(config, photo, replace(state, output=None), at)
+    rows, columns = at
     mask = np.zeros((len(rows), len(columns)), np.bool_)
     fixed = _facts(config)
     height, width = fixed.get("screen_rows"), fixed.get("screen_columns")

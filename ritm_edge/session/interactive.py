@@ -333,7 +333,7 @@ class InteractiveSession:
             raise ShapeError(
                 "rows and columns are no lists of numbers: pass one position per row and column."
             )
-        return self._protocol.mask_at(self._config, photo, self._state, at[0], at[1])
+        return self._protocol.mask_at(self._config, photo, self._state, (at[0], at[1]))
 
     @property
     def zoom_roi(self) -> tuple[int, int, int, int] | None:

@@ -63,7 +63,7 @@ class ClickLog:
         Raises:
             UsageError: another artifact, photo size or mask.
         """
-        found = (sha256, size, None if mask is None else _digest(mask))
+        found = (sha256, size, None if mask is None else digest(np.asarray(mask, np.float32)))
         logged = (self.artifact_sha256, self.size, self.mask_sha256)
         names = ("the file", "a photo of (height, width)", "a start mask")
         for name, new, old in zip(names, found, logged, strict=True):
@@ -82,7 +82,7 @@ def as_log(config: SessionConfig, protocol: str, size: Size, state: State) -> di
         "artifact_sha256": config.runtime.sha256,
         "height": size[0],
         "width": size[1],
-        "mask_sha256": None if state.given is None else _digest(state.given),
+        "mask_sha256": None if state.given is None else digest(state.given),
         "settings": {
             "protocol": protocol,
             "zoom_in": None if config.zoom_in is None else asdict(config.zoom_in),
@@ -134,5 +134,6 @@ def read_log(path: Path) -> ClickLog:
         ) from error
 
 
-def _digest(mask: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(mask, np.float32).tobytes()).hexdigest()
+def digest(array: NDArray[Any]) -> str:
+    """SHA-256, 64 hexadecimal digits, of the bytes of an array, row by row."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

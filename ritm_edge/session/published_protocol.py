@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..clicks import Click
 from ..errors import UsageError
 from .fit import fitted_view
 from .resize import resize_bilinear
-from .state import Photo, Probabilities, SessionConfig, State, run_views
+from .state import Mask, Photo, Positions, Probabilities, SessionConfig, State, run_views
 from .view import View, paste
 from .zoom_in import Roi, Size, ZoomIn, bounding_box, box_iou, scaled_to, whole_image
 
@@ -43,21 +42,15 @@ def probabilities(_config: SessionConfig, photo: Photo, state: State) -> Probabi
     return state.probabilities(photo.size)
 
 
-def mask_at(
-    config: SessionConfig,
-    photo: Photo,
-    state: State,
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-) -> NDArray[np.bool_]:
+def mask_at(config: SessionConfig, photo: Photo, state: State, at: Positions) -> Mask:
     """See `SessionProtocol`; what the nearest pixel of the photo is."""
     nearest = (
-        np.clip(np.round(at), 0, length - 1).astype(np.intp)
-        for at, length in zip((rows, columns), photo.size, strict=True)
+        np.clip(np.round(each), 0, length - 1).astype(np.intp)
+        for each, length in zip(at, photo.size, strict=True)
     )
     # float32 on both sides: the published comparison decides pixels at the threshold.
-    found: NDArray[np.bool_] = state.probabilities(photo.size) > np.float32(config.threshold)
-    selected: NDArray[np.bool_] = found[np.ix_(*nearest)]
+    found: Mask = state.probabilities(photo.size) > np.float32(config.threshold)
+    selected: Mask = found[np.ix_(*nearest)]
     return selected
 
 

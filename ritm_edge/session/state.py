@@ -15,6 +15,9 @@ from .view import View, paste
 from .zoom_in import Roi, Size, ZoomIn
 
 Probabilities = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+# [h] rows and [w] columns, in image pixels, of the points of a grid.
+Positions = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Photo:
@@ -102,16 +105,8 @@ class SessionProtocol(Protocol):
         """Object probability of every pixel of the photo."""
         ...
 
-    def mask_at(
-        self,
-        config: SessionConfig,
-        photo: Photo,
-        state: State,
-        rows: NDArray[np.float32],
-        columns: NDArray[np.float32],
-        /,
-    ) -> NDArray[np.bool_]:
-        """The selection [rows, columns] at these positions, in image pixels."""
+    def mask_at(self, config: SessionConfig, photo: Photo, state: State, at: Positions, /) -> Mask:
+        """The selection, bool [h, w], at these positions."""
         ...
 
 

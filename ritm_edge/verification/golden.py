@@ -3,7 +3,6 @@
 The format is docs/golden-traces.md.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
 from ..imaging.images import encode_image, read_photo
-from ..io_spec import MASK
+from ..io_spec import MASK, MASK_THRESHOLD
 from ..runtimes.base import Outputs, Runtime
 from ..samples import sample_photo
 from ..session.app_protocol import object_box
 from ..session.fit import FITS
 from ..session.interactive import InteractiveSession
+from ..session.log import digest
 from .session_check import MadeRuntime
 
 KIND, VERSION = "ritm-edge golden traces", 1
@@ -147,7 +147,7 @@ def _trace(
         runs = [
             {
                 "network_clicks": np.ravel(inputs["clicks"]).tolist(),
-                "inputs_sha256": {n: _sha(np.asarray(a, np.float32)) for n, a in inputs.items()},
+                "inputs_sha256": {n: digest(np.asarray(a, np.float32)) for n, a in inputs.items()},
                 "output": _kept(folder, output, "f32"),
             }
             for inputs, output in recorder.runs
@@ -166,7 +166,8 @@ def _trace(
         )
     started = None if start is None else _kept(folder, start.astype(np.uint8) * 255, "u8")
     return {
-        "photo": f"{name}.rgb", "height": height, "width": width, "threshold": 0.49, **options,
+        "photo": f"{name}.rgb", "height": height, "width": width,
+        "threshold": MASK_THRESHOLD, **options,
         "start_mask": started, "network": "made" if made else "artifact", "steps": steps,
     }  # fmt: skip
 
@@ -182,10 +183,6 @@ def _answer(artifact: Runtime, shape: tuple[float, ...] | None) -> NDArray[np.fl
 
 def _kept(folder: Path, array: NDArray[Any], suffix: str) -> str:
     """Name of the raw file with this content; equal contents are one file."""
-    name = f"{_sha(array)[:16]}.{suffix}"
+    name = f"{digest(array)[:16]}.{suffix}"
     (folder / name).write_bytes(np.ascontiguousarray(array).tobytes())
     return name
-
-
-def _sha(array: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

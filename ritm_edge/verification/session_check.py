@@ -158,7 +158,8 @@ def _compare_session(
         if rng.random() < 0.5:
             where = [float(int(each)) for each in where]
         if count and rng.random() < 0.1:
-            python.undo(), graphs.undo()
+            for session in (python, graphs):
+                session.undo()
         positive = count == 0 or bool(rng.random() < 0.6)
         for session, runtime in zip((python, graphs), runtimes, strict=True):
             runtime.answers = answers[: 1 + options["flip"]]

@@ -52,6 +52,11 @@ def test_arrays_are_nchw_and_of_any_type(path):
         np.testing.assert_allclose(mask, expected(arrays), rtol=1e-6)
 
 
+def test_an_input_that_a_signature_lacks_is_named(path):
+    with pytest.raises(ValueError, match=r"serving_default takes .*, not pixels"):
+        open_runtime(path)._graph.run({"pixels": np.zeros((4, 3), np.uint8)})
+
+
 def test_outputs_stay_as_they_were_when_the_runtime_runs_again(path):
     runtime = open_runtime(path)
     first = runtime.run(inputs(0))["mask"]

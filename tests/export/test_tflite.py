@@ -25,7 +25,7 @@ from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.rewrites.graph import RewritableGraph
 from ritm_edge.export.targets import tflite
-from ritm_edge.export.tflite import worker
+from ritm_edge.export.tflite import process, worker
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
@@ -271,7 +271,7 @@ def test_a_failed_conversion_is_one_sentence_and_leaves_nothing(tmp_path, capfd)
 
 def test_a_killed_converter_is_reported(tmp_path, monkeypatch):
     killed = subprocess.CompletedProcess([], -9, stdout="", stderr="loading\n")
-    monkeypatch.setattr(tflite.subprocess, "run", lambda *_, **__: killed)
+    monkeypatch.setattr(process.subprocess, "run", lambda *_, **__: killed)
     with pytest.raises(ConversionError, match="killed by signal 9"):
         tflite.convert(
             ExportInput(nn.Sigmoid(), {"input": torch.zeros(1, 2)}, ("y",)), tmp_path / "p.tflite"

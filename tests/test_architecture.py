@@ -99,6 +99,7 @@ LAYERS = (
     {"samples", "weights", "imaging", "artifacts", "model"},
     {"runtimes", "data"},
     {"session", "devices"},
+    {"methods"},
     {"evaluation"},
     {"verification"},
     {"web"},

@@ -107,6 +107,9 @@ class DeepLabV3Plus(nn.Module):
         """Decoder features [B, `channels`, ⌈H/4⌉, ⌈W/4⌉] of RGB [B, 3, H, W], normalised with
         ImageNet statistics, and click features [B, 64, ⌈H/2⌉, ⌈W/2⌉], added before the stem's
         pooling; None when the clicks are already in `rgb` (DMF)."""
-        fine, coarse = self.backbone(rgb, click_features)
+        return self.head(self.joined(*self.backbone(rgb, click_features)))
+
+    def joined(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """What the decoder reads: the pyramid of the coarse features beside the fine ones."""
         pyramid = resize(self.aspp(coarse), fine.shape[2:])
-        return self.head(torch.cat((pyramid, self.skip_project(fine)), dim=1))
+        return torch.cat((pyramid, self.skip_project(fine)), dim=1)

@@ -181,9 +181,21 @@ class HRNetOCR(nn.Module):
 
     def heads(self, branches: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The heads alone: branches of `features` in, both logit maps out."""
+        return self.classified(self.concatenated(branches))
+
+    def concatenated(self, branches: list[Tensor]) -> Tensor:
+        """All branches at the size of the finest, [B, 15·width, h, w]."""
         size = branches[0].shape[2:]
-        features = torch.cat([branches[0], *(resize(x, size) for x in branches[1:])], dim=1)
+        return torch.cat([branches[0], *(resize(x, size) for x in branches[1:])], dim=1)
+
+    def with_context(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Concatenated features to those of the OCR head, [B, 2·ocr_width, h, w], and auxiliary
+        logits."""
         aux_logits = self.aux_head(features)
         features = self.conv3x3_ocr(features)
-        features = self.ocr_distri_head(features, gather_context(features, aux_logits))
+        return self.ocr_distri_head(features, gather_context(features, aux_logits)), aux_logits
+
+    def classified(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Concatenated features to both logit maps."""
+        features, aux_logits = self.with_context(features)
         return self.cls_head(features), aux_logits

@@ -165,14 +165,18 @@ class RitmModel(nn.Module):
     def segment(self, rgb: Tensor, maps: Tensor) -> ModelOutput:
         """Segment RGB [B, 3, H, W], normalised with `mean` and `std`, by maps [B, 2, H, W] from
         `encode_clicks`, after the previous mask [B, 1, H, W] where the model has one."""
-        if self.config.input_scheme == "dmf":
-            logits, aux_logits = self._logits(self.rgb_conv(torch.cat((rgb, maps), dim=1)), None)
-        else:
-            logits, aux_logits = self._logits(rgb, self.maps_transform(maps))
+        logits, aux_logits = self._logits(*self.fuse(rgb, maps))
         size = rgb.shape[2:]
         return ModelOutput(
             resize(logits, size), None if aux_logits is None else resize(aux_logits, size)
         )
+
+    def fuse(self, rgb: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the backbone reads, from the inputs of `segment`: RGB, and the click features that
+        join it later; None where they are in the RGB already (DMF)."""
+        if self.config.input_scheme == "dmf":
+            return self.rgb_conv(torch.cat((rgb, maps), dim=1)), None
+        return rgb, self.maps_transform(maps)
 
     def _logits(self, rgb: Tensor, click_features: Tensor | None) -> tuple[Tensor, Tensor | None]:
         result = self.feature_extractor(rgb, click_features)

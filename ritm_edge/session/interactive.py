@@ -53,7 +53,7 @@ class InteractiveSession:
         runtime: see `runtimes.base.Runtime`.
         protocol: "app", or "published" for the numbers of the paper; the differences are listed at
             `app_protocol` and `published_protocol`; "graphs" is "app", computed by the session
-            graphs of an artifact.
+            graphs of an artifact. Or an own `SessionProtocol`, as those in `ritm_edge.methods`.
         zoom_in: None always shows the network the whole image.
         flip: average with the mirrored image; costs a second run per click.
         threshold: a pixel belongs to the mask above this probability.
@@ -71,7 +71,7 @@ class InteractiveSession:
         self,
         runtime: Runtime,
         *,
-        protocol: Protocol = "app",
+        protocol: Protocol | SessionProtocol = "app",
         zoom_in: ZoomIn | None = DEFAULT_ZOOM_IN,
         flip: bool = True,
         threshold: float = MASK_THRESHOLD,
@@ -84,10 +84,15 @@ class InteractiveSession:
         for name, value in (("max_side", max_side), ("click_limit", click_limit)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}: pass a whole number above 0, or None.")
-        self._name = check_protocol(protocol)
-        self._protocol = _PROTOCOLS[self._name]
+        self._name: Protocol = "published"
+        self._protocol: SessionProtocol
+        if isinstance(protocol, str):
+            self._name = check_protocol(protocol)
+            self._protocol = _PROTOCOLS[self._name]
+        else:
+            self._protocol = protocol
         # The published demo numbers clicks from 1 when it starts from a mask.
-        self._order_after_mask = 1 if protocol == "published" else 0
+        self._order_after_mask = 1 if self._name == "published" else 0
         self._config = SessionConfig(
             runtime, zoom_in, flip, threshold, max_side, click_limit, check_fit(fit)
         )

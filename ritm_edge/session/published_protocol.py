@@ -61,7 +61,7 @@ def _predict(config: SessionConfig, photo: Photo, state: State, prev_mask: Proba
     if zoom is not None:
         roi, zoomed = _update_crop(zoom, state, size)
     views, limited = _views(config, roi if zoomed else None, size, state.limited)
-    output = run_views(config, views, photo.pixels, prev_mask, state.clicks)
+    output = run_views(config, views, photo.pixels, prev_mask, state.clicks, roi)
     if config.max_side is not None:
         output, limited = _undo_limit(output, limited)
     # Even when the whole image was looked at, a stored crop is where the result goes.

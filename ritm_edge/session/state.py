@@ -20,6 +20,10 @@ Mask = NDArray[np.bool_]
 Positions = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
+# Of the image, previous mask and clicks in a view, and the crop that the zoom-in has stored.
+Answer = Callable[[NDArray[np.float32], Probabilities, Sequence[Click], Roi | None], Probabilities]
+
+
 class Photo:
     """A photo, and the network input made from it last: an unchanged crop is not resized again.
 
@@ -41,7 +45,8 @@ class Photo:
 
 @dataclass(frozen=True)
 class SessionConfig:
-    """What stays the same over a session; attributes as in `InteractiveSession`."""
+    """What stays the same over a session; attributes as in `InteractiveSession`, and who answers a
+    click in place of `predict`, if anyone does."""
 
     runtime: Runtime
     zoom_in: ZoomIn | None
@@ -50,6 +55,7 @@ class SessionConfig:
     max_side: int | None
     click_limit: int | None
     fit: Fit = DEFAULT_FIT
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class State:
         placed: rectangle of the image into which `output` is resized; None where `output` is.
         given: float32 [H, W], the external mask the session was started from.
         limited: memory of the published limit of the longer side, see `published_protocol`.
+        memory: what another method than a pass of the network keeps for its next click.
     """
 
     clicks: tuple[Click, ...] = ()
@@ -73,6 +80,7 @@ class State:
     placed: Roi | None = None
     given: Probabilities | None = None
     limited: tuple[Size | None, Size | None] = (None, None)
+    memory: object = None
 
     def probabilities(self, size: Size) -> Probabilities:
         """Over an image of `size`: the last prediction, else the external mask, else zeros."""
@@ -116,6 +124,7 @@ def run_views(
     image: NDArray[np.uint8],
     prev_mask: Probabilities,
     clicks: Sequence[Click],
+    roi: Roi | None,
 ) -> Probabilities:
     """Network output [h, w] for the image as seen through `views`, one after the other.
 
@@ -125,9 +134,12 @@ def run_views(
     for view in views:
         seen, prev_mask = view.cut(seen), view.cut(prev_mask)
         clicks = [view.click(click) for click in clicks]
+    image_seen = np.asarray(seen, np.float32)
+    if config.answer is not None:
+        return views[-1].uncover(config.answer(image_seen, prev_mask, clicks, roi))
     output = predict(
         config.runtime,
-        np.asarray(seen, np.float32),
+        image_seen,
         prev_mask,
         clicks,
         flip=config.flip,

@@ -1,8 +1,9 @@
 """The published evaluation loop on any runtime: IoU after each simulated click."""
 
 import time
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,16 @@ from ..clicks import Click
 from ..data.base import Sample, Truth
 from ..errors import UsageError
 from ..io_spec import MASK_THRESHOLD
+from ..methods.base import CLASSICAL, ClickMethod, check_method
+from ..methods.seeds import SeedMethod
 from ..runtimes.base import Runtime
 from ..session.fit import DEFAULT_FIT, Fit
 from ..session.interactive import DEFAULT_ZOOM_IN, InteractiveSession, Protocol
+from ..session.state import SessionProtocol
 from ..session.zoom_in import ZoomIn
 from .damaged_mask import damaged_mask
 from .metrics import iou
-from .simulator import next_click
+from .simulator import next_click, parse_user
 
 # Above every IoU: all clicks are made, as the published evaluation does to draw IoU curves.
 NEVER_STOP = 1.01
@@ -40,6 +44,9 @@ class EvaluationSettings:
             The session then follows the app protocol, since the published one shows the network
             the external mask at every click and never its own.
         protocol: of the session, see `InteractiveSession`; what apps get is "app".
+        method: what answers in place of a pass of the network, see `ritm_edge.methods`.
+        user: who clicks, see `simulator.parse_user`; None is the published user.
+        user_seed: of what is random about that user.
 
     Raises:
         UsageError: no clicks to make.
@@ -55,10 +62,17 @@ class EvaluationSettings:
     fit: Fit = DEFAULT_FIT
     start_iou: float | None = None
     protocol: Protocol = "published"
+    method: str | None = None
+    user: str | None = None
+    user_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.max_clicks < 1:
             raise UsageError(f"{self.max_clicks} clicks per sample: allow at least 1.")
+        if self.method is not None:
+            check_method(self.method)
+        if self.user is not None:
+            parse_user(self.user)
 
 
 @dataclass(frozen=True)
@@ -83,9 +97,14 @@ def begin_session(
     *,
     name: str,
 ) -> InteractiveSession:
-    """A session on one sample before its first click; arrays as `Sample.load` gives them."""
+    """A session on one sample before its first click; arrays as `Sample.load` gives them. Raises
+    UsageError: a method that this runtime cannot compute."""
     corrects = settings.start_iou is not None and settings.protocol == "published"
-    protocol: Protocol = "app" if corrects else settings.protocol
+    protocol: Protocol | SessionProtocol = "app" if corrects else settings.protocol
+    if settings.method is not None:
+        from ..methods.brs import BrsProtocol  # needs PyTorch
+
+        protocol = BrsProtocol(settings.method, runtime)
     session = InteractiveSession(
         runtime,
         protocol=protocol,
@@ -115,16 +134,24 @@ def evaluate_sample(
     settings = settings or EvaluationSettings()
     start = time.perf_counter()
     image, truth = sample.load()
-    session = begin_session(runtime, settings, image, truth, name=sample.name)
+    session: ClickMethod
+    if settings.method in CLASSICAL:
+        session = SeedMethod(settings.method)
+        session.set_image(image)
+    else:
+        session = begin_session(runtime, settings, image, truth, name=sample.name)
+    user = None if settings.user is None else parse_user(settings.user)
+    if user is not None:
+        user = replace(user, seed=(settings.user_seed, zlib.crc32(sample.name.encode())))
     mask = session.mask
     clicked: set[tuple[int, int]] = set()
     ious: list[float] = []
     while len(ious) < settings.max_clicks:
-        click = next_click(truth, mask, clicked, order=len(ious))
+        click = next_click(truth, mask, clicked, order=len(ious), user=user)
         clicked.add((int(click.row), int(click.column)))
         mask = session.click(click.row, click.column, positive=click.positive)
         ious.append(iou(truth, mask))
-        if observe is not None:
+        if observe is not None and isinstance(session, InteractiveSession):
             observe(session, ious[-1])
         if ious[-1] >= settings.target_iou and len(ious) >= settings.min_clicks:
             break

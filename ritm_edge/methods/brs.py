@@ -11,7 +11,7 @@ the prediction vanished and the crop with it, features are computed anew and map
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,10 +29,10 @@ from ..session.predictor import visible_slots
 from ..session.state import Mask, Photo, Positions, Probabilities, SessionConfig, State
 from ..session.view import mirrored
 from ..session.zoom_in import Roi
+from .base import REFINING
 from .insertion import Insertion, Place, insertion
 from .refinement import Refinement, RefinementSettings, click_squares
 
-BrsMethod = Literal["f-brs-a", "f-brs-b", "f-brs-c", "rgb-brs", "distmap-brs"]
 BIAS_FACTOR = 10
 # How many clicks, from the first, the network itself sees.
 CLICK_LIMITS = {"f-brs": 8, "rgb-brs": 5, "distmap-brs": 5}
@@ -68,9 +68,9 @@ class BrsProtocol:
     """A `SessionProtocol` in which one of the methods answers. Raises UsageError: an unknown
     method, or a runtime that computes no gradients."""
 
-    def __init__(self, method: BrsMethod, runtime: Runtime) -> None:
-        if method not in get_args(BrsMethod):
-            raise UsageError(f"unknown method '{method}': choose {', '.join(get_args(BrsMethod))}.")
+    def __init__(self, method: str, runtime: Runtime) -> None:
+        if method not in REFINING:
+            raise UsageError(f"unknown method '{method}': choose one of {', '.join(REFINING)}.")
         if not isinstance(runtime, PytorchRuntime):
             raise UsageError(
                 f"{runtime.label} is an exported file and {method} needs gradients, which no "

@@ -31,6 +31,7 @@ NEEDING = {
     "report": "results.json",
     "bench latency": "model.onnx",
     "bench noc": f"--data {DATA}",
+    "bench merge": "results.json -o merged.json",
     "bench train": "--data benchmark",
     "bench fit": f"--data {DATA}",
     "bench flops": "",

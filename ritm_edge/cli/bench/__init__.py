@@ -2,7 +2,7 @@
 
 import typer
 
-from . import curve, fit, flops, latency, noc, paper, rewrites, sensitivity, train
+from . import curve, fit, flops, latency, merge, noc, paper, rewrites, sensitivity, train
 
 app = typer.Typer(help="Measure time, clicks and arithmetic.", no_args_is_help=True)
 
@@ -15,6 +15,7 @@ def group() -> None:
 for _name, _module in (
     ("latency", latency),
     ("noc", noc),
+    ("merge", merge),
     ("train", train),
     ("fit", fit),
     ("flops", flops),

@@ -161,6 +161,8 @@ class LatencyRow(_Values):
     file_bytes: Count
     is_device_time: bool
     parity: Parity | None
+    samples_ms: list[Time] = []
+    ratios: list[Time] | None = None
 
 
 class LatencySettings(_Values):

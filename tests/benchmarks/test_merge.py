@@ -12,7 +12,7 @@ from ritm_edge.cli.main import app
 from ritm_edge.errors import InputFileError, UsageError
 
 from ..paths import ROOT
-from .results_files import noc_document, save
+from .results_files import save
 from .test_noc import grabcut
 
 TIMES = ("seconds", "seconds_per_click")

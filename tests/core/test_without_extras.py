@@ -32,6 +32,7 @@ NEEDING = {
     "bench latency": "model.onnx",
     "bench noc": f"--data {DATA}",
     "bench merge": "results.json -o merged.json",
+    "bench compare": "results.json results.json",
     "bench train": "--data benchmark",
     "bench fit": f"--data {DATA}",
     "bench flops": "",

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import curve, fit, flops, latency, merge, noc, paper, rewrites, sensitivity, train
+from . import compare, curve, fit, flops, latency, merge, noc, paper, rewrites, sensitivity, train
 
 app = typer.Typer(help="Measure time, clicks and arithmetic.", no_args_is_help=True)
 
@@ -16,6 +16,7 @@ for _name, _module in (
     ("latency", latency),
     ("noc", noc),
     ("merge", merge),
+    ("compare", compare),
     ("train", train),
     ("fit", fit),
     ("flops", flops),

@@ -161,6 +161,7 @@ class LatencyRow(_Values):
     file_bytes: Count
     is_device_time: bool
     parity: Parity | None
+    sha256: str | None = None
     samples_ms: list[Time] = []
     ratios: list[Time] | None = None
 

@@ -120,6 +120,7 @@ ACTING = {
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
     "--session-graphs --start-iou --limit --shard --jobs --threads --output --journal --json",
     "bench merge": "--output",
+    "bench frontier": "--plot --output --json",
     "bench compare": "--tolerance --output --json",
     "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
     "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
@@ -186,6 +187,7 @@ WRITING = {
     "bench latency": "{input}",
     "bench noc": "{input} --data GrabCut={grabcut}",
     "bench merge": "{input}",
+    "bench frontier": "{input}",
     "bench compare": "{input} {input}",
     "bench fit": "{input} --data GrabCut={grabcut}",
     "bench flops": "{input}",

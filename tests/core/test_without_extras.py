@@ -33,6 +33,7 @@ NEEDING = {
     "bench noc": f"--data {DATA}",
     "bench merge": "results.json -o merged.json",
     "bench compare": "results.json results.json",
+    "bench frontier": "results.json",
     "bench train": "--data benchmark",
     "bench fit": f"--data {DATA}",
     "bench flops": "",

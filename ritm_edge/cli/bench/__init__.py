@@ -2,7 +2,20 @@
 
 import typer
 
-from . import compare, curve, fit, flops, latency, merge, noc, paper, rewrites, sensitivity, train
+from . import (
+    compare,
+    curve,
+    fit,
+    flops,
+    frontier,
+    latency,
+    merge,
+    noc,
+    paper,
+    rewrites,
+    sensitivity,
+    train,
+)
 
 app = typer.Typer(help="Measure time, clicks and arithmetic.", no_args_is_help=True)
 
@@ -17,6 +30,7 @@ for _name, _module in (
     ("noc", noc),
     ("merge", merge),
     ("compare", compare),
+    ("frontier", frontier),
     ("train", train),
     ("fit", fit),
     ("flops", flops),

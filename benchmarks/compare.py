@@ -240,11 +240,10 @@ def _times(old: LatencyRow, new: LatencyRow) -> Iterator[Change]:
     if old.ratios and new.ratios and not old.baseline:
         samples, name = (old.ratios, new.ratios), "time to PyTorch's"
     if all(samples):
-        medians = [float(np.median(each)) for each in samples]
-        if all(medians):
-            ratio = medians[1] / medians[0]
+        before, now = (float(np.median(each)) for each in samples)
+        if before and now:
             interval = median_ratio_interval(*samples)
-            yield Change(what, name, *medians, ratio, True, interval, ratio - 1)
+            yield Change(what, name, before, now, now / before, True, interval, now / before - 1)
     yield _exact(what, "bytes of the file", old.file_bytes, new.file_bytes)
 
 

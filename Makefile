@@ -40,7 +40,7 @@ AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
 .PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
-    precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
+    precisions-exported speed speed-by-size frontier frontier-clicks gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session
 
 quickstart: setup
@@ -124,6 +124,20 @@ speed-by-size:
 	    $(foreach m,$(MODELS),$(foreach s,onnx tflite openvino, \
 	    $(OUT)/sizes/$(m)-$(z).$(s) $(OUT)/sizes/$(m)-$(z)-fp16.$(s) $(OUT)/sizes/$(m)-$(z)-int8.$(s))) \
 	    -o $(RESULTS)/precisions-$(z).json &&) true
+	$(MAKE) tables
+
+# Clicks against time: both models by size and precision, with and without flip averaging. A stopped run
+# is resumed; about two hours on two cores, which must be quiet for the times.
+FRONTIER = $(foreach m,$(MODELS),$(foreach z,$(SIZES),$(foreach p,"" -fp16 -int8,$(foreach s,onnx tflite, \
+    $(OUT)/sizes/$(m)-$(z)$(p).$(s)))))
+frontier: speed-by-size frontier-clicks
+
+frontier-clicks:
+	$(foreach f,flip no-flip,$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut \
+	    $(FRONTIER) --protocol app --$(f) --jobs $(THREADS) -o $(OUT)/frontier-$(f).json &&) true
+	$(BIN)/ritm-edge bench frontier $(OUT)/frontier-flip.json $(OUT)/frontier-no-flip.json \
+	    $(foreach z,$(SIZES),$(RESULTS)/precisions-$(z).json) --plot docs/frontier.png \
+	    -o $(RESULTS)/frontier.json
 	$(MAKE) tables
 
 # Times beside PyTorch and the baseline graphs, and the arithmetic of every graph. Needs a quiet machine.

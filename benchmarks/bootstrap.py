@@ -24,3 +24,16 @@ def mean_interval(values: Ious) -> tuple[float, float]:
     )
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def median_ratio_interval(old: Ious, new: Ious) -> tuple[float, float]:
+    """Interval (low, high) of the ratio of two medians, new by old, from the samples of two runs
+    that have nothing to do with each other; always the same."""
+    generator = np.random.default_rng(SEED)
+    medians = []
+    for values in (old, new):
+        sample = np.asarray(values, np.float64)
+        drawn = sample[generator.integers(0, sample.size, (_BLOCK, sample.size))]
+        medians.append(np.median(drawn, axis=1))
+    low, high = np.quantile(medians[1] / medians[0], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

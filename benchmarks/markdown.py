@@ -19,6 +19,8 @@ from .fit import KIND as FIT_KIND
 from .fit_table import fit_table
 from .flops import table as flops
 from .flops.report import KIND as FLOPS_KIND
+from .frontier import KIND as FRONTIER_KIND
+from .frontier import frontier_table
 from .latency.table import latency_table
 from .noc.report import KIND as NOC_KIND
 from .noc.table import noc_table
@@ -49,7 +51,7 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`. Raises
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops`, `frontier` or `train`. Raises
     InputFileError: none of them."""
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
@@ -59,12 +61,15 @@ def render(values: Any, source: Path) -> str:
         return fit_table(values)
     if isinstance(values, dict) and values.get("kind") == FLOPS_KIND:
         return flops_table(values)
+    if isinstance(values, dict) and values.get("kind") == FRONTIER_KIND:
+        return frontier_table(values["points"])
     if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
         return markdown_table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
-        f"{source} is not a report of bench latency, noc, fit, flops or train: measure again."
+        f"{source} is not a report of bench latency, noc, fit, flops, frontier or train: measure "
+        "again."
     )
 
 

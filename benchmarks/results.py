@@ -82,6 +82,7 @@ class NocSettings(_Values):
     """As `ritm_edge.evaluation.loop.EvaluationSettings`."""
 
     max_clicks: Annotated[int, Field(ge=1, le=10_000)]
+    min_clicks: Count = 1
     target_iou: float
     flip: bool
     threshold: float
@@ -90,6 +91,8 @@ class NocSettings(_Values):
     start_iou: Annotated[float, Field(gt=0, lt=1)] | None = None
     click_limit: Annotated[int, Field(ge=1)] | None = None
     protocol: Literal["published", "app", "graphs"] = "published"
+    threads: Count | None = None
+    jobs: Count = 1
 
 
 class ObjectResult(_Values):
@@ -98,6 +101,7 @@ class ObjectResult(_Values):
     name: str
     ious: list[Share | None] = Field(min_length=1)
     clicks: list[Annotated[list[float | bool], Field(min_length=3, max_length=3)]]
+    seconds: Time = 0.0
 
     @property
     def known(self) -> list[float]:
@@ -118,6 +122,8 @@ class NocRun(_Values):
     precision: str
     size: list[Side] | None
     sha256: str
+    checkpoint_sha256: str | None = None
+    shard: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     settings: NocSettings
     noc: list[Noc] = Field(min_length=1)
     seconds_per_click: Time
@@ -155,6 +161,9 @@ class LatencyRow(_Values):
     file_bytes: Count
     is_device_time: bool
     parity: Parity | None
+    sha256: str | None = None
+    samples_ms: list[Time] = []
+    ratios: list[Time] | None = None
 
 
 class LatencySettings(_Values):

@@ -72,6 +72,7 @@ class LatencyRow:
         peak_memory_bytes: high-water mark of the process that opened the file and ran it.
         idle_memory_bytes: of the same process before it opened the file.
         file_bytes: size on disk; a folder counts with all in it.
+        sha256: of the file, by which results of `bench noc` are found.
         parity: what the artifact says of its verification against PyTorch; None if nothing.
         rewrites: exact rewrites its graph went through; none for a baseline graph, None where there
             is no artifact.
@@ -93,6 +94,7 @@ class LatencyRow:
     peak_memory_bytes: int
     idle_memory_bytes: int
     file_bytes: int
+    sha256: str = ""
     parity: dict[str, Any] | None = None
     precision: str = Precision.FP32
     rewrites: tuple[str, ...] | None = None
@@ -321,6 +323,7 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             cold_starts_ms=tuple(each.cold_starts),
             peak_memory_bytes=each.worker.memory(),
             idle_memory_bytes=each.idle_memory,
+            sha256=each.worker.sha256,
             parity=each.parity,
             file_bytes=size_in_bytes(each.file.path),
             precision=each.precision,

@@ -8,6 +8,7 @@ A results file is one object:
     reports           one per benchmark and file, in the order of the command line:
 
       benchmark, objects, objects_in_benchmark
+      shard           [I, N], only of `--shard I/N`; `bench merge` puts them together
       file, runtime, engine, model, precision, size ([H, W] or null), sha256, checkpoint_sha256
       settings        every setting of the protocol (`EvaluationSettings`), threads and jobs
       noc             list of
@@ -48,6 +49,7 @@ from ..machine import describe_machine, describe_versions
 KIND = "ritm-edge noc"
 FORMAT_VERSION = 1
 PUBLISHED_CLICKS = 20
+Shard = tuple[int, int]
 DROP = 0.02  # a click that costs more IoU than this is counted as harmful
 
 
@@ -76,6 +78,7 @@ class NocReport:
         subject: from `describe_subject`.
         threads: CPU threads of each process; None where the runtime chose.
         results: per object, in the order of the benchmark.
+        shard: (I, N) if these are every N-th object from the I-th, counted from 1.
     """
 
     benchmark: str
@@ -85,21 +88,16 @@ class NocReport:
     threads: int | None
     jobs: int
     results: Sequence[SampleResult]
+    shard: Shard | None = None
 
     @property
     def noc(self) -> list[NocSummary]:
-        """NoC20@80, @85, @90; beyond 20 clicks also NoC at the full number for 0.90."""
-        most = self.settings.max_clicks
-        first = min(most, PUBLISHED_CLICKS)
+        """One summary for each of `targets`."""
         ious = [result.ious for result in self.results]
-        thresholds = noc_thresholds(self.settings.target_iou)
-        summaries = [
-            summarize_noc([i[:first] for i in ious], t, max_clicks=first) for t in thresholds
+        return [
+            summarize_noc([i[:limit] for i in ious], target, max_clicks=limit)
+            for target, limit in targets(self.settings)
         ]
-        if most > first:
-            strictest = max(t for t in thresholds if t < 0.901)
-            summaries.append(summarize_noc(ious, strictest, max_clicks=most))
-        return summaries
 
     def mean_iou(self, clicks: int) -> float | None:
         """Mean IoU after this many clicks; None unless every object got them."""
@@ -126,6 +124,7 @@ class NocReport:
             "benchmark": self.benchmark,
             "objects": len(self.results),
             "objects_in_benchmark": self.benchmark_size,
+            **({} if self.shard is None else {"shard": list(self.shard)}),
             **self.subject,
             "settings": {**asdict(self.settings), "threads": self.threads, "jobs": self.jobs},
             "noc": [_noc_entry(summary, first) for summary in self.noc],
@@ -136,14 +135,25 @@ class NocReport:
         }
 
 
-def noc_name(summary: NocSummary) -> str:
+def targets(settings: EvaluationSettings) -> list[tuple[float, int]]:
+    """(IoU, greatest number of clicks) of each NoC that is reported: NoC20@80, @85, @90; beyond 20
+    clicks also that at the full number for 0.90."""
+    most = settings.max_clicks
+    thresholds = noc_thresholds(settings.target_iou)
+    pairs = [(iou, min(most, PUBLISHED_CLICKS)) for iou in thresholds]
+    if most > PUBLISHED_CLICKS:
+        pairs.append((max(iou for iou in thresholds if iou < 0.901), most))
+    return pairs
+
+
+def noc_name(target_iou: float, max_clicks: int) -> str:
     """ "NoC20@90"."""
-    return f"NoC{summary.max_clicks}@{round(100 * summary.target_iou)}"
+    return f"NoC{max_clicks}@{round(100 * target_iou)}"
 
 
 def _noc_entry(summary: NocSummary, first: NocReport | None) -> dict[str, Any]:
     return {
-        "name": noc_name(summary),
+        "name": noc_name(summary.target_iou, summary.max_clicks),
         "iou": round(summary.target_iou, 6),
         "max_clicks": summary.max_clicks,
         "mean": summary.mean,
@@ -156,9 +166,8 @@ def _noc_entry(summary: NocSummary, first: NocReport | None) -> dict[str, Any]:
 
 def _difference(summary: NocSummary, first: NocReport) -> dict[str, Any] | None:
     for other in first.noc:
-        if noc_name(other) == noc_name(summary) and len(other.per_sample) == len(
-            summary.per_sample
-        ):
+        same = (other.target_iou, other.max_clicks) == (summary.target_iou, summary.max_clicks)
+        if same and len(other.per_sample) == len(summary.per_sample):
             steps = np.subtract(summary.per_sample, other.per_sample)
             return {
                 "to": first.subject["file"],

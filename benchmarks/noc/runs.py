@@ -1,21 +1,24 @@
 """Number of clicks (NoC) of checkpoints and artifacts on benchmark data sets."""
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ritm_edge.artifacts.info import tool_versions
 from ritm_edge.data import Benchmark
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
+from ritm_edge.evaluation.metrics import clicks_to_reach
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.zoom_in import Size
 
 from ..machine import PACKAGES
 from .journal import Journal
 from .pool import evaluate_all
-from .report import NocReport, describe_subject
+from .report import NocReport, Shard, describe_subject, noc_name, targets
 
 # Packages that decide the results of a runtime, so that a run is not resumed with another version;
 # of a runtime that is not listed every package counts.
@@ -25,8 +28,20 @@ _DECIDING: Mapping[str, tuple[str, ...]] = {
     "tflite": ("ai-edge-litert",),
     "coreml": ("coremltools", "torch"),
 }
-# Told before the first object and after each: the report so far, and how many objects there are.
-Progress = Callable[[NocReport, int], None]
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What `measure` tells before the first object and after each: how many objects are done, of
+    how many, and the mean number of clicks to the strictest IoU, NaN before the first."""
+
+    done: int
+    total: int
+    noc: str
+    mean_clicks: float
+
+
+Progress = Callable[[SoFar], None]
 
 
 def measure(
@@ -40,7 +55,8 @@ def measure(
     jobs: int = 1,
     threads: int | None = None,
     journal: Journal | None = None,
-    progress: Progress = lambda _report, _total: None,
+    shard: Shard | None = None,
+    progress: Progress = lambda _: None,
 ) -> NocReport:
     """Evaluate a runtime with the published protocol.
 
@@ -52,10 +68,12 @@ def measure(
         limit: how many objects, counted from the first; None takes all.
         jobs: processes; the results are the same for any number.
         threads: that `runtime` was opened with, and that each process gets.
+        shard: (I, N) evaluates every N-th of these objects, from the I-th on, counted from 1.
         journal: to which finished objects are written, and from which earlier ones are read.
 
     Raises:
-        UsageError: more clicks than the graph has slots, or a journal of another run.
+        UsageError: more clicks than the graph has slots, a shard without an object, or a journal of
+            another run.
         RitmEdgeError: as `evaluate_sample`; a process was killed.
     """
     check_slots(runtime, settings)
@@ -64,6 +82,13 @@ def measure(
         settings = replace(settings, zoom_in=zoom_in)
     subject = describe_subject(runtime, label)
     samples = benchmark.samples[:limit]
+    if shard is not None:
+        index, count = shard
+        if index > len(samples):
+            raise UsageError(
+                f"shard {index}/{count} of {len(samples)} objects is empty: use fewer shards."
+            )
+        samples = samples[index - 1 :: count]
     run, done = "", dict[str, SampleResult]()
     if journal is not None:
         run, done = journal.start(
@@ -77,18 +102,27 @@ def measure(
             }
         )
 
-    def report() -> NocReport:
-        results = [done[sample.name] for sample in samples if sample.name in done]
-        return NocReport(benchmark.name, len(benchmark), subject, settings, threads, jobs, results)
+    target, most = targets(settings)[-1]
+    name, counted = noc_name(target, most), Counter[str]()
 
-    progress(report(), len(samples))
+    def tell(*results: SampleResult) -> None:
+        for each in results:
+            reached = clicks_to_reach(each.ious[:most], target)
+            counted.update(objects=1, clicks=most if reached is None else reached)
+        mean = counted["clicks"] / counted["objects"] if counted["objects"] else math.nan
+        progress(SoFar(counted["objects"], len(samples), name, mean))
+
+    tell(*(done[sample.name] for sample in samples if sample.name in done))
     missing = [sample for sample in samples if sample.name not in done]
     for result in evaluate_all(runtime, missing, settings, jobs=jobs, threads=threads):
         if journal is not None:
             journal.append(run, result)
         done[result.name] = result
-        progress(report(), len(samples))
-    return report()
+        tell(result)
+    results = [done[sample.name] for sample in samples]
+    return NocReport(
+        benchmark.name, len(benchmark), subject, settings, threads, jobs, results, shard
+    )
 
 
 def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:

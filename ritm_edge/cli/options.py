@@ -17,7 +17,7 @@ from .console import print_json, print_notice
 if TYPE_CHECKING:
     from ..data import Benchmark
 
-OUTPUTS = ("output", "overlay", "journal")  # parameters that name what a command writes
+OUTPUTS = ("output", "overlay", "journal", "plot")  # parameters that name what a command writes
 
 
 class Command(TyperCommand):

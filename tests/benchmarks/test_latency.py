@@ -128,7 +128,7 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     class FakeWorker:
         def __init__(self, file):
             self.path = file.path
-            self.name, self.engine, self.spec = "fake", None, IOSpec()
+            self.name, self.engine, self.spec, self.sha256 = "fake", None, IOSpec(), "ab"
             rewrites = {"a": (), "b": ("a pass",)}[file.path.name]
             self.info = replace(tiny_info(self.spec, "fake"), rewrites=rewrites)
 

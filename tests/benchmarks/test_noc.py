@@ -14,7 +14,7 @@ from ritm_edge.benchmarks.bootstrap import mean_interval
 from ritm_edge.benchmarks.noc.journal import Journal
 from ritm_edge.benchmarks.noc.pool import evaluate_all
 from ritm_edge.benchmarks.noc.report import NocReport, as_document, as_text
-from ritm_edge.benchmarks.noc.runs import check_slots, measure
+from ritm_edge.benchmarks.noc.runs import SoFar, check_slots, measure
 from ritm_edge.benchmarks.noc.table import noc_table
 from ritm_edge.cli.main import app
 from ritm_edge.clicks import Click
@@ -182,9 +182,9 @@ def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Pat
     plain = [evaluate_sample(runtime, sample, expected.settings) for sample in benchmark]
     seen: list[tuple[int, int]] = []
 
-    def stop_after_two(so_far: NocReport, total: int) -> None:
-        seen.append((len(so_far.results), total))
-        if len(so_far.results) == 2:
+    def stop_after_two(so_far: SoFar) -> None:
+        seen.append((so_far.done, so_far.total))
+        if so_far.done == 2:
             raise KeyboardInterrupt
 
     path = tmp_path / "j.jsonl"
@@ -207,7 +207,7 @@ def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Pat
             SETTINGS,
             threads=1,
             journal=journal,
-            progress=lambda so_far, total: seen.append((len(so_far.results), total)),
+            progress=lambda so_far: seen.append((so_far.done, so_far.total)),
         )
     assert seen[0] == (2, 5)
     for results in (plain, continued.results):
@@ -215,6 +215,14 @@ def test_processes_and_interruptions_change_nothing(grabcut: Path, tmp_path: Pat
         for got, wanted in zip(results, expected.results, strict=True):
             assert got.clicks == wanted.clicks
             assert np.array_equal(got.ious, wanted.ious)
+
+
+def test_progress_counts_as_the_report_does(grabcut: Path) -> None:
+    told: list[SoFar] = []
+    runtime = open_runtime(default_checkpoint(), threads=1)
+    done = measure(runtime, open_benchmark("GrabCut", grabcut), SETTINGS, progress=told.append)
+    assert told[-1] == SoFar(5, 5, "NoC3@95", done.noc[-1].mean)
+    assert np.isnan(told[0].mean_clicks)
 
 
 def no_truth() -> np.ndarray:

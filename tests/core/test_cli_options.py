@@ -118,7 +118,10 @@ ACTING = {
     "bench latency": "--allow-changed --no-pytorch --threads --runs --warmup --cold-starts --size "
     "--seed --roofline --output --json",
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
-    "--session-graphs --start-iou --limit --jobs --threads --output --journal --json",
+    "--session-graphs --start-iou --limit --shard --jobs --threads --output --journal --json",
+    "bench merge": "--output",
+    "bench frontier": "--plot --output --json",
+    "bench compare": "--tolerance --output --json",
     "bench train": "--data-root --set --rounds --steps --threads --workers --output --json",
     "bench fit": "--allow-changed --data --limit --flip --threads --output --json",
     "bench flops": "--allow-changed --size --kinds --output --json",
@@ -183,6 +186,9 @@ WRITING = {
     "report": "{input}",
     "bench latency": "{input}",
     "bench noc": "{input} --data GrabCut={grabcut}",
+    "bench merge": "{input}",
+    "bench frontier": "{input}",
+    "bench compare": "{input} {input}",
     "bench fit": "{input} --data GrabCut={grabcut}",
     "bench flops": "{input}",
     "bench paper": "{input}",
@@ -239,7 +245,15 @@ FOREIGN = {
     "page.html": b"<!doctype html><p>mine</p>",
     "notes": b"mine",
 }
-REPORTS = ["bench latency", "bench noc", "bench fit", "bench flops", "bench rewrites", "report"]
+REPORTS = [
+    "bench latency",
+    "bench noc",
+    "bench merge",
+    "bench fit",
+    "bench flops",
+    "bench rewrites",
+    "report",
+]
 
 
 @pytest.mark.parametrize("name", [*REPORTS, "bench train"])

@@ -42,6 +42,8 @@ NEEDING = {
 }
 WORKING = {"weights list": "", "data check": "benchmark"}
 ELSEWHERE = {"curve", "weights pull", "demo"}  # a former name; test_download, test_web
+# These need pydantic only, which newer versions of Typer need themselves.
+ELSEWHERE |= {"bench merge", "bench compare", "bench frontier"}
 
 
 def run(folder, name, arguments):

@@ -2,7 +2,20 @@
 
 import typer
 
-from . import curve, fit, flops, latency, noc, paper, rewrites, sensitivity, train
+from . import (
+    compare,
+    curve,
+    fit,
+    flops,
+    frontier,
+    latency,
+    merge,
+    noc,
+    paper,
+    rewrites,
+    sensitivity,
+    train,
+)
 
 app = typer.Typer(help="Measure time, clicks and arithmetic.", no_args_is_help=True)
 
@@ -15,6 +28,9 @@ def group() -> None:
 for _name, _module in (
     ("latency", latency),
     ("noc", noc),
+    ("merge", merge),
+    ("compare", compare),
+    ("frontier", frontier),
     ("train", train),
     ("fit", fit),
     ("flops", flops),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ritm_edge.benchmarks.noc.report import NocReport
+    from ritm_edge.benchmarks.noc.runs import SoFar
 
     from ...runtimes.base import Runtime
     from ...session.fit import Fit
@@ -114,6 +115,14 @@ def command(
         ),
     ] = False,
     limit: ObjectLimit = None,
+    shard: Annotated[
+        str | None,
+        _run(
+            metavar="I/N",
+            help="Evaluate only every N-th object from the I-th on, for N machines at once; "
+            "bench merge puts the N results together.",
+        ),
+    ] = None,
     jobs: Annotated[
         int, _run("--jobs", "-j", min=1, help="Processes; the results are the same.")
     ] = 1,
@@ -154,6 +163,7 @@ def command(
         protocol = "graphs"
     if start_iou is not None and protocol == "published":
         raise UsageError("--start-iou follows the app protocol: leave out --protocol published.")
+    part = None if shard is None else _parse_shard(shard)
     for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):
         if value > max_clicks:
             raise UsageError(f"--{name} {value} is more than --max-clicks {max_clicks}: lower it.")
@@ -214,6 +224,7 @@ def command(
                         label=label,
                         target_size=target,
                         limit=limit,
+                        shard=part,
                         jobs=jobs,
                         threads=threads,
                         journal=book,
@@ -253,18 +264,23 @@ def _rows(
                 yield runtime, f"{label} ({fit})", fit
 
 
-def _row(bar: "Progress", text: str) -> "Callable[[NocReport, int], None]":
+def _row(bar: "Progress", text: str) -> "Callable[[SoFar], None]":
     """One line of the progress display: objects done, and the NoC over them."""
-    from ritm_edge.benchmarks.noc.report import noc_name
-
     task = bar.add_task(text, total=None, status="")
 
-    def update(report: "NocReport", total: int) -> None:
-        done = len(report.results)
+    def update(so_far: "SoFar") -> None:
+        done = so_far.done
         if done and bar.tasks[-1].total is None:
-            bar.console.print(f"continuing: {done} of {total} objects are in the journal")
-        summary = report.noc[-1] if done else None
-        status = "" if summary is None else f"{noc_name(summary)} {summary.mean:.2f}"
-        bar.update(task, completed=done, total=total, status=status)
+            bar.console.print(f"continuing: {done} of {so_far.total} objects are in the journal")
+        status = f"{so_far.noc} {so_far.mean_clicks:.2f}" if done else ""
+        bar.update(task, completed=done, total=so_far.total, status=status)
 
     return update
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    """ "2/8" → (2, 8). Raises UsageError: not I/N with I between 1 and N."""
+    index, _, count = text.partition("/")
+    if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise UsageError(f"'{text}' is not a shard: write I/N, for example 1/8 for the first of 8.")

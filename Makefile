@@ -40,7 +40,7 @@ AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
 .PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
-    precisions-exported speed speed-by-size frontier frontier-clicks gallery curve ablation ablation-scores \
+    precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session
 
 quickstart: setup
@@ -125,6 +125,20 @@ speed-by-size:
 	    $(OUT)/sizes/$(m)-$(z).$(s) $(OUT)/sizes/$(m)-$(z)-fp16.$(s) $(OUT)/sizes/$(m)-$(z)-int8.$(s))) \
 	    -o $(RESULTS)/precisions-$(z).json &&) true
 	$(MAKE) tables
+
+# What the paper compares with: refinement at inference and classical methods, and clicks as people
+# make them. Hours on two cores; a stopped run is resumed.
+BRS := plain f-brs-b f-brs-c rgb-brs distmap-brs
+methods: setup
+	$(BIN)/ritm-edge bench noc $(BENCHMARKS) hrnet18s $(addprefix --method ,$(BRS)) \
+	    --jobs $(THREADS) -o $(RESULTS)/noc-brs.json
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut --method grabcut --method graph-cut \
+	    --method random-walker --jobs $(THREADS) -o $(RESULTS)/noc-classical.json
+	$(MAKE) users tables
+
+users: setup
+	$(foreach u,jitter=10 border random,$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut \
+	    $(MODELS) --user $(u) --jobs $(THREADS) -o $(RESULTS)/noc-user-$(subst =,-,$(u)).json &&) true
 
 # Clicks against time: both models by size and precision, with and without flip averaging. A stopped run
 # is resumed; about two hours on two cores, which must be quiet for the times.

@@ -91,6 +91,9 @@ class NocSettings(_Values):
     start_iou: Annotated[float, Field(gt=0, lt=1)] | None = None
     click_limit: Annotated[int, Field(ge=1)] | None = None
     protocol: Literal["published", "app", "graphs"] = "published"
+    method: str | None = None
+    user: str | None = None
+    user_seed: Count = 0
     threads: Count | None = None
     jobs: Count = 1
 

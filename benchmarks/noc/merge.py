@@ -122,4 +122,7 @@ def _settings(values: NocSettings) -> EvaluationSettings:
         fit=check_fit(values.fit or "context"),
         start_iou=values.start_iou,
         protocol=values.protocol,
+        method=values.method,
+        user=values.user,
+        user_seed=values.user_seed,
     )

@@ -27,6 +27,9 @@ _DECIDING: Mapping[str, tuple[str, ...]] = {
     "onnx": ("onnxruntime",),
     "tflite": ("ai-edge-litert",),
     "coreml": ("coremltools", "torch"),
+    "grabcut": ("opencv-python-headless",),
+    "graph-cut": ("PyMaxflow",),
+    "random-walker": ("scikit-image",),
 }
 
 
@@ -94,7 +97,7 @@ def measure(
         run, done = journal.start(
             {
                 "benchmark": benchmark.name,
-                "file": f"{runtime.label} {settings.fit}",
+                "file": _what(runtime, settings),
                 "sha256": subject["sha256"],
                 "settings": {**_decisive(settings), "threads": threads},
                 "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
@@ -138,11 +141,23 @@ def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:
         )
 
 
+def _what(runtime: Runtime, settings: EvaluationSettings) -> str:
+    """What one journal may hold several times only under different names."""
+    parts = [runtime.label, settings.fit]
+    if settings.method is not None:
+        parts.append(settings.method)
+    if settings.user is not None:
+        parts.append(f"{settings.user} {settings.user_seed}")
+    return " ".join(parts)
+
+
 def _decisive(settings: EvaluationSettings) -> dict[str, Any]:
-    """As a dictionary; journals from before there was another protocol do not name it."""
+    """As a dictionary; journals from before there was a choice do not name what is the default."""
     values = asdict(settings)
-    if settings.protocol == "published":
-        del values["protocol"]
+    usual = {"protocol": "published", "method": None, "user": None, "user_seed": 0}
+    for name, value in usual.items():
+        if values[name] == value:
+            del values[name]
     return values
 
 

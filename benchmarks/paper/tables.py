@@ -1,8 +1,8 @@
-"""The paper's Tables 1 to 7: measured values next to the published ones.
+"""The paper's Tables 1 to 7: every row of the paper, measured values next to the published ones.
 
-A measured file stands in a row when its label is the row's name: that of a published checkpoint
-("coco_lvis_h18s_itermask.pth") or of a training recipe ("ablation-loss-bce"), with any suffix.
-Table 7 also lists every other file that was measured.
+A measured file stands in a row when its label is one of the row's: the name of a published
+checkpoint ("coco_lvis_h18s_itermask.pth"), of a training recipe ("ablation-loss-bce"), with any
+suffix, or of a method without a network ("graph-cut"). Table 7 also lists every other file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,7 @@ from ..published import published
 from ..results import FlopsResults, NocRun, Results, noc_runs
 
 RUNTIME_ORDER = ("pytorch", "onnx", "tflite", "coreml")
-NO_FIGURES = "Measured; the published figures of this table are not in the data file."
-DEFAULT_COLUMNS = (
-    ("GrabCut", "NoC20@85"),
-    ("GrabCut", "NoC20@90"),
-    ("Berkeley", "NoC20@90"),
-    ("SBD", "NoC20@85"),
-    ("SBD", "NoC20@90"),
-    ("DAVIS", "NoC20@85"),
-    ("DAVIS", "NoC20@90"),
-    ("PascalVOC", "NoC20@85"),
-    ("COCO_MVal", "NoC20@90"),
-)
+EMPTY = f"{UNMEASURED} / {UNMEASURED}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,7 @@ class PaperTable:
     @property
     def is_empty(self) -> bool:
         """Whether nothing in it was measured or is known."""
-        return all(cell == UNMEASURED for row in self.rows for cell in row[2:])
+        return all(cell == EMPTY for row in self.rows for cell in row[2:])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -61,25 +50,33 @@ def paper_tables(results: Sequence[Results], rows: Mapping[str, str]) -> list[Pa
     the name of a row to the label of the measured file that belongs there, beyond the rule of the
     module."""
     runs = _Runs(results, rows)
-    tables = [_ablation(each, runs) for each in published()["ablations"]]
-    tables += [_table_4(results), _table_7(runs)]
-    return sorted(tables, key=lambda table: table.number)
+    tables = [_clicks(each, runs) for each in published()["tables"]]
+    return sorted([*tables, _table_4(results)], key=lambda table: table.number)
 
 
 class _Runs:
     """Measured files by normalised label and benchmark."""
 
     def __init__(self, results: Sequence[Results], rows: Mapping[str, str]) -> None:
+        self.used: set[str] = set()
         self.by_label: dict[str, list[NocRun]] = {}
         for run in noc_runs(results):
             self.by_label.setdefault(run.file, []).append(run)
         self.rows = {row_name(name): label for name, label in rows.items()}
 
-    def label_of(self, row: str) -> str | None:
-        """Of the file that belongs in a row; of several runtimes the first in `RUNTIME_ORDER`."""
-        if row in self.rows:
-            return self.rows[row] if self.rows[row] in self.by_label else None
-        labels = [label for label in self.by_label if row_name(label) == row]
+    def label_of(self, names: Sequence[str], method: str | None) -> str | None:
+        """Of the file that belongs in a row of these names, refined by `method`; of several
+        runtimes the first in `RUNTIME_ORDER`."""
+        ending = "" if method is None else f" {method}"
+        for name in names:
+            if name in self.rows:
+                label = self.rows[name] + ending
+                return label if label in self.by_label else None
+        labels = [
+            label
+            for label in self.by_label
+            if label.endswith(ending) and row_name(label.removesuffix(ending)) in names
+        ]
         return min(labels, key=self._rank, default=None)
 
     def _rank(self, label: str) -> tuple[int, str]:
@@ -87,12 +84,15 @@ class _Runs:
         order = RUNTIME_ORDER.index(runtime) if runtime in RUNTIME_ORDER else len(RUNTIME_ORDER)
         return order, label
 
-    def measured(self, label: str | None, benchmark: str, noc: str) -> float | None:
+    def measured(self, label: str | None, benchmark: str, figure: str) -> float | None:
+        """ "NoC20@90", or "never 20@90": objects that did not get there."""
+        never = figure.startswith("never ")
+        name = f"NoC{figure.removeprefix('never ')}" if never else figure
         for run in self.by_label.get(label or "", []):
             if run.benchmark == benchmark and run.objects == run.objects_in_benchmark:
                 for entry in run.noc:
-                    if entry.name == noc:
-                        return entry.mean
+                    if entry.name == name:
+                        return entry.never_reached if never else entry.mean
         return None
 
 
@@ -105,14 +105,32 @@ def row_name(label: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _ablation(table: dict[str, Any], runs: _Runs) -> PaperTable:
-    rows = []
+def _clicks(table: dict[str, Any], runs: _Runs) -> PaperTable:
+    """Any table of clicks; its columns and rows say what is measured for a cell."""
+    columns = table["columns"]
+    rows, used = [], set()
     for row in table["rows"]:
-        label = runs.label_of(row["recipe"])
-        cells = [optional(runs.measured(label, *column), ".2f") for column in DEFAULT_COLUMNS]
-        rows.append((row["name"], row["recipe"], *cells))
-    header = ("row", "recipe or label", *(f"{b} {n}" for b, n in DEFAULT_COLUMNS))
-    return PaperTable(table["table"], table["title"], header, tuple(rows), NO_FIGURES)
+        cells, label = [], None
+        for column, value in zip(columns, row["values"], strict=True):
+            label = runs.label_of(row["labels"], column.get("method"))
+            used.add(label)
+            benchmark = column["benchmark"] or row["benchmark"]
+            cells.append(_cell(runs.measured(label, benchmark, column["figure"]), value))
+        rows.append((row["name"], label or ", ".join(row["labels"]) or UNMEASURED, *cells))
+    if table["table"] == 7:
+        for label in runs.by_label:
+            if label not in used:
+                found = (runs.measured(label, c["benchmark"], c["figure"]) for c in columns)
+                rows.append((label, label, *(_cell(value, None) for value in found)))
+    header = ("row", "recipe or file", *(column["name"] for column in columns))
+    note = f"Measured / published. {table['conditions']} {_source('paper')}"
+    return PaperTable(table["table"], table["title"], header, tuple(rows), note)
+
+
+def _cell(measured: float | None, value: float | None) -> str:
+    """ "2.42 / 1.68"; whole numbers without decimals."""
+    texts = (optional(v, "d" if isinstance(v, int) else ".2f") for v in (measured, value))
+    return " / ".join(texts)
 
 
 def _table_4(results: Sequence[Results]) -> PaperTable:
@@ -135,37 +153,11 @@ def _table_4(results: Sequence[Results]) -> PaperTable:
             )
         )
     header = ("network", "parameters", "published", "GFLOPs at 400×400", "published")
-    return PaperTable(4, "Parameters and FLOPs", header, tuple(rows), _source("flops"))
+    return PaperTable(4, "Parameters and FLOPs", header, tuple(rows), _source("paper"))
 
 
-def _table_7(runs: _Runs) -> PaperTable:
-    noc = published()["noc"]
-    columns = [tuple(column.split(" ")) for column in noc["columns"]]
-    rows = []
-    used = set()
-    for row in noc["rows"]:
-        label = runs.label_of(row["checkpoint"])
-        used.add(label)
-        cells = [
-            f"{optional(runs.measured(label, *column), '.2f')} / {value:.2f}"
-            for column, value in zip(columns, row["values"], strict=True)
-        ]
-        rows.append((row["checkpoint"], row["training"], *cells))
-    for label in runs.by_label:
-        if label not in used:
-            cells = [
-                f"{optional(runs.measured(label, *column), '.2f')} / {UNMEASURED}"
-                for column in columns
-            ]
-            rows.append((label, UNMEASURED, *cells))
-    header = ("model", "trained on", *noc["columns"])
-    note = f"Measured / published. {_source('noc')}"
-    return PaperTable(7, "Comparison on all benchmarks", header, tuple(rows), note)
-
-
-def _source(part: str) -> str:
-    values = published()
-    return f"Published: {values['sources'][values[part]['source']]}."
+def _source(name: str) -> str:
+    return f"Published: {published()['sources'][name]}."
 
 
 def _millions(value: float | None) -> str:
@@ -180,7 +172,7 @@ def as_markdown(tables: Sequence[PaperTable]) -> str:
             [*map(_escape, table.header)], [[*map(_escape, row)] for row in table.rows]
         )
         parts.append(f"## Table {table.number}: {table.title}\n\n{text}\n{table.note}\n")
-    return "\n".join([*parts, f"{published()['ablations_note']}\n"])
+    return "\n".join(parts)
 
 
 def _escape(cell: str) -> str:

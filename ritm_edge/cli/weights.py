@@ -39,10 +39,12 @@ def _embedded_and_published() -> list[dict[str, Any]]:
     from ..weights import EMBEDDED_MODELS, default_checkpoint, measured_figures
     from ..weights.published import PUBLISHED
 
-    noc = published()["noc"]
+    table = next(each for each in published()["tables"] if each["table"] == 7)
+    columns = [column["name"] for column in table["columns"]]
     clicks = {
-        row["checkpoint"]: dict(zip(noc["columns"], row["values"], strict=True))
-        for row in noc["rows"]
+        label: dict(zip(columns, row["values"], strict=True))
+        for row in table["rows"]
+        for label in row["labels"]
     }
     figures = measured_figures()
 

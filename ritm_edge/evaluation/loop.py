@@ -4,6 +4,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,29 +133,48 @@ def evaluate_sample(
     InputFileError: a photo or mask that cannot be read; ClickError: the graph has fewer slots than
     `max_clicks` needs."""
     settings = settings or EvaluationSettings()
+    if settings.method in CLASSICAL:
+        return evaluate_method(SeedMethod(settings.method), sample, settings)
     start = time.perf_counter()
     image, truth = sample.load()
-    session: ClickMethod
-    if settings.method in CLASSICAL:
-        session = SeedMethod(settings.method)
-        session.set_image(image)
-    else:
-        session = begin_session(runtime, settings, image, truth, name=sample.name)
+    session = begin_session(runtime, settings, image, truth, name=sample.name)
+    watch = None if observe is None else partial(observe, session)
+    return _clicked_through(session, truth, sample.name, settings, start, watch)
+
+
+def evaluate_method(
+    method: ClickMethod, sample: Sample, settings: EvaluationSettings | None = None
+) -> SampleResult:
+    """As `evaluate_sample` with anything that answers clicks: an own method, or somebody else's
+    model behind the three members of `ClickMethod`."""
+    start = time.perf_counter()
+    image, truth = sample.load()
+    method.set_image(image)
+    return _clicked_through(method, truth, sample.name, settings or EvaluationSettings(), start)
+
+
+def _clicked_through(
+    method: ClickMethod,
+    truth: Truth,
+    name: str,
+    settings: EvaluationSettings,
+    start: float,
+    watch: Callable[[float], None] | None = None,
+) -> SampleResult:
     user = None if settings.user is None else parse_user(settings.user)
     if user is not None:
-        user = replace(user, seed=(settings.user_seed, zlib.crc32(sample.name.encode())))
-    mask = session.mask
+        user = replace(user, seed=(settings.user_seed, zlib.crc32(name.encode())))
+    mask = method.mask
     clicked: set[tuple[int, int]] = set()
     ious: list[float] = []
     while len(ious) < settings.max_clicks:
         click = next_click(truth, mask, clicked, order=len(ious), user=user)
         clicked.add((int(click.row), int(click.column)))
-        mask = session.click(click.row, click.column, positive=click.positive)
+        mask = method.click(click.row, click.column, positive=click.positive)
         ious.append(iou(truth, mask))
-        if observe is not None and isinstance(session, InteractiveSession):
-            observe(session, ious[-1])
+        if watch is not None:
+            watch(ious[-1])
         if ious[-1] >= settings.target_iou and len(ious) >= settings.min_clicks:
             break
-    return SampleResult(
-        sample.name, session.clicks, np.array(ious, np.float32), time.perf_counter() - start
-    )
+    seconds = time.perf_counter() - start
+    return SampleResult(name, method.clicks, np.array(ious, np.float32), seconds)

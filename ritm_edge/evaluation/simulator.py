@@ -1,4 +1,4 @@
-"""The simulated users of the evaluation: the published one clicks the middle of the largest error."""
+"""Simulated users; the published one clicks the middle of the largest error."""
 
 import math
 from collections.abc import Collection

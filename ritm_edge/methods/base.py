@@ -1,13 +1,14 @@
 """What answers clicks: a session, or any other method that is compared with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..artifacts.info import ArtifactInfo
 from ..clicks import Click
 from ..errors import UsageError
 from ..io_spec import IOSpec
@@ -54,18 +55,18 @@ def check_method(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClassicalRuntime:
     """Stands for a classical method where a measurement expects what runs a file."""
 
     name: str
     engine: str | None = None
-    info: None = None
-    spec: IOSpec = IOSpec(max_clicks=None, prev_mask=False)
+    info: ArtifactInfo | None = None
+    label: str = field(init=False)
+    spec: IOSpec = field(init=False)
 
-    @property
-    def label(self) -> str:
-        return self.name
+    def __post_init__(self) -> None:
+        self.label, self.spec = self.name, IOSpec(max_clicks=None, prev_mask=False)
 
     @property
     def sha256(self) -> str:

@@ -25,7 +25,8 @@ def segment(photo: NDArray[np.uint8], seeds: NDArray[np.int8]) -> NDArray[np.boo
     colours = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB).astype(np.float64)
     graph = maxflow.Graph[float]()
     nodes = graph.add_grid_nodes(seeds.shape)
-    variance = np.mean([np.mean(_difference(colours, step)) for step in NEIGHBOURS]) or 1.0
+    every = np.concatenate([_difference(colours, step).ravel() for step in NEIGHBOURS])
+    variance = float(every.mean()) if every.any() else 1.0  # of one colour, or one pixel
     for step in NEIGHBOURS:
         weights = np.zeros(seeds.shape)
         between = np.exp(-_difference(colours, step) / (2 * variance)) / np.hypot(*step)

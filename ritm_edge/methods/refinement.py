@@ -7,6 +7,7 @@ threshold, or the mask no longer changes. Both are told by a gradient of zero.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,8 @@ def click_loss(
         for error, squares in zip(errors, (positive, negative), strict=True)
     )
     assert isinstance(data, Tensor)
-    return data, float(errors[0].max()), float(errors[1].max())
+    worst_positive, worst_negative = (float(error.detach().max()) for error in errors)
+    return data, worst_positive, worst_negative
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Refinement:
     losses: list[float] = field(default_factory=list)
     _reference: Tensor | None = None
 
-    def minimise(self, start: NDArray[np.floating]) -> NDArray[np.float64]:
+    def minimise(self, start: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """The unknowns at which the optimiser ended, float64 [N]. Raises RitmEdgeError: the loss is
         not a finite number."""
         optimise = require("scipy.optimize", extra="methods")
@@ -110,7 +112,7 @@ class Refinement:
         return np.asarray(found, np.float64)
 
     def loss_and_gradient(
-        self, unknowns: NDArray[np.floating]
+        self, unknowns: NDArray[np.floating[Any]]
     ) -> tuple[float, NDArray[np.float64]]:
         """What the optimiser sees: float and float64 [N]."""
         x = torch.from_numpy(np.asarray(unknowns, np.float32)).requires_grad_()
@@ -121,7 +123,7 @@ class Refinement:
                 probabilities, self.positive, self.negative
             )
             loss = data + self.settings.weight * self.penalty(x)
-        value = float(loss)
+        value = float(loss.detach())
         if not np.isfinite(value):
             raise RitmEdgeError(
                 f"the loss of a refinement is {value}: the network gives no finite output here, "

@@ -29,7 +29,8 @@ def seed_map(
     for click in clicks:
         value = OBJECT if click.positive else BACKGROUND
         centre = round(click.column), round(click.row)
-        cv2.circle(seeds.view(np.uint8), centre, radius, value & 0xFF, cv2.FILLED)
+        # As uint8, which OpenCV draws on, −1 is 255.
+        cv2.circle(seeds.view(np.uint8), centre, radius, (value % 256,), cv2.FILLED)
     return seeds
 
 

@@ -62,6 +62,10 @@ IDLE = [
     ("bench noc --data GrabCut={grabcut} --no-zoom-in --min-crop 2", "--min-crop"),
     ("bench noc --data GrabCut={grabcut} --no-zoom-in --skip-clicks 2", "--skip-clicks"),
     ("bench noc --data GrabCut={grabcut} --fresh", "--fresh"),
+    ("bench noc --data GrabCut={grabcut} --samples 2", "--samples"),
+    ("bench noc --data GrabCut={grabcut} --method grabcut --no-flip", "--flip"),
+    ("bench noc --data GrabCut={grabcut} --method rgb-brs --protocol app", "--protocol"),
+    ("bench noc --data GrabCut={grabcut} --method rgb-brs --start-iou 0.7", "--start-iou"),
     ("bench noc --data GrabCut={grabcut} --session-graphs --protocol app", "--protocol"),
     ("bench noc --data GrabCut={grabcut} --fit stretch", "--fit"),
     ("bench noc --data GrabCut={grabcut} --json --markdown", "--markdown"),
@@ -118,7 +122,8 @@ ACTING = {
     "bench latency": "--allow-changed --no-pytorch --threads --runs --warmup --cold-starts --size "
     "--seed --roofline --output --json",
     "bench noc": "--allow-changed --data --max-clicks --all-clicks --threshold --flip --zoom-in "
-    "--session-graphs --start-iou --limit --shard --jobs --threads --output --journal --json",
+    "--session-graphs --start-iou --method --user --limit --shard --jobs --threads --output "
+    "--journal --json",
     "bench merge": "--output",
     "bench frontier": "--plot --output --json",
     "bench compare": "--tolerance --output --json",

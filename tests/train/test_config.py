@@ -132,7 +132,15 @@ RUNS = [
         for data in ("ade20k", "openimages", "sbd", "vocsbd", "lvis", "coco", "cocolvis")
     ),
     *(f"ablation-loss-{loss}" for loss in ("bce", "soft-iou", "focal", "nfl")),
-    *(f"ablation-iterations-{n}-{mask}" for n in range(1, 7) for mask in ("mask", "nomask")),
+    *(f"ablation-iterations-{n}-mask" for n in range(1, 7)),
+    "ablation-iterations-3-nomask",
+    *(
+        f"{model}-{inputs}"
+        for model in ("hrnet18", "resnet34")
+        for inputs in (
+            *("dmf-distance", "conv1e-distance", "conv1s-distance", "conv1s-disk3", "conv1s-disk5"),
+        )
+    ),
 ]
 
 
@@ -168,11 +176,19 @@ def test_the_recipes_differ_where_the_paper_does():
         load_recipe(f"ablation-loss-{k}").loss.kind for k in ("bce", "soft-iou", "focal", "nfl")
     }
     assert kinds == {"bce", "soft_iou", "focal", "nfl"}
-    for count in range(1, 7):
-        for name, mask in (("mask", True), ("nomask", False)):
-            config = load_recipe(f"ablation-iterations-{count}-{name}")
-            assert config.iterative.max_iterations == count
-            assert config.model.prev_mask is config.iterative.use_prev_mask is mask
+    for kind in kinds:
+        config = load_recipe(f"ablation-loss-{kind.replace('_', '-')}")
+        assert config.data.datasets == ("coco-lvis",)
+        assert config.iterative.max_iterations == 0
+    for count, name in ((3, "nomask"), *((count, "mask") for count in range(1, 7))):
+        config = load_recipe(f"ablation-iterations-{count}-{name}")
+        assert config.iterative.max_iterations == count
+        assert config.model.prev_mask is config.iterative.use_prev_mask is (name == "mask")
+    inputs = load_recipe("resnet34-conv1e-distance")
+    assert (inputs.model.input_scheme, inputs.model.encoding) == ("conv1e", "distance")
+    assert load_recipe("hrnet18-conv1s-disk3").model.radius == 3
+    disks = load_recipe("hrnet18-conv1s-disk5")
+    assert disks == load_recipe("hrnet18-sbd-baseline"), "Table 1's last row is Table 3's SBD"
 
 
 def test_what_the_official_code_does_otherwise_is_an_option():

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
+from ritm_edge.model.ritm import Encoding, InputScheme
+
 from ..config import LossSettings, ModelSettings, TrainConfig
 from .recipe import Recipe
 
@@ -32,10 +34,19 @@ LOSSES: dict[Literal["bce", "focal", "nfl", "soft_iou"], str] = {
     "nfl": "normalised focal loss",
     "soft_iou": "soft IoU",
 }
+# Table 1, by their part of a recipe's name: input scheme, encoding and radius. That of distance
+# maps, where they end, is the official code's; the paper does not give it.
+INPUTS: dict[str, tuple[InputScheme, Encoding, int]] = {
+    "dmf-distance": ("dmf", "distance", 260),
+    "conv1e-distance": ("conv1e", "distance", 260),
+    "conv1s-distance": ("conv1s", "distance", 260),
+    "conv1s-disk3": ("conv1s", "disk", 3),
+    "conv1s-disk5": ("conv1s", "disk", 5),
+}
+INPUT_TITLES = {"dmf": "DMF", "conv1e": "Conv1E", "conv1s": "Conv1S"}
 # The official code counts most epochs in random draws: how many (0 is a pass over all photos),
 # samples of a batch, epochs, and those after which the rate drops.
 OFFICIAL = {
-    **{f"ablation-loss-{kind.replace('_', '-')}": (0, 32, 160, (140, 155)) for kind in LOSSES},
     "hrnet18-cocolvis-baseline": (30_000, 28, 230, (200, 220)),
     "hrnet18-cocolvis-iterm": (30_000, 28, 230, (200, 220)),
     "hrnet18-openimages-baseline": (30_000, 28, 140, (120, 135)),
@@ -113,19 +124,27 @@ def _paper() -> Iterator[tuple[str, str, TrainConfig]]:
         yield f"{model}-cocolvis-iterm", summary, iterative(model, "cocolvis")
     config = _with_turns(_with_small_objects(iterative("hrnet18", "sbd"), empty_crops=0.01))
     yield "hrnet18-sbd-iterm", "HRNet-18 ITER-M on SBD.", config
+    for short, (model, title) in BASELINE_MODELS.items():
+        for inputs, (scheme, encoding, radius) in INPUTS.items():
+            config = _with_iterations(iterative(model, "sbd"), 0, use_prev_mask=False)
+            changed = replace(
+                config.model, input_scheme=scheme, encoding=encoding, radius=float(radius)
+            )
+            summary = f"Table 1: {title} on SBD, {INPUT_TITLES[scheme]}, {encoding} maps"
+            summary += f" of radius {radius}." if encoding == "disk" else "."
+            yield f"{short}-{inputs}", summary, replace(config, model=changed)
     for kind, title in LOSSES.items():
-        config = _with_iterations(iterative("hrnet18", "sbd"), 0, use_prev_mask=False)
+        config = _with_iterations(iterative("hrnet18", "cocolvis"), 0, use_prev_mask=False)
         config = replace(config, loss=LossSettings(kind=kind))
-        summary = f"Loss ablation: {title}; HRNet-18 on SBD, without iterative training."
+        summary = f"Table 2: {title}; HRNet-18 on COCO+LVIS, without iterative training."
         yield f"ablation-loss-{kind.replace('_', '-')}", summary, config
-    for count in range(1, 7):
-        for mark, with_or_without in (("mask", "with"), ("nomask", "without")):
-            config = iterative("hrnet18", "cocolvis")
-            config = _with_iterations(config, count, use_prev_mask=mark == "mask")
-            corrections = "one correction" if count == 1 else f"up to {count} corrections"
-            summary = f"N_iters ablation: {corrections} {with_or_without} the previous mask"
-            summary += "; HRNet-18, COCO+LVIS."
-            yield f"ablation-iterations-{count}-{mark}", summary, config
+    for count, mark in ((3, "nomask"), *((count, "mask") for count in range(1, 7))):
+        config = iterative("hrnet18", "cocolvis")
+        config = _with_iterations(config, count, use_prev_mask=mark == "mask")
+        corrections = "one correction" if count == 1 else f"up to {count} corrections"
+        summary = f"Table 6: {corrections} {'with' if mark == 'mask' else 'without'} the previous "
+        summary += "mask; HRNet-18, COCO+LVIS."
+        yield f"ablation-iterations-{count}-{mark}", summary, config
 
 
 def _official(name: str, config: TrainConfig) -> TrainConfig | None:

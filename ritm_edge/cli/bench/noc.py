@@ -1,8 +1,7 @@
 """`ritm-edge bench noc`: how many clicks until the mask is good."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
     from ritm_edge.benchmarks.noc.report import NocReport
     from ritm_edge.benchmarks.noc.runs import SoFar
-
-    from ...runtimes.base import Runtime
-    from ...session.fit import Fit
 
 JOURNAL_SUFFIX = ".jsonl"
 
@@ -114,6 +110,24 @@ def command(
             "is measured (export --session).",
         ),
     ] = False,
+    method: Annotated[
+        list[str] | None,
+        _session(
+            help="What answers a click: plain (one pass of the network); f-brs-a, f-brs-b, "
+            "f-brs-c, rgb-brs, distmap-brs (checkpoints only); grabcut, graph-cut, random-walker "
+            "(no file); repeatable."
+        ),
+    ] = None,
+    user: Annotated[
+        str | None,
+        _session(
+            help="Who clicks, instead of exactly in the middle of the largest error: "
+            "jitter=PIXELS, border or random."
+        ),
+    ] = None,
+    samples: Annotated[
+        int, _session(min=1, help="How often --user is played, with other random numbers.")
+    ] = 3,
     limit: ObjectLimit = None,
     shard: Annotated[
         str | None,
@@ -163,6 +177,8 @@ def command(
         protocol = "graphs"
     if start_iou is not None and protocol == "published":
         raise UsageError("--start-iou follows the app protocol: leave out --protocol published.")
+    if user is None:
+        refuse_idle(context, "without --user", "samples")
     part = None if shard is None else _parse_shard(shard)
     for name, value in (("min-clicks", min_clicks), ("click-limit", click_limit or 0)):
         if value > max_clicks:
@@ -172,15 +188,24 @@ def command(
     from ritm_edge.benchmarks.noc.report import as_document, as_text
     from ritm_edge.benchmarks.noc.runs import check_slots, measure
     from ritm_edge.benchmarks.noc.table import noc_columns, noc_rows, noc_table
+    from ritm_edge.benchmarks.noc.variants import (
+        check_methods,
+        over_samples,
+        refuse_other_protocols,
+        variants,
+    )
 
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
     from ...files import write_output
+    from ...methods.base import CLASSICAL
     from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
     from ...session.interactive import check_protocol
     from ...session.zoom_in import ZoomIn
     from ...weights import checkpoint_path
 
+    methods = list(dict.fromkeys(method or []))
+    refuse_other_protocols(methods, protocol if start_iou is None else "app")
     benchmarks = [open_data(text) for text in data or []]
     if not benchmarks:
         raise UsageError("no benchmark: pass --data NAME=DIR, for example GrabCut=data/GrabCut.")
@@ -198,15 +223,23 @@ def command(
         click_limit=click_limit,
         start_iou=start_iou,
         protocol=check_protocol(protocol or ("published" if start_iou is None else "app")),
+        user=user,
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
-    paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]
+    classical = methods and all(each in CLASSICAL for each in methods)
+    if classical:
+        if files:
+            raise UsageError(f"{methods[0]} runs no file: leave {files[0]} out.")
+        refuse_idle(context, f"for {methods[0]}", "zoom_in", "flip", "fit", "click_limit")
+    given: list[Path | None] = [*files] if files else ([] if classical else [None])
+    paths = [checkpoint_path(path) for path in given]
     runtimes = [open_runtime(path, threads=threads, allow_changed=allow_changed) for path in paths]
+    check_methods(methods, runtimes)
     for runtime in runtimes:
         check_slots(runtime, settings)
     if all(runtime.spec.size is None for runtime in runtimes):
         refuse_idle(context, "to graphs of any size", "fit")
-    if all(runtime.spec.size is not None for runtime in runtimes):
+    if runtimes and all(runtime.spec.size is not None for runtime in runtimes):
         refuse_idle(context, "to graphs of fixed size", "target_size")
     if journal is None and output is not None:
         journal = output.with_suffix(JOURNAL_SUFFIX)
@@ -215,20 +248,22 @@ def command(
     reports: list[NocReport] = []
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
-            for runtime, label, chosen in _rows(runtimes, fits):
+            for each in variants(
+                runtimes, settings, fits=fits, methods=methods, samples=samples if user else 1
+            ):
                 reports.append(
                     measure(
-                        runtime,
+                        each.runtime,
                         benchmark,
-                        replace(settings, fit=chosen),
-                        label=label,
+                        each.settings,
+                        label=each.label,
                         target_size=target,
                         limit=limit,
                         shard=part,
                         jobs=jobs,
                         threads=threads,
                         journal=book,
-                        progress=_row(progress, f"{benchmark.name} {label}"),
+                        progress=_row(progress, f"{benchmark.name} {each.label}"),
                     )
                 )
     document = as_document(reports)
@@ -241,27 +276,12 @@ def command(
         typer.echo(noc_table(document["reports"]), nl=False)
         return
     print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
+    for text in over_samples(reports) if user else ():
+        print_notice(text)
     if output is not None:
         print_notice(f"saved {output}; {journal} has the clicks and IoUs of every object")
     if jobs == 1:
         print_notice("--jobs N evaluates N objects at a time, with the same results")
-
-
-def _rows(
-    runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
-) -> "Iterator[tuple[Runtime, str, Fit]]":
-    """What is measured, and under which name: the file's, or its path if two have the same name.
-
-    A fit has no effect on graphs of any size; those of fixed size are measured with each.
-    """
-    names = [Path(runtime.label).name for runtime in runtimes]
-    for name, runtime in zip(names, runtimes, strict=True):
-        label = name if names.count(name) == 1 else runtime.label
-        if runtime.spec.size is None or len(fits) == 1:
-            yield runtime, label, fits[0]
-        else:
-            for fit in fits:
-                yield runtime, f"{label} ({fit})", fit
 
 
 def _row(bar: "Progress", text: str) -> "Callable[[SoFar], None]":

@@ -1,0 +1,98 @@
+"""An Android phone as a place: `adb forward` to a local socket of the app, which no network reaches."""
+
+import os
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import DeviceError, first_line
+from .streams import SocketTransport
+
+SOCKET = "localabstract:ritm-edge"  # where the app listens while it shows its device mode
+COMMAND_S = 20.0
+
+
+class Phone:
+    """See `device.Place`. `serial` as `adb devices` shows it; None takes the only phone. Raises
+    DeviceError: no adb, no phone, or several."""
+
+    def __init__(self, serial: str | None = None) -> None:
+        self.name = "adb" if serial is None else f"adb:{serial}"
+        self._program = find_adb()
+        self._serial = serial or self._only_phone()
+        self._port: int | None = None
+
+    def connect(self) -> SocketTransport:
+        """See `Place`."""
+        self._forget()
+        said = self._adb("-s", self._serial, "forward", "tcp:0", SOCKET).strip()
+        if not said.isdecimal():
+            raise DeviceError(f"adb forward answers '{said[:80]}' instead of a port: update adb.")
+        self._port = int(said)
+        try:
+            connected = socket.create_connection(("127.0.0.1", self._port), COMMAND_S)
+        except (OSError, OverflowError) as error:
+            raise DeviceError(
+                f"{self.name} cannot be reached at the port {said} of adb ({error}): open the "
+                "device mode of the app on the phone."
+            ) from error
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return SocketTransport(connected)
+
+    def close(self) -> None:
+        """See `Place`."""
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._port is not None:
+            with suppress(DeviceError):  # the phone was unplugged, and the port with it
+                self._adb("-s", self._serial, "forward", "--remove", f"tcp:{self._port}")
+            self._port = None
+
+    def _only_phone(self) -> str:
+        lines = [line.split() for line in self._adb("devices").splitlines()[1:] if line.strip()]
+        ready = [words[0] for words in lines if words[1:2] == ["device"]]
+        if len(ready) == 1:
+            return ready[0]
+        if ready:
+            raise DeviceError(f"adb sees {', '.join(ready)}: choose one with --on adb:SERIAL.")
+        others = ", ".join(" ".join(words[:2]) for words in lines) or "none"
+        raise DeviceError(
+            f"adb sees no phone that is ready ({others[:160]}): connect one, allow USB debugging "
+            "on it, and open the device mode of the app."
+        )
+
+    def _adb(self, *arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                [self._program, *arguments],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                timeout=COMMAND_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DeviceError(
+                f"adb {arguments[0]} gave no answer within {COMMAND_S:.0f} s: run adb kill-server."
+            ) from error
+        except OSError as error:
+            raise DeviceError(f"{self._program} cannot be run ({error.strerror}).") from error
+        if done.returncode != 0:
+            words = first_line(RuntimeError(done.stderr or done.stdout))
+            raise DeviceError(f"adb {' '.join(arguments)} failed ({words}): see adb devices.")
+        return done.stdout
+
+
+def find_adb() -> str:
+    """The program. Raises DeviceError: it is not installed."""
+    home = os.environ.get("ANDROID_HOME") or os.environ.get("ANDROID_SDK_ROOT")
+    inside = Path(home or "") / "platform-tools" / "adb"
+    found = shutil.which("adb") or (shutil.which(str(inside)) if home else None)
+    if found is None:
+        raise DeviceError(
+            "adb was not found on the path or in ANDROID_HOME: install Android's platform tools."
+        )
+    return found

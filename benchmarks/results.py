@@ -105,6 +105,18 @@ class ObjectResult(_Values):
         return [math.nan if iou is None else iou for iou in self.ious]
 
 
+class Device(_Values):
+    """What ran a file that did not run here; see `RemoteRuntime.figures`."""
+
+    place: str
+    device: str
+    engine: str | None
+    threads: Count | None
+    fallback: str | None
+    inference_ms: Time | None
+    wire_ms: Time | None
+
+
 class NocRun(_Values):
     """One file on one benchmark; see `noc.report`."""
 
@@ -121,6 +133,7 @@ class NocRun(_Values):
     settings: NocSettings
     noc: list[Noc] = Field(min_length=1)
     seconds_per_click: Time
+    device: Device | None = None
     per_object: list[ObjectResult]
 
 
@@ -151,10 +164,14 @@ class LatencyRow(_Values):
     p90_ms: Time
     ratio_to_pytorch: float | None
     cold_start_ms: Time
-    peak_memory_bytes: Count
+    peak_memory_bytes: Count | None
     file_bytes: Count
     is_device_time: bool
     parity: Parity | None
+    place: str = "here"
+    threads: Count | None = None
+    fallback: str | None = None
+    wire_ms: Time | None = None
 
 
 class LatencySettings(_Values):

@@ -98,10 +98,11 @@ def test_the_core_imports_no_stage_outside_its_command_line():
 LAYERS = (
     {"samples", "weights", "imaging", "artifacts", "model"},
     {"runtimes", "data"},
-    {"session", "devices"},
+    {"session"},
     {"evaluation"},
     {"verification"},
     {"web"},
+    {"devices"},
     {"cli"},
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ritm_edge.artifacts.info import tool_versions
 from ritm_edge.data import Benchmark
+from ritm_edge.devices.remote import device_figures
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
 from ritm_edge.runtimes.base import Runtime
@@ -65,14 +66,20 @@ def measure(
     subject = describe_subject(runtime, label)
     samples = benchmark.samples[:limit]
     run, done = "", dict[str, SampleResult]()
+    versions = tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES))
+    where, device = "", device_figures(runtime)
+    if device is not None:
+        # What computes there decides the results, and not what is installed here.
+        where = f" on {device['place']}"
+        versions = tool_versions("numpy") | {"engine": str(runtime.engine)}
     if journal is not None:
         run, done = journal.start(
             {
                 "benchmark": benchmark.name,
-                "file": f"{runtime.label} {settings.fit}",
+                "file": f"{runtime.label} {settings.fit}{where}",
                 "sha256": subject["sha256"],
                 "settings": {**_decisive(settings), "threads": threads},
-                "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
+                "versions": versions,
                 "objects": _fingerprint(benchmark),
             }
         )
@@ -88,7 +95,7 @@ def measure(
             journal.append(run, result)
         done[result.name] = result
         progress(report(), len(samples))
-    return report()
+    return replace(report(), device=device_figures(runtime))
 
 
 def check_slots(runtime: Runtime, settings: EvaluationSettings) -> None:

@@ -1,4 +1,4 @@
-"""An Android phone as a place: `adb forward` to a local socket of the app, which no network reaches."""
+"""An Android phone as a place: `adb forward` to a local socket of the app, on no network."""
 
 import os
 import shutil

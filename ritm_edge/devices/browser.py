@@ -6,7 +6,6 @@ import queue
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,9 +33,10 @@ MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 PAGE, SOCKET = "device/", "/device/socket"
 # Nothing that the browser does on its own goes out.
 FLAGS = (
-    "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-    "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-quic",
+    "--headless=new", "--disable-gpu", "--no-first-run", "--no-default-browser-check",
+    "--disable-sync", "--disable-quic", "--disable-background-networking", "--disable-extensions",
+    "--disable-component-update", "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""One device: greets, keeps files by their hash, answers requests, is reached again after a break."""
+"""One device: what it is asked, what it may answer, and how it is reached again after a break."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from .. import errors
-from ..files import sha256_of
-from ..runtimes.base import ModelFile
-from ..untrusted_json import COUNT, FLAG, LENGTH, MEASURE, TEXT, TEXTS, Kind, require_kinds
+from ..untrusted_json import COUNT, LENGTH, MEASURE, TEXT, TEXTS, require_kinds
 from .frames import Message, ProtocolError, Tensors, pack
 from .pipe import Process
 from .streams import Transport
@@ -20,17 +18,16 @@ from .streams import Transport
 HELLO_S, WORK_S = 30.0, 600.0
 RECONNECTS = 3  # in a row, before a device is given up
 _PAUSE_S = 1.0
-_CHANGES: Kind = ("anything", lambda _: True)  # checked by whoever uses it
 
-# What the answer to each request has; see `untrusted_json`.
+# What the answer to each request has, if it is neither an error nor says that something is missing
+# that was to be there already; see `untrusted_json`.
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "hello": {"device": TEXT, "suffixes": TEXTS},
     "put": {},
     "open": {
-        "missing?": FLAG,
-        "model?": COUNT,
-        "ms?": MEASURE,
-        "runtime?": TEXT,
+        "model": COUNT,
+        "ms": MEASURE,
+        "runtime": TEXT,
         "engine?": TEXT,
         "threads?": LENGTH,
         "fallback?": TEXT,
@@ -126,18 +123,13 @@ class Device:
                 f"{', '.join(self._suffixes) or 'no file'}: export it for that."
             )
 
-    def open(self, file: ModelFile, label: str) -> Message:
-        """Open a file there, and send it before if it is not there. Raises RitmEdgeError: whatever
-        `open_runtime` raises; DeviceError as `ask`."""
-        options = {"threads": file.threads, "allow_changed": file.allow_changed}
-        if self.local:
-            return self.ask("open", label, path=str(file.path.absolute()), **options)
-        name = {"sha256": sha256_of(file.path), "suffix": file.path.suffix.lower()}
-        answer = self.ask("open", label, **name, **options)
+    def open(self, path: Path, values: Mapping[str, Any], label: str) -> Message:
+        """Open a file, and send it before if it is not there; errors as `ask`."""
+        values = {"suffix": path.suffix.lower(), **values}
+        answer = self.ask("open", label, values)
         if answer.head.get("missing"):
-            content = np.fromfile(file.path, np.uint8)
-            self.ask("put", label, {"file": content}, **name)
-            answer = self.ask("open", label, **name, **options)
+            self.ask("put", label, values, {"file": np.fromfile(path, np.uint8)})
+            answer = self.ask("open", label, values)
         if answer.head.get("missing"):
             raise self._broken(label, "does not keep the model file")
         return answer
@@ -146,10 +138,10 @@ class Device:
         self,
         request: str,
         label: str,
+        values: Mapping[str, Any] | None = None,
         tensors: Tensors | None = None,
         *,
         timeout_s: float | None = None,
-        **values: Any,
     ) -> Message:
         """The answer to a request, checked; `label` says in messages what it is about.
 
@@ -161,12 +153,12 @@ class Device:
         self.connect()
         assert self._transport is not None
         self._requests += 1
-        message = pack({"do": request, "id": self._requests, **values}, tensors)
+        message = pack({"do": request, "id": self._requests, **(values or {})}, tensors)
         try:
             answer = self._transport.exchange(message, timeout_s or WORK_S)
             if answer.head.get("id") != self._requests:
                 raise ProtocolError("answers another request")
-            if "error" not in answer.head:
+            if "error" not in answer.head and not answer.head.get("missing"):
                 require_kinds(answer.head, ANSWERS[request], "the answer")
         except (TimeoutError, ConnectionError) as error:
             self._drop(at_once=True)

@@ -16,6 +16,7 @@ MAGIC, VERSION = b"RITM", 1
 MAX_HEAD = 1 << 20
 MAX_FILE = 1 << 30  # the body of a request that brings a model file
 MAX_ANSWER = 1 << 27  # the largest mask has 64 MiB
+KEPT_IMAGES = 4  # of the last that were sent; requests may name one instead of sending it again
 MAX_TENSORS, MAX_AXES = 16, 8
 TYPES = {"float32": "<f4", "uint8": "u1"}
 _PROLOGUE = struct.Struct("<4sIII")

@@ -43,7 +43,7 @@ class PipeTransport(SocketTransport):
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, *SERVER],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=self._log,
                 stderr=self._log,
                 env={**os.environ, **limits},

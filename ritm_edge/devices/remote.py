@@ -15,11 +15,11 @@ from .. import errors
 from ..artifacts.info import METADATA_KEY, ArtifactInfo
 from ..artifacts.tflite import metadata_text, read_flatbuffer
 from ..files import sha256_of
-from ..io_spec import IMAGE, MASK, IOSpec
-from ..runtimes.base import ModelFile, Outputs
+from ..io_spec import IMAGE, MASK, PREV_MASK, IOSpec
+from ..runtimes.base import ModelFile, Outputs, Runtime
 from ..runtimes.contract import check_inputs, require_mask
 from .device import RECONNECTS, Device, LostDeviceError
-from .frames import Message
+from .frames import KEPT_IMAGES, Message, Tensors
 from .inputs import round_inputs
 from .pipe import Process
 
@@ -69,6 +69,8 @@ class RemoteRuntime:
         self._device = device or Device(Process(file.threads))
         self._patient = patient
         self._model, self._connection = 0, 0
+        self._images: dict[int, NDArray[Any]] = {}
+        self._sent = 0
         self._times: list[tuple[float, float]] = []  # of each run: there, and the rest of the wait
 
     def __enter__(self) -> Self:
@@ -86,7 +88,12 @@ class RemoteRuntime:
             self._device.close(at_once=at_once)
         elif self._model and not at_once and self._connection == self._device.connection:
             with suppress(errors.DeviceError):  # it has gone, and the file with it
-                self._device.ask("close", self.label, model=self._model)
+                self._device.ask("close", self.label, {"model": self._model})
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs in a process of this machine."""
+        return self._device.local
 
     @property
     def place(self) -> str:
@@ -95,20 +102,22 @@ class RemoteRuntime:
     def open(self) -> float:
         """Open the file there; milliseconds. Raises RitmEdgeError: whatever `open_runtime` raises;
         ArtifactError where the other side ends; DeviceError as `Device.ask`."""
-        if self._device.local:
-            answer = self._device.open(self._file, self.label).head
+        device, path = self._device, self._file.path
+        options = {"threads": self._file.threads, "allow_changed": self._file.allow_changed}
+        if device.local:
+            answer = device.ask("open", self.label, {"path": str(path), **options}).head
             self.spec, self.sha256 = IOSpec(**answer["spec"]), answer["sha256"]
             if answer["info"] is not None:
-                self.info = ArtifactInfo.from_json(answer["info"], self._file.path)
+                self.info = ArtifactInfo.from_json(answer["info"], path)
         else:
             # What the file says of itself is read here: a device need not be believed.
-            path = self._file.path
-            self._device.require_suffix(path)
+            device.require_suffix(path)
             content = read_flatbuffer(path, allow_changed=self._file.allow_changed)
             self.info = ArtifactInfo.from_json(metadata_text(content, METADATA_KEY, path), path)
             self.spec, self.sha256 = self.info.io, sha256_of(path)
-            answer = self._device.open(self._file, self.label).head
-        self._model, self._connection = answer["model"], self._device.connection
+            answer = device.open(path, {"sha256": self.sha256, **options}, self.label).head
+        self._model, self._connection = answer["model"], device.connection
+        self._images.clear()
         self.name, self.engine = answer["runtime"], answer.get("engine")
         self.threads, self.fallback = answer.get("threads"), answer.get("fallback")
         return float(answer["ms"])
@@ -145,40 +154,61 @@ class RemoteRuntime:
 
     def _run(self, inputs: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float32], float]:
         arrays = check_inputs(self.spec, inputs)
-        sent = {name: _for_the_wire(array) for name, array in arrays.items()}
         before = time.perf_counter_ns()
-        answer = self._ask_to_run(sent)
+        sent = {n: a.astype(np.float32, copy=False) for n, a in arrays.items() if n != IMAGE}
+        if PREV_MASK in sent and not sent[PREV_MASK].any():
+            del sent[PREV_MASK]  # zeros, which it may be left out for
+        answer = self._ask_to_run(_bytes_if_whole(arrays[IMAGE]), sent)
         waited = (time.perf_counter_ns() - before) / 1e6
-        mask, milliseconds = answer.tensors.get(MASK), float(answer.head["ms"])
+        mask, milliseconds = answer.tensors.get(MASK), answer.head.get("ms")
         require_mask(Path(self.label), mask, arrays[IMAGE].shape[2:], errors.ArtifactError)
         assert mask is not None
-        if milliseconds > waited + _CLOCK_SLACK_MS:
+        if milliseconds is None or milliseconds > waited + _CLOCK_SLACK_MS:
             raise errors.DeviceError(
-                f"{self.place} says that {self.label} ran for {milliseconds:.0f} ms, and the "
-                f"answer was here after {waited:.0f} ms: its clock cannot be used."
+                f"{self.place} says that {self.label} ran for {milliseconds} ms, and the answer "
+                f"was here after {waited:.0f} ms: its clock cannot be used."
             )
-        self._times.append((milliseconds, waited - milliseconds))
-        return mask, milliseconds
+        self._times.append((float(milliseconds), waited - milliseconds))
+        return mask, float(milliseconds)
 
-    def _ask_to_run(self, sent: Mapping[str, NDArray[Any]]) -> Message:
-        for _ in range(RECONNECTS):
+    def _ask_to_run(self, image: NDArray[Any], others: Tensors) -> Message:
+        for attempt in range(RECONNECTS + 1):
             try:
                 self._device.connect()
                 if self._connection != self._device.connection:
                     self.open()  # the device was lost, and does not know the file any more
-                return self._device.ask("run", self.label, sent, model=self._model)
+                return self._ask_once(image, others)
             except LostDeviceError as error:
-                if not self._patient:
+                if not self._patient or attempt == RECONNECTS:
                     raise
                 self._device.reconnect(error)
-        return self._device.ask("run", self.label, sent, model=self._model)
+        raise AssertionError("the last attempt answers or raises")
+
+    def _ask_once(self, image: NDArray[Any], others: Tensors) -> Message:
+        """With the image left out if it is one of the last, for clicks mostly stay in one crop."""
+        known = (n for n, kept in self._images.items() if np.array_equal(kept, image))
+        number = next(known, None)
+        if number is not None:
+            values = {"model": self._model, "image": number}
+            answer = self._device.ask("run", self.label, values, others)
+            if not answer.head.get("missing"):
+                return answer
+        self._sent += 1
+        self._images[self._sent] = image
+        self._images.pop(self._sent - KEPT_IMAGES, None)
+        values = {"model": self._model, "image": self._sent}
+        return self._device.ask("run", self.label, values, {IMAGE: image, **others})
 
 
-def _for_the_wire(array: NDArray[Any]) -> NDArray[Any]:
-    """As uint8, a quarter of the bytes, where that changes no value."""
-    if array.dtype != np.uint8 and array.ndim == 4 and array.shape[1] == 3:
-        with np.errstate(invalid="ignore"):
-            small = array.astype(np.uint8)
-        if np.array_equal(small, array):
-            return small
-    return array.astype(array.dtype if array.dtype == np.uint8 else np.float32, copy=False)
+def device_figures(runtime: Runtime) -> dict[str, Any] | None:
+    """`RemoteRuntime.figures` of a file that runs on a device; None for one that runs here."""
+    remote = isinstance(runtime, RemoteRuntime) and not runtime.local
+    return runtime.figures() if remote and isinstance(runtime, RemoteRuntime) else None
+
+
+def _bytes_if_whole(image: NDArray[Any]) -> NDArray[Any]:
+    """As uint8, a quarter of the bytes, where that changes no value; else as float32."""
+    with np.errstate(invalid="ignore"):
+        small = image.astype(np.uint8)
+    whole = np.array_equal(small, image)
+    return np.ascontiguousarray(small if whole else image.astype(np.float32))

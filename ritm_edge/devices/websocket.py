@@ -90,5 +90,5 @@ class WebSocketTransport(SocketTransport):
 
 def _unmasked(payload: bytearray, mask: bytes) -> bytes:
     whole = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4")
-    plain = whole ^ np.frombuffer(mask, "<u4")
-    return plain.tobytes()[: len(payload)]
+    plain = np.bitwise_xor(whole, np.frombuffer(mask, "<u4"))
+    return bytes(plain.data.cast("B")[: len(payload)])

@@ -18,6 +18,16 @@ class Refusal extends Error {
 
 const element = (id: string): HTMLElement => document.getElementById(id)!;
 const say = (text: string): void => void (element("status").textContent = text);
+/** Drawing costs time that would be counted as the wire's. */
+const SAY_EVERY_MS = 1000;
+let said = 0;
+
+function sayRun(ms: number): void {
+  if (performance.now() < said + SAY_EVERY_MS) return;
+  said = performance.now();
+  say(`Running: ${ms.toFixed(0)} ms.`);
+}
+
 const files = new Map<string, Uint8Array<ArrayBuffer>>();
 const models = new Map<number, Opener>();
 let opened = 0;
@@ -26,7 +36,7 @@ let opened = 0;
 class Opener {
   private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), { name: "engine" });
 
-  order(order: Order): Promise<{ opened?: Opened; ran?: Ran }> {
+  order(order: Order, transfer: Transferable[] = []): Promise<{ opened?: Opened; ran?: Ran }> {
     return new Promise((resolve, reject) => {
       this.worker.onmessage = ({ data }: MessageEvent<Outcome>) =>
         "problem" in data ? reject(new Refusal(data.kind, data.problem)) : resolve(data);
@@ -34,7 +44,7 @@ class Opener {
         event.preventDefault();
         reject(new Refusal("ArtifactError", `the engine stopped (${event.message || "out of memory"}).`));
       };
-      this.worker.postMessage(order);
+      this.worker.postMessage(order, transfer);
     });
   }
 
@@ -75,8 +85,9 @@ const requests: Record<string, (request: Message) => Promise<Answer>> = {
     }
   },
   async run({ head, tensors }) {
-    const { ms, mask } = (await openModel(head).order({ run: tensors })).ran!;
-    return [{ ms }, { mask }];
+    const buffers = Array.from(tensors.values(), ({ values }) => values.buffer as ArrayBuffer);
+    const { ms, mask } = (await openModel(head).order({ run: tensors, image: head.image }, buffers)).ran!;
+    return mask ? [{ ms }, { mask }] : [{ missing: true }];
   },
   async close({ head }) {
     openModel(head).end();
@@ -101,7 +112,7 @@ async function answer(buffer: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
   try {
     if (!known) throw new Refusal("UsageError", `there is no request ${JSON.stringify(name)?.slice(0, 40)}.`);
     const [head, tensors] = await requests[name](request);
-    if (name === "run") say(`Running: ${(head.ms as number).toFixed(0)} ms.`);
+    if (typeof head.ms === "number") sayRun(head.ms);
     return encode({ id, ...head }, tensors);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

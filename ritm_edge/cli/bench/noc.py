@@ -13,6 +13,7 @@ from typer import Argument, Option
 from ...errors import UsageError
 from ...io_spec import MASK_THRESHOLD
 from ..console import print_json, print_notice, print_table, progress_bar
+from ..devices import Listen, On, opened_runtimes
 from ..options import (
     AllowChanged,
     AsJson,
@@ -114,6 +115,8 @@ def command(
         ),
     ] = False,
     limit: ObjectLimit = None,
+    on: On = None,
+    listen: Listen = None,
     jobs: Annotated[
         int, _run("--jobs", "-j", min=1, help="Processes; the results are the same.")
     ] = 1,
@@ -149,6 +152,9 @@ def command(
         refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
     if journal is None and output is None:
         refuse_idle(context, "without --journal or --output", "fresh")
+    if on is not None:
+        refuse_idle(context, "with --on, where one object at a time is run", "jobs")
+        refuse_idle(context, "with --on, where only the network runs", "session_graphs")
     if session_graphs:
         refuse_idle(context, "with --session-graphs, which follow the app protocol", "protocol")
         protocol = "graphs"
@@ -165,7 +171,6 @@ def command(
 
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
     from ...files import write_output
-    from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
     from ...session.interactive import check_protocol
     from ...session.zoom_in import ZoomIn
@@ -191,7 +196,9 @@ def command(
     )
     fits = [check_fit(text) for text in dict.fromkeys(fit or [DEFAULT_FIT])]
     paths = [checkpoint_path(path) for path in files] if files else [checkpoint_path(None)]
-    runtimes = [open_runtime(path, threads=threads, allow_changed=allow_changed) for path in paths]
+    runtimes = context.with_resource(
+        opened_runtimes(context, paths, on, listen, threads=threads, allow_changed=allow_changed)
+    )
     for runtime in runtimes:
         check_slots(runtime, settings)
     if all(runtime.spec.size is None for runtime in runtimes):
@@ -205,7 +212,7 @@ def command(
     reports: list[NocReport] = []
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
-            for runtime, label, chosen in _rows(runtimes, fits):
+            for runtime, label, chosen in _rows(runtimes, fits, on):
                 reports.append(
                     measure(
                         runtime,
@@ -232,18 +239,20 @@ def command(
     print_table(noc_columns(document["reports"]), noc_rows(document["reports"]))
     if output is not None:
         print_notice(f"saved {output}; {journal} has the clicks and IoUs of every object")
-    if jobs == 1:
+    if jobs == 1 and on is None:
         print_notice("--jobs N evaluates N objects at a time, with the same results")
 
 
 def _rows(
-    runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]"
+    runtimes: "Sequence[Runtime]", fits: "Sequence[Fit]", on: str | None
 ) -> "Iterator[tuple[Runtime, str, Fit]]":
     """What is measured, and under which name: the file's, or its path if two have the same name.
 
     A fit has no effect on graphs of any size; those of fixed size are measured with each.
     """
     names = [Path(runtime.label).name for runtime in runtimes]
+    if on is not None:
+        names = [f"{name} on {on}" for name in names]
     for name, runtime in zip(names, runtimes, strict=True):
         label = name if names.count(name) == 1 else runtime.label
         if runtime.spec.size is None or len(fits) == 1:

@@ -16,7 +16,7 @@ from ritm_edge.files import existing_file
 from ritm_edge.untrusted_json import parse_long_json
 
 MAX_BYTES = 1 << 28
-KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
+KINDS = "bench noc, bench latency, bench flops, bench fit, verify --json or a browser's self-check"
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -244,6 +244,32 @@ class ParityResults(Parity, _Measured):
     artifact: str
 
 
+class CheckedNetwork(_Values):
+    runs: Count
+    max_abs: float
+    min_mask_iou: Share
+    median_ms: Time
+
+
+class CheckedSession(_Values):
+    pixels: Count
+    differing_pixels: Count
+
+
+class BrowserCheck(_Measured):
+    """What the page at /check/ saves; see docs/web.md."""
+
+    kind: Literal["ritm-edge browser check"]
+    passed: bool
+    model: str
+    precision: str
+    engine: str
+    threads: Count
+    user_agent: str
+    network: CheckedNetwork
+    session: CheckedSession
+
+
 class _OfBenchmark(Protocol):
     @property
     def benchmark(self) -> str: ...
@@ -260,7 +286,7 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     return found
 
 
-Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults | BrowserCheck
 
 
 def noc_runs(results: Iterable[Results]) -> list[NocRun]:
@@ -297,6 +323,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge noc": NocResults,
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
+            "ritm-edge browser check": BrowserCheck,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

@@ -27,7 +27,7 @@ class Phone:
     def connect(self) -> SocketTransport:
         """See `Place`."""
         self._forget()
-        said = self._adb("-s", self._serial, "forward", "tcp:0", SOCKET).strip()
+        said = " ".join(self._adb("-s", self._serial, "forward", "tcp:0", SOCKET).split())
         if not said.isdecimal():
             raise DeviceError(f"adb forward answers '{said[:80]}' instead of a port: update adb.")
         self._port = int(said)

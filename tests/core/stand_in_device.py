@@ -298,7 +298,8 @@ class Phone:
             except OSError:
                 return
             self.connections += 1
-            self.stand_in.serve(SocketTransport(accepted), self._misbehave)
+            served = SocketTransport(accepted), self._misbehave
+            threading.Thread(target=self.stand_in.serve, args=served, daemon=True).start()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, which must not accept more

@@ -21,6 +21,7 @@ const MAGIC = 0x4d544952; // "RITM", little-endian
 const VERSION = 1;
 const PROLOGUE = 16;
 const MOST_HEAD = 1 << 20;
+const MOST_AXES = 8;
 
 export function decode(buffer: ArrayBuffer): Message {
   const view = new DataView(buffer);
@@ -36,13 +37,13 @@ export function decode(buffer: ArrayBuffer): Message {
   } catch {
     head = undefined;
   }
-  if (typeof head !== "object" || head === null || !Array.isArray(head.tensors ?? []))
+  if (typeof head !== "object" || head === null || Array.isArray(head) || !Array.isArray(head.tensors ?? []))
     throw new ProtocolError("The head of a message cannot be read.");
   const tensors = new Map<string, Tensor>();
   let at = PROLOGUE + headBytes;
   for (const entry of head.tensors ?? []) {
     const { name, type, shape } = entry ?? {};
-    if (typeof name !== "string" || !["float32", "uint8"].includes(type) || !Array.isArray(shape))
+    if (typeof name !== "string" || !["float32", "uint8"].includes(type) || !Array.isArray(shape) || shape.length > MOST_AXES)
       throw new ProtocolError("An array of a message cannot be read.");
     const count = shape.reduce((product, n) => product * (Number.isInteger(n) && n >= 0 ? n : Number.NaN), 1);
     const bytes = count * (type === "uint8" ? 1 : 4);

@@ -38,6 +38,8 @@ FLAGS = (
     "--disable-component-update", "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
 )  # fmt: skip
+# It ends when nobody holds the other end of the pipe at 3 any more, however this process ends.
+_WITH_PIPE = 'exec "$0" --remote-debugging-pipe "$@" 3<&0 4>/dev/null'
 
 
 class Browser:
@@ -119,8 +121,8 @@ class Browser:
         profile = f"--user-data-dir={self._profile.name}/profile"
         with (Path(self._profile.name) / "log").open("wb") as log:
             self._chromium = subprocess.Popen(
-                [program, *FLAGS, *root, profile, self.address],
-                stdin=subprocess.DEVNULL,
+                ["sh", "-c", _WITH_PIPE, program, *FLAGS, *root, profile, self.address],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # it has many processes, which end together
@@ -139,7 +141,7 @@ class Browser:
         if self._chromium is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._chromium.pid, signal.SIGKILL)
-            self._chromium.wait()
+            self._chromium.communicate()
         self._profile.cleanup()
 
 

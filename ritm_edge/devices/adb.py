@@ -16,18 +16,17 @@ COMMAND_S = 20.0
 
 class Phone:
     """See `device.Place`. `serial` as `adb devices` shows it; None takes the only phone. Raises
-    DeviceError: no adb, no phone, or several."""
+    DeviceError: there is no adb."""
 
     def __init__(self, serial: str | None = None) -> None:
         self.name = "adb" if serial is None else f"adb:{serial}"
-        self._program = find_adb()
-        self._serial = serial or self._only_phone()
+        self._command = [find_adb(), *(() if serial is None else ("-s", serial))]
         self._port: int | None = None
 
     def connect(self) -> SocketTransport:
         """See `Place`."""
         self._forget()
-        said = " ".join(self._adb("-s", self._serial, "forward", "tcp:0", SOCKET).split())
+        said = " ".join(self._adb("forward", "tcp:0", SOCKET).split())
         if not said.isdecimal():
             raise DeviceError(f"adb forward answers '{said[:80]}' instead of a port: update adb.")
         self._port = int(said)
@@ -48,26 +47,13 @@ class Phone:
     def _forget(self) -> None:
         if self._port is not None:
             with suppress(DeviceError):  # the phone was unplugged, and the port with it
-                self._adb("-s", self._serial, "forward", "--remove", f"tcp:{self._port}")
+                self._adb("forward", "--remove", f"tcp:{self._port}")
             self._port = None
-
-    def _only_phone(self) -> str:
-        lines = [line.split() for line in self._adb("devices").splitlines()[1:] if line.strip()]
-        ready = [words[0] for words in lines if words[1:2] == ["device"]]
-        if len(ready) == 1:
-            return ready[0]
-        if ready:
-            raise DeviceError(f"adb sees {', '.join(ready)}: choose one with --on adb:SERIAL.")
-        others = ", ".join(" ".join(words[:2]) for words in lines) or "none"
-        raise DeviceError(
-            f"adb sees no phone that is ready ({others[:160]}): connect one, allow USB debugging "
-            "on it, and open the device mode of the app."
-        )
 
     def _adb(self, *arguments: str) -> str:
         try:
             done = subprocess.run(
-                [self._program, *arguments],
+                [*self._command, *arguments],
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 text=True,
@@ -79,10 +65,15 @@ class Phone:
                 f"adb {arguments[0]} gave no answer within {COMMAND_S:.0f} s: run adb kill-server."
             ) from error
         except OSError as error:
-            raise DeviceError(f"{self._program} cannot be run ({error.strerror}).") from error
+            raise DeviceError(
+                f"{self._command[0]} cannot be run ({error.strerror}): install it again."
+            ) from error
         if done.returncode != 0:
             words = first_line(RuntimeError(done.stderr or done.stdout))
-            raise DeviceError(f"adb {' '.join(arguments)} failed ({words}): see adb devices.")
+            raise DeviceError(
+                f"adb {' '.join(arguments)} failed ({words}): connect a phone, allow USB debugging "
+                "on it, or choose one that adb devices shows with --on adb:SERIAL."
+            )
         return done.stdout
 
 

@@ -1,6 +1,5 @@
 """One device: what it is asked, what it may answer, and how it is reached again after a break."""
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -11,16 +10,15 @@ from .. import errors
 from ..untrusted_json import COUNT, LENGTH, MEASURE, TEXT, TEXTS, require_kinds
 from .frames import Message, ProtocolError, Tensors, pack
 from .pipe import Process
-from .streams import Transport
+from .streams import SocketTransport
 
 # Seconds that an answer may take; the slowest engine needs minutes for the first run of a large
 # model.
 HELLO_S, WORK_S = 30.0, 600.0
-RECONNECTS = 3  # in a row, before a device is given up
-_PAUSE_S = 1.0
 
-# What the answer to each request has, if it is neither an error nor says that something is missing
-# that was to be there already; see `untrusted_json`.
+# What the answer to each request has, see `untrusted_json`, if it is no error and does not say that
+# something is missing that was to be there already.
+MAY_BE_MISSING = ("open", "run")
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "hello": {"device": TEXT, "suffixes": TEXTS},
     "put": {},
@@ -47,7 +45,7 @@ class Place(Protocol):
 
     name: str
 
-    def connect(self) -> Transport:
+    def connect(self) -> SocketTransport:
         """Reach it, whatever was reached before. Raises DeviceError: it cannot be reached."""
         ...
 
@@ -73,7 +71,7 @@ class Device:
         self.place = place
         self.about, self.connection = "", 0
         self._suffixes: list[str] = []
-        self._transport: Transport | None = None
+        self._transport: SocketTransport | None = None
         self._requests = 0
 
     def __enter__(self) -> Self:
@@ -88,8 +86,8 @@ class Device:
         return isinstance(self.place, Process)
 
     def close(self, *, at_once: bool = False) -> None:
-        """Leave it."""
-        self._drop(at_once=at_once)
+        """Leave it, and end what was started there."""
+        self.leave(at_once=at_once)
         self.place.close()
 
     def connect(self) -> None:
@@ -97,22 +95,16 @@ class Device:
         another protocol."""
         if self._transport is not None:
             return
-        self._transport = self.place.connect()
+        try:
+            self._transport = self.place.connect()
+        except errors.DeviceError as error:
+            if not self.connection:
+                raise
+            raise LostDeviceError(str(error)) from error
         self.connection += 1
         if not self.local:  # it is of our version, and starts when it is asked for something
             greeting = self.ask("hello", f"the device at {self.place.name}", timeout_s=HELLO_S)
             self.about, self._suffixes = greeting.head["device"], greeting.head["suffixes"]
-
-    def reconnect(self, broken: errors.DeviceError) -> None:
-        """Reach it again. Raises DeviceError: it cannot be reached after `RECONNECTS` tries."""
-        for attempt in range(RECONNECTS):
-            self._drop(at_once=True)
-            time.sleep(_PAUSE_S * attempt)
-            try:
-                return self.connect()
-            except errors.DeviceError as error:
-                broken = error
-        raise broken
 
     def require_suffix(self, path: Path) -> None:
         """Refuse what it cannot run. Raises UsageError: another kind of file; DeviceError."""
@@ -158,13 +150,14 @@ class Device:
             answer = self._transport.exchange(message, timeout_s or WORK_S)
             if answer.head.get("id") != self._requests:
                 raise ProtocolError("answers another request")
-            if "error" not in answer.head and not answer.head.get("missing"):
+            missing = request in MAY_BE_MISSING and answer.head.get("missing") is True
+            if "error" not in answer.head and not missing:
                 require_kinds(answer.head, ANSWERS[request], "the answer")
         except (TimeoutError, ConnectionError) as error:
-            self._drop(at_once=True)
+            self.leave(at_once=True)
             raise self._lost(label, error) from error
         except (ProtocolError, ValueError) as error:
-            self._drop(at_once=True)
+            self.leave(at_once=True)
             raise self._broken(label, error) from error
         if "error" in answer.head:
             kinds = {kind.__name__: kind for kind in _kinds(errors.RitmEdgeError)}
@@ -174,27 +167,23 @@ class Device:
             raise kind(printable if self.local else f"{label}: {printable}")
         return answer
 
-    def _drop(self, *, at_once: bool) -> None:
+    def leave(self, *, at_once: bool) -> None:
+        """End the connection; the next request makes another."""
         if self._transport is not None:
             self._transport.close(at_once=at_once)
             self._transport = None
 
     def _lost(self, label: str, error: TimeoutError | ConnectionError) -> errors.RitmEdgeError:
-        silent = isinstance(error, TimeoutError)
-        if self.local:
-            return errors.ArtifactError(
-                f"{label} gave {error} while it was timed: time a smaller size."
-                if silent
-                else f"{label} ended its process while it was timed ({error}): run ritm-edge "
-                "verify on it."
+        if not self.local:
+            return LostDeviceError(
+                f"{self.place.name} broke off or is silent when it is asked for {label} ({error}): "
+                "look at the device, and run the same command again."
             )
-        return LostDeviceError(
-            f"{self.place.name} gave {error} for {label}: look at the device, and run the same "
-            "command again."
-            if silent
-            else f"{self.place.name} broke off while it was asked for {label} ({error}): look at "
-            "the device, and run the same command again."
-        )
+        if isinstance(error, TimeoutError):
+            text = f"gave {error} while it was timed: time a smaller size."
+        else:
+            text = f"ended its process while it was timed ({error}): run ritm-edge verify on it."
+        return errors.ArtifactError(f"{label} {text}")
 
     def _broken(self, label: str, error: object) -> errors.DeviceError:
         return errors.DeviceError(

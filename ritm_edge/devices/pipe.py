@@ -33,7 +33,7 @@ class Process:
 
 
 class PipeTransport(SocketTransport):
-    """Starts the process; see `streams.Transport`."""
+    """Starts the process; see `streams.SocketTransport`."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed in `close`
@@ -50,7 +50,7 @@ class PipeTransport(SocketTransport):
             )
 
     def exchange(self, request: bytes, timeout_s: float) -> frames.Message:
-        """See `Transport`."""
+        """See `SocketTransport`."""
         try:
             return super().exchange(request, timeout_s)
         except ConnectionError as error:
@@ -60,7 +60,7 @@ class PipeTransport(SocketTransport):
             raise ConnectionError(lines[-1][:200] if lines else f"exit code {code}") from error
 
     def close(self, *, at_once: bool = False) -> None:
-        """See `Transport`."""
+        """See `SocketTransport`."""
         super().close()
         try:
             self._process.wait(0.1 if at_once else _STOP_S)

@@ -18,11 +18,13 @@ from ..files import sha256_of
 from ..io_spec import IMAGE, MASK, PREV_MASK, IOSpec
 from ..runtimes.base import ModelFile, Outputs, Runtime
 from ..runtimes.contract import check_inputs, require_mask
-from .device import RECONNECTS, Device, LostDeviceError
+from .device import Device, LostDeviceError
 from .frames import KEPT_IMAGES, Message, Tensors
 from .inputs import round_inputs
 from .pipe import Process
 
+RECONNECTS = 3  # in a row, before a device is given up
+_PAUSE_S = 1.0
 _CLOCK_SLACK_MS = 5.0  # by which a device's time of a run may exceed the wait for its answer
 
 
@@ -172,23 +174,23 @@ class RemoteRuntime:
         return mask, float(milliseconds)
 
     def _ask_to_run(self, image: NDArray[Any], others: Tensors) -> Message:
-        for attempt in range(RECONNECTS + 1):
+        for left in range(RECONNECTS if self._patient else 0, -1, -1):
             try:
                 self._device.connect()
                 if self._connection != self._device.connection:
                     self.open()  # the device was lost, and does not know the file any more
                 return self._ask_once(image, others)
-            except LostDeviceError as error:
-                if not self._patient or attempt == RECONNECTS:
+            except LostDeviceError:
+                if not left:
                     raise
-                self._device.reconnect(error)
+            time.sleep(_PAUSE_S)
         raise AssertionError("the last attempt answers or raises")
 
     def _ask_once(self, image: NDArray[Any], others: Tensors) -> Message:
         """With the image left out if it is one of the last, for clicks mostly stay in one crop."""
         known = (n for n, kept in self._images.items() if np.array_equal(kept, image))
         number = next(known, None)
-        if number is not None:
+        if number is not None and not self.local:
             values = {"model": self._model, "image": number}
             answer = self._device.ask("run", self.label, values, others)
             if not answer.head.get("missing"):

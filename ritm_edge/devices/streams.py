@@ -2,36 +2,24 @@
 
 import socket
 import time
-from typing import Protocol
 
 from . import frames
 
 _PIECE = 1 << 20
 
 
-class Transport(Protocol):
-    """Carries a request to a device and its answer back, one at a time."""
-
-    def exchange(self, request: bytes, timeout_s: float) -> frames.Message:
-        """The answer to a request, see `frames`. Raises TimeoutError: it is not complete in time;
-        ConnectionError: the other end has gone; says why, as far as that is known; ProtocolError:
-        it is no message."""
-        ...
-
-    def close(self, *, at_once: bool = False) -> None:
-        """End the connection; `at_once` does not wait for what the other side is doing."""
-        ...
-
-
 class SocketTransport:
-    """A connected socket as a `Transport`, and as the other end of one."""
+    """A connected socket that carries a request to a device and its answer back, one at a time; or
+    the device's end of one."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self.deadline: float | None = None  # of `time.monotonic`; None waits without end
 
     def exchange(self, request: bytes, timeout_s: float) -> frames.Message:
-        """See `Transport`."""
+        """The answer to a request. Raises TimeoutError: it is not complete in time;
+        ConnectionError: the other end has gone; says why, as far as that is known; ProtocolError:
+        it is no message."""
         self.deadline = time.monotonic() + timeout_s
         try:
             self.send(request)
@@ -66,5 +54,5 @@ class SocketTransport:
         return self._socket.settimeout(left)
 
     def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002, nothing to wait for
-        """See `Transport`."""
+        """End the connection; `at_once` does not wait for what the other side is doing."""
         self._socket.close()

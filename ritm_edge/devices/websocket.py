@@ -26,7 +26,7 @@ def accept_key(key: str) -> str:
 
 
 class WebSocketTransport(SocketTransport):
-    """See `streams.Transport`; the handshake is over."""
+    """See `streams.SocketTransport`; the handshake is over."""
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -79,7 +79,7 @@ class WebSocketTransport(SocketTransport):
         super().send(data)
 
     def close(self, *, at_once: bool = False) -> None:
-        """See `Transport`."""
+        """See `SocketTransport`."""
         with suppress(OSError):
             self._frame(_CLOSE, b"")
         with suppress(OSError):  # whoever waits for this socket elsewhere is woken

@@ -58,7 +58,9 @@ class StandIn:
             path = Path(request.head["path"])
         if not path.exists():
             return Message({"missing": True})
-        runtime = ModelFile(path, request.head["threads"], request.head["allow_changed"]).open()
+        runtime: Any = ModelFile(
+            path, request.head["threads"], request.head["allow_changed"]
+        ).open()
         self.models[len(self.models) + 1] = runtime
         head = {"model": len(self.models), "ms": 12.5, "runtime": "tflite", "engine": "stand-in 1"}
         more = {"spec": runtime.spec.as_dict(), "info": runtime.info.to_json()}
@@ -220,6 +222,7 @@ WRONG: dict[str, Callable[[Message], bytes]] = {
     "a NaN in the head": lambda r: answer_with(
         {"id": r.head["id"], "ms": float("nan"), "model": float("nan"), "device": float("nan")}
     ),
+    "nothing but missing": lambda r: answer_with({"id": r.head["id"], "missing": True}),
     "a lack of everything": lambda r: answer_with({"id": r.head["id"]}),
 }  # fmt: skip
 # Answers to a run that are messages, and no result.
@@ -284,7 +287,6 @@ class Phone:
         adb = folder / "adb"
         adb.write_text(
             f'#!/bin/sh\necho "$*" >> {folder}/adb.log\n'
-            'if [ "$1" = devices ]; then printf "List of devices attached\\nR58M\\tdevice\\n"; fi\n'
             f'case "$*" in *"forward tcp:0"*) echo {port};; esac\n'
         )
         adb.chmod(0o755)

@@ -144,7 +144,7 @@ def losing(every: int, requests: tuple[str, ...] = ("run",)):
 
 
 def test_bench_noc_survives_a_device_that_breaks_off(model, kept, grabcut, tmp_path, monkeypatch):
-    monkeypatch.setattr("ritm_edge.devices.device._PAUSE_S", 0.01)
+    monkeypatch.setattr("ritm_edge.devices.remote._PAUSE_S", 0.01)
     found = {}
     for name, every in (("undisturbed", 10**9), ("broken", 5)):
         phone = Phone(kept, StandIn(kept, blobs=True), losing(every))
@@ -164,7 +164,7 @@ def test_bench_noc_survives_a_device_that_breaks_off(model, kept, grabcut, tmp_p
 
 
 def test_bench_noc_goes_on_after_a_device_was_given_up(model, kept, grabcut, tmp_path, monkeypatch):
-    monkeypatch.setattr("ritm_edge.devices.device._PAUSE_S", 0.01)
+    monkeypatch.setattr("ritm_edge.devices.remote._PAUSE_S", 0.01)
     monkeypatch.setattr("ritm_edge.devices.adb.COMMAND_S", 5.0)
     output = tmp_path / "noc.json"
     line = (
@@ -283,13 +283,13 @@ def test_what_a_place_cannot_do_is_said(
 
 ADB = {
     "Android's platform tools": None,
-    "no phone that is ready (none)": 'echo "List of devices attached"',
-    "no phone that is ready (R58M unauthorized)": 'printf "List\\nR58M\\tunauthorized\\n"',
-    "choose one with --on adb:SERIAL": 'printf "List\\nA\\tdevice\\nB\\tdevice\\n"',
-    "cannot connect to daemon": 'echo "error: cannot connect to daemon" >&2; exit 1',
-    "instead of a port": 'printf "List\\nA\\tdevice\\n"',
-    "cannot be reached at the port 1 ": '[ "$1" = devices ] || exec echo 1; '
-    'printf "List\\nA\\tdevice\\n"',
+    "no devices/emulators found": 'echo "error: no devices/emulators found" >&2; exit 1',
+    "device unauthorized": 'printf "adb: error: device unauthorized\\nsee it\\n" >&2; exit 1',
+    "connect a phone, allow USB debugging": "exit 255",
+    "choose one that adb devices shows": 'echo "more than one device/emulator"; exit 1',
+    "instead of a port": 'printf "* daemon started\\n5037\\n"',
+    "cannot be reached at the port 1 ": "echo 1",
+    "cannot be reached at the port 99999999 ": "echo 99999999",
     "no answer within": "exec sleep 20",
 }
 
@@ -393,7 +393,7 @@ def test_a_real_page_refuses_what_is_no_request():
                 continue
             with pytest.raises((ConnectionError, TimeoutError)):
                 connected(device).exchange(made(request), 20)
-            device._drop(at_once=True)
+            device.leave(at_once=True)
 
 
 NO_MESSAGES = ("tensors", "shape", "type", "axes", "JSON", "list")

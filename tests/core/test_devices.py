@@ -40,6 +40,7 @@ def test_it_answers_like_the_file_here(checkpoint):
         np.testing.assert_array_equal(there.run(inputs)["mask"], here.run(inputs)["mask"])
         with pytest.raises(ShapeError, match="unknown"):
             there.run({**inputs, "more": np.zeros(1)})
+        np.testing.assert_array_equal(there.run(inputs)["mask"], here.run(inputs)["mask"])
         whole = {**inputs, "image": np.full((1, 3, 32, 48), 0.5)}
         np.testing.assert_array_equal(there.run(whole)["mask"], here.run(whole)["mask"])
         assert there.time((32, 48), seed=0, index=1) > 0

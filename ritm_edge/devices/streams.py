@@ -26,7 +26,7 @@ class SocketTransport:
             return frames.read(self.receive)
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {timeout_s:.0f} s") from error
-        except (BrokenPipeError, ConnectionError) as error:
+        except OSError as error:
             raise ConnectionError(error.strerror or str(error)) from error
 
     def send(self, data: bytes) -> None:

@@ -137,7 +137,7 @@ function connect(tries: number): void {
       if (typeof data === "string") throw new ProtocolError("This is no message.");
       socket.send(await answer(data));
     } catch (error) {
-      socket.close(1002);
+      socket.close(4002); // a page may not say 1002, "protocol error"
       say(error instanceof Error ? error.message : String(error));
     }
   };

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import cv2
@@ -14,25 +13,18 @@ pytest.importorskip("ai_edge_litert", reason="the tflite extra is not installed"
 
 from ritm_edge.cli.main import app
 from ritm_edge.devices import adb as adb_module
-from ritm_edge.devices import browser
 from ritm_edge.devices.adb import Phone as AdbPhone
 from ritm_edge.devices.browser import Browser
 from ritm_edge.devices.device import Device
 from ritm_edge.devices.places import open_place
 from ritm_edge.devices.remote import RemoteRuntime
-from ritm_edge.errors import DeviceError, InputFileError, RitmEdgeError, UsageError
+from ritm_edge.errors import DeviceError, InputFileError, UsageError
 from ritm_edge.runtimes.base import ModelFile, open_runtime
 from ritm_edge.samples import sample_photo
 from ritm_edge.web import site
 
 from . import tflite_build
 from .stand_in_device import Phone, StandIn
-
-BUILT = (site.PAGE / "device" / "index.html").is_file()
-CHROMIUM = any(map(shutil.which, browser.NAMES))
-needs_browser = pytest.mark.skipif(
-    not (BUILT and CHROMIUM), reason="needs Chromium and the page that make web builds"
-)
 
 
 @pytest.fixture
@@ -63,15 +55,6 @@ def invoke(*arguments: object):
     return CliRunner().invoke(app, [str(each) for each in arguments])
 
 
-def inputs(seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return {
-        "image": rng.integers(0, 2, (1, 3, 32, 40)).astype(np.float32),
-        "clicks": np.full((1, 4, 3), -1, np.float32),
-        "prev_mask": rng.random((1, 1, 32, 40)).astype(np.float32),
-    }
-
-
 def test_a_file_goes_over_once_and_an_image_only_when_it_is_new(model, kept):
     stand_in = StandIn(kept)
     phone, here = Phone(kept, stand_in), open_runtime(model)
@@ -87,8 +70,8 @@ def test_a_file_goes_over_once_and_an_image_only_when_it_is_new(model, kept):
                     "adb:R58M",
                 )
                 for seed in (0, 1, 0, 1, 0, 2, 3, 4, 5, 0):
-                    mask = remote.run(inputs(seed))["mask"]
-                    np.testing.assert_array_equal(mask, here.run(inputs(seed))["mask"])
+                    mask = remote.run(tflite_build.inputs(seed))["mask"]
+                    np.testing.assert_array_equal(mask, here.run(tflite_build.inputs(seed))["mask"])
                 figures = remote.figures()
                 assert figures["runs"] == 10
                 assert figures["device"] == "a stand-in"
@@ -110,15 +93,15 @@ def test_a_device_need_not_keep_images(model, kept):
     with open_place("adb") as device, RemoteRuntime(ModelFile(model), device) as remote:
         remote.open()
         for seed in (0, 0, 1):
-            mask = remote.run(inputs(seed))["mask"]
-            np.testing.assert_array_equal(mask, here.run(inputs(seed))["mask"])
+            mask = remote.run(tflite_build.inputs(seed))["mask"]
+            np.testing.assert_array_equal(mask, here.run(tflite_build.inputs(seed))["mask"])
     phone.close()
     assert stand_in.sent_images == 3
 
 
 def test_an_image_that_is_changed_in_place_is_sent_again(model, kept):
     phone, here = Phone(kept, StandIn(kept)), open_runtime(model)
-    given = inputs()
+    given = tflite_build.inputs()
     for scale in (1, 0.5):
         with open_place("adb") as device, RemoteRuntime(ModelFile(model), device) as remote:
             remote.open()
@@ -339,66 +322,3 @@ def test_a_page_that_was_not_built_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(site, "PAGE", tmp_path)
     with pytest.raises(InputFileError, match="run make web"):
         open_place("browser")
-
-
-@needs_browser
-def test_a_real_browser_is_a_runtime(model):
-    here = open_runtime(model)
-    with open_place("browser") as device:
-        with RemoteRuntime(ModelFile(model), device, patient=True) as remote:
-            remote.open()
-            assert remote.engine.startswith("LiteRT.js ")
-            assert remote.fallback is None
-            for seed in (0, 1, 0, 2, 3, 4, 5, 0):
-                mask = remote.run(inputs(seed))["mask"]
-                np.testing.assert_allclose(mask, here.run(inputs(seed))["mask"], atol=1e-6)
-            zeros = {**inputs(), "prev_mask": np.zeros((1, 1, 32, 40))}
-            assert (remote.run(zeros)["mask"] == 0).all()
-            for change in ({"clicks": np.zeros((1, 5, 3))}, {"more": np.zeros(1)}):
-                with pytest.raises(RitmEdgeError):
-                    remote.run({**inputs(), **change})
-            # The page is lost, and then the whole browser.
-            device._transport.close()
-            np.testing.assert_array_equal(
-                remote.run(inputs())["mask"], remote.run(inputs())["mask"]
-            )
-            os.killpg(device.place._chromium.pid, 9)
-            device.place._chromium.wait()
-            np.testing.assert_allclose(
-                remote.run(inputs())["mask"], here.run(inputs())["mask"], atol=1e-6
-            )
-            assert device.connection == 3
-        chromium = device.place._chromium
-    assert chromium.returncode is not None
-
-
-@needs_browser
-def test_a_real_page_refuses_what_is_no_request():
-    from ritm_edge.devices.frames import pack
-
-    from .stand_in_device import WRONG
-
-    with open_place("browser") as device:
-        for name in ("fly", "__proto__", "constructor", None, 7):
-            transport = connected(device)
-            answer = transport.exchange(pack({"do": name, "id": 4}), 20)
-            assert answer.head["id"] == 4
-            assert "there is no request" in answer.head["message"]
-        for values in ({"do": "run", "model": 9}, {"do": "close"}, {"do": "put"}):
-            answer = transport.exchange(pack({"id": 1, **values}), 20)
-            assert answer.head["error"] == "UsageError", values
-        request = type(answer)({"id": 1})
-        for what, made in WRONG.items():
-            if "id" in what.split() or not any(word in what for word in NO_MESSAGES):
-                continue
-            with pytest.raises(ConnectionError):
-                connected(device).exchange(made(request), 20)
-            device.leave(at_once=True)
-
-
-NO_MESSAGES = ("tensors", "shape", "type", "axes", "JSON", "list")
-
-
-def connected(device: Device):
-    device.connect()
-    return device._transport

@@ -41,7 +41,7 @@ RESULTS := docs/results
 
 .PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
-    paths train-speed train-speed-gpu session
+    paths train-speed train-speed-gpu session on-browser
 
 quickstart: setup
 	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
@@ -259,7 +259,7 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+	    docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
 
 # The annotator's page, into ritm_edge/page/.
 WEB := web_demo
@@ -292,6 +292,20 @@ web-speed: setup web
 	done; done
 	cd $(WEB) && npm run time -- $(abspath $(RESULTS))/web-clicks.json \
 	    $(foreach m,$(MODELS),$(abspath $(OUT))/web/$(m)-400x400.tflite $(abspath $(OUT))/web/$(m)-400x400-int8.tflite)
+
+# The default .tflite in headless Chromium and here: parity, clicks on ten objects, times (quiet machine).
+ON_BROWSER := $(RESULTS)/browser
+on-browser: $(S400).tflite web
+	$(BIN)/ritm-edge verify $< --on browser --threads $(THREADS) --json > $(OUT)/browser-verify.json
+	cp $(OUT)/browser-verify.json $(ON_BROWSER)-verify.json
+	for place in "" "--on browser"; do \
+	    $(BIN)/ritm-edge bench noc $< --data GrabCut=$(DATA)/GrabCut --limit 10 --threads $(THREADS) \
+	        $$place --journal $(OUT)/browser-noc.jsonl \
+	        -o $(ON_BROWSER)-noc$${place:+-on}.json || exit 1; \
+	done
+	$(BIN)/ritm-edge bench latency $< --on here --on browser --threads $(THREADS) \
+	    -o $(ON_BROWSER)-latency.json
+	$(MAKE) tables
 
 # Runs the notebook of the documentation and keeps its outputs; `make test` checks that it runs.
 notebook: setup

@@ -94,7 +94,7 @@ def _point(run: NocRun, times: LatencyResults, row: LatencyRow) -> Point:
     time = row.median_ms * (2 if run.settings.flip else 1)
     return Point(
         benchmark=run.benchmark,
-        place=times.machine.cpu or "unknown",
+        place=(times.machine.cpu or "this machine") if row.place == "here" else row.place,
         file=run.file,
         model=run.model or run.file,
         size="any" if run.size is None else "×".join(map(str, run.size)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file, write_output
-from ritm_edge.tables import markdown_table
+from ritm_edge.tables import UNMEASURED, markdown_table
 
 from .fit import KIND as FIT_KIND
 from .fit_table import fit_table
@@ -51,8 +51,8 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops`, `frontier` or `train`. Raises
-    InputFileError: none of them."""
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops`, `frontier` or `train`, or of
+    `verify`. Raises InputFileError: none of them."""
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
     if isinstance(values, dict) and values.get("kind") == NOC_KIND:
@@ -65,6 +65,8 @@ def render(values: Any, source: Path) -> str:
         return frontier_table(values["points"])
     if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
         return markdown_table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
+    if isinstance(values, dict) and "case_results" in values:
+        return parity_table(values)
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
@@ -81,6 +83,21 @@ def figures_table(figures: dict[str, Any]) -> str:
     ]
     benchmarks = (f"clicks on {name}" for name in next(iter(figures["noc"].values())))
     return markdown_table(("model", "GMACs at 400×400", *benchmarks), rows)
+
+
+def parity_table(report: dict[str, Any]) -> str:
+    """One row, from `verify --json`."""
+    device = report.get("device") or {}
+    limits = report["tolerance"]
+    cells = {
+        "file": report["artifact"],
+        "on": device.get("place", "here"),
+        "engine": f"{device['engine']}, {device['threads']} threads" if device else UNMEASURED,
+        "cases": str(report["cases"]),
+        "largest difference": f"{report['max_abs']:.1e} (limit {limits['atol']:.0e})",
+        "smallest mask IoU": f"{report['min_mask_iou']:.4f} (limit {limits['min_mask_iou']})",
+    }
+    return markdown_table([*cells], [[*cells.values()]])
 
 
 def flops_table(document: dict[str, Any]) -> str:

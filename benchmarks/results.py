@@ -16,7 +16,7 @@ from ritm_edge.files import existing_file
 from ritm_edge.untrusted_json import parse_long_json
 
 MAX_BYTES = 1 << 28
-KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
+KINDS = "bench noc, bench latency, bench flops, bench fit, verify --json or a browser's self-check"
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -112,6 +112,18 @@ class ObjectResult(_Values):
         return [math.nan if iou is None else iou for iou in self.ious]
 
 
+class Device(_Values):
+    """What ran a file that did not run here; see `RemoteRuntime.figures`."""
+
+    place: str
+    device: str
+    engine: str | None
+    threads: Count | None
+    fallback: str | None
+    inference_ms: Time | None
+    wire_ms: Time | None
+
+
 class NocRun(_Values):
     """One file on one benchmark; see `noc.report`."""
 
@@ -130,6 +142,7 @@ class NocRun(_Values):
     settings: NocSettings
     noc: list[Noc] = Field(min_length=1)
     seconds_per_click: Time
+    device: Device | None = None
     per_object: list[ObjectResult]
 
 
@@ -160,13 +173,17 @@ class LatencyRow(_Values):
     p90_ms: Time
     ratio_to_pytorch: float | None
     cold_start_ms: Time
-    peak_memory_bytes: Count
+    peak_memory_bytes: Count | None
     file_bytes: Count
     is_device_time: bool
     parity: Parity | None
     sha256: str | None = None
     samples_ms: list[Time] = []
     ratios: list[Time] | None = None
+    place: str = "here"
+    threads: Count | None = None
+    fallback: str | None = None
+    wire_ms: Time | None = None
 
 
 class LatencySettings(_Values):
@@ -239,6 +256,32 @@ class ParityResults(Parity, _Measured):
     artifact: str
 
 
+class CheckedNetwork(_Values):
+    runs: Count
+    max_abs: float
+    min_mask_iou: Share
+    median_ms: Time
+
+
+class CheckedSession(_Values):
+    pixels: Count
+    differing_pixels: Count
+
+
+class BrowserCheck(_Measured):
+    """What the page at /check/ saves; see docs/web.md."""
+
+    kind: Literal["ritm-edge browser check"]
+    passed: bool
+    model: str
+    precision: str
+    engine: str
+    threads: Count
+    user_agent: str
+    network: CheckedNetwork
+    session: CheckedSession
+
+
 class _OfBenchmark(Protocol):
     @property
     def benchmark(self) -> str: ...
@@ -255,7 +298,7 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     return found
 
 
-Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults | BrowserCheck
 
 
 def noc_runs(results: Iterable[Results]) -> list[NocRun]:
@@ -292,6 +335,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge noc": NocResults,
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
+            "ritm-edge browser check": BrowserCheck,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

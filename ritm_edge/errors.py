@@ -127,3 +127,9 @@ class DownloadError(RitmEdgeError):
     """A download that was refused or interrupted, or whose checksum differs."""
 
     exit_code = 11
+
+
+class DeviceError(RitmEdgeError):
+    """A browser or phone that cannot be reached, breaks off or does not keep to the protocol."""
+
+    exit_code = 12

@@ -98,11 +98,12 @@ def test_the_core_imports_no_stage_outside_its_command_line():
 LAYERS = (
     {"samples", "weights", "imaging", "artifacts", "model"},
     {"runtimes", "data"},
-    {"session", "devices"},
+    {"session"},
     {"methods"},
     {"evaluation"},
     {"verification"},
     {"web"},
+    {"devices"},
     {"cli"},
 )
 

@@ -29,7 +29,7 @@ export default defineConfig({
     outDir,
     emptyOutDir: true,
     target: "es2022",
-    rollupOptions: { input: [resolve(root, "index.html"), resolve(root, "check/index.html")] },
+    rollupOptions: { input: [resolve(root, "index.html"), resolve(root, "check/index.html"), resolve(root, "device/index.html")] },
   },
   plugins: [
     engineFiles(),

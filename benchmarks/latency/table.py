@@ -1,6 +1,6 @@
 """The results of `bench latency` as rows of text, for the terminal and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,36 @@ from ritm_edge.tables import UNMEASURED, markdown_table, optional
 # Columns, and what of `_cells` stands in them.
 TERMINAL = {
     "file": "path",
-    "runtime": "runtime",
+    **{name: name for name in ("on", "runtime", "threads")},
     **{name: name for name in ("max error", "mask IoU", "median ms", "p90 ms", "to PyTorch")},
-    **{name: name for name in ("to baseline", "to fp32", "of peak", "cold start ms", "peak MB")},
+    **{name: name for name in ("to baseline", "to fp32", "of peak", "wire ms", "cold start ms")},
+    "peak MB": "peak MB",
     "MB": "file MB",
 }
 MARKDOWN = {
-    **{name: name for name in ("file", "runs in", "max error", "mask IoU")},
+    **{name: name for name in ("file", "on", "runs in", "threads", "max error", "mask IoU")},
     "median ms": "rounded ms",
     "ratio to PyTorch": "marked ratio",
     "to its baseline graph": "to baseline",
-    **{name: name for name in ("to fp32", "of peak", "cold start ms", "peak MB", "file MB")},
+    **{name: name for name in ("to fp32", "of peak", "wire ms", "cold start ms", "peak MB")},
+    "file MB": "file MB",
 }
 
 
-def latency_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Cells of `TERMINAL`, one row per `LatencyRow.as_dict()`."""
-    return [[_cells(row)[cell] for cell in TERMINAL.values()] for row in rows]
+def terminal_table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """The columns and one row per `LatencyRow.as_dict()`, without what no row has."""
+    return _measured(TERMINAL, rows)
+
+
+def _measured(columns: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    cells = [[_cells(row)[cell] for cell in columns.values()] for row in rows]
+    kept = [any(cell != UNMEASURED for cell in column) for column in zip(*cells, strict=True)]
+    return [list(compress(line, kept)) for line in ([*columns], *cells)]
 
 
 def latency_table(report: dict[str, Any]) -> str:
     """In Markdown: one row per file, without what no file has, and a line about machine and
     settings."""
-    rows = [[_cells(row)[cell] for cell in MARKDOWN.values()] for row in report["rows"]]
     height, width = report["size"]
     machine, settings = report["machine"], report["settings"]
     note = (
@@ -48,8 +55,10 @@ def latency_table(report: dict[str, Any]) -> str:
         )
     if not all(row["is_device_time"] for row in report["rows"]):
         note += "\\* in a tool for checking results; on macOS and iOS, Core ML runs the file.\n"
-    measured = [any(cell != UNMEASURED for cell in column) for column in zip(*rows, strict=True)]
-    header, *kept = (tuple(compress(cells, measured)) for cells in ([*MARKDOWN], *rows))
+    for row in report["rows"]:
+        if row.get("fallback"):
+            note += f"{Path(row['path']).name} on {row['place']}: {row['fallback']}.\n"
+    header, *kept = _measured(MARKDOWN, report["rows"])
     return markdown_table(header, kept) + note
 
 
@@ -57,11 +66,15 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     """Everything that a table may show, by its name; errors are those that the export measured and
     stamped into the artifact."""
     parity, runtime, engine = row["parity"] or {}, row["runtime"], row["engine"]
+    place, peak = row.get("place", "here"), row["peak_memory_bytes"]
     mark = "" if row["is_device_time"] else "*"
     ratio = optional(row["ratio_to_pytorch"], ".2f")
     percent = optional(row.get("percent_of_roofline"), ".0f")
     return {
         "path": row["path"],
+        "on": UNMEASURED if place == "here" else place,
+        "threads": optional(row.get("threads"), "d"),
+        "wire ms": optional(row.get("wire_ms"), ".1f"),
         "file": Path(row["path"]).name,
         "runtime": runtime if engine is None else f"{runtime}: {engine}",
         "runs in": runtime if engine is None else f"{runtime} ({engine})",
@@ -76,6 +89,6 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "to fp32": optional(row.get("ratio_to_fp32"), ".2f"),
         "of peak": percent if percent == UNMEASURED else f"{percent} %",
         "cold start ms": f"{row['cold_start_ms']:.0f}",
-        "peak MB": f"{row['peak_memory_bytes'] / 1e6:.0f}",
+        "peak MB": optional(None if peak is None else peak / 1e6, ".0f"),
         "file MB": f"{row['file_bytes'] / 1e6:.1f}",
     }

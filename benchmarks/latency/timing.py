@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.artifacts.info import Precision
-from ritm_edge.devices.remote import RemoteRuntime
+from ritm_edge.devices.device import Device
+from ritm_edge.devices.remote import RemoteRuntime, device_figures
 from ritm_edge.errors import UsageError
 from ritm_edge.files import existing_file, size_in_bytes
 from ritm_edge.io_spec import DEFAULT_SIZE, IOSpec
@@ -24,6 +25,8 @@ from .roofline import Roofline, measure_roofline, percent_of_roofline
 
 # Worker threads spin for a while after a run and would slow the next candidate.
 PAUSE_S = 0.05
+
+_DEVICE_FIGURES = ("place", "device", "threads", "fallback", "wire_ms")
 
 Report = Callable[[str], None]
 
@@ -69,7 +72,8 @@ class LatencyRow:
         ratios: this candidate's time by the baseline's, round by round; None without baseline.
         cold_starts_ms: from opening the file (import of its library included) to the first
             result, each in a fresh process.
-        peak_memory_bytes: high-water mark of the process that opened the file and ran it.
+        peak_memory_bytes: high-water mark of the process that opened the file and ran it; None
+            where a device cannot tell.
         idle_memory_bytes: of the same process before it opened the file.
         file_bytes: size on disk; a folder counts with all in it.
         sha256: of the file, by which results of `bench noc` are found.
@@ -82,6 +86,12 @@ class LatencyRow:
         flops: operations of one run; None unless asked for.
         percent_of_roofline: of the machine's measured peak, at the median time; None unless asked
             for.
+        place: where it ran, as `--on` names it; times are by the clock there, and ratios are taken
+            only between files of one place.
+        device: what a device says of itself; None here.
+        threads: that the engine used; None where it chose and does not say.
+        fallback: why a device ran it more slowly than it could; None where it did not.
+        wire_ms: median of what a run took from here beyond its time there; None here.
     """
 
     path: str
@@ -91,8 +101,8 @@ class LatencyRow:
     samples_ms: tuple[float, ...]
     ratios: tuple[float, ...] | None
     cold_starts_ms: tuple[float, ...]
-    peak_memory_bytes: int
-    idle_memory_bytes: int
+    peak_memory_bytes: int | None
+    idle_memory_bytes: int | None
     file_bytes: int
     sha256: str = ""
     parity: dict[str, Any] | None = None
@@ -102,6 +112,11 @@ class LatencyRow:
     ratio_to_fp32: float | None = None
     flops: int | None = None
     percent_of_roofline: float | None = None
+    place: str = "here"
+    device: str | None = None
+    threads: int | None = None
+    fallback: str | None = None
+    wire_ms: float | None = None
 
     @property
     def median_ms(self) -> float:
@@ -156,6 +171,7 @@ def measure(
     artifacts: Sequence[Path],
     *,
     settings: LatencySettings,
+    devices: Sequence[Device | None] = (None,),
     pytorch: bool = True,
     baseline: Path | None = None,
     roofline: bool = False,
@@ -168,6 +184,7 @@ def measure(
 
     Args:
         artifacts: artifacts or checkpoints.
+        devices: where, each file on each; None is a process of this machine.
         pytorch: also time PyTorch, to which the ratios are taken.
         baseline: checkpoint that PyTorch runs, or the name of embedded weights; None takes those of
             the first artifact's model.
@@ -188,14 +205,15 @@ def measure(
     limits = measure_roofline(settings.threads) if roofline else None
     with ExitStack() as stack:
 
-        def opened(path: Path) -> _Candidate:
+        def opened(path: Path, device: Device | None = None) -> _Candidate:
             file = ModelFile(path, settings.threads, settings.allow_changed)
-            candidate = _Candidate(stack.enter_context(RemoteRuntime(file)), file, settings.seed)
+            worker = stack.enter_context(RemoteRuntime(file, device))
+            candidate = _Candidate(worker, file, settings.seed, device)
             report(f"open {path.name}")
             candidate.open()
             return candidate
 
-        candidates = [opened(path) for path in artifacts]
+        candidates = [opened(path, device) for device in devices for path in artifacts]
         if pytorch:
             infos = (each.worker.info for each in candidates)
             model = next((str(info.model["name"]) for info in infos if info is not None), None)
@@ -206,6 +224,8 @@ def measure(
     if limits is not None:
         rows = tuple(
             _with_roofline(row, each.file.path, size, limits, settings.allow_changed)
+            if each.device is None
+            else row
             for row, each in zip(rows, candidates, strict=True)
         )
     return LatencyReport(machine, describe_versions(), settings, size, limits, rows)
@@ -246,15 +266,18 @@ def common_size(
 class _Candidate:
     """A worker and what has been measured of it."""
 
-    def __init__(self, worker: RemoteRuntime, file: ModelFile, seed: int) -> None:
-        self.worker, self.file, self.seed = worker, file, seed
+    def __init__(
+        self, worker: RemoteRuntime, file: ModelFile, seed: int, device: Device | None
+    ) -> None:
+        self.worker, self.file, self.seed, self.device = worker, file, seed, device
         self.samples: list[float] = []
         self.cold_starts: list[float] = []
-        self.idle_memory = 0
+        self.idle_memory: int | None = None
         self._open_ms = 0.0
 
     def open(self) -> None:
-        self.idle_memory = self.worker.memory()
+        if self.device is None:
+            self.idle_memory = self.worker.memory()
         self._open_ms = self.worker.open()
 
     def cold_start(self, size: tuple[int, int]) -> None:
@@ -263,7 +286,7 @@ class _Candidate:
         if not self.cold_starts:
             self.cold_starts.append(self._open_ms + self.run(size, 0))
             return
-        with RemoteRuntime(self.file) as fresh:
+        with RemoteRuntime(self.file, self.device) as fresh:
             self.cold_starts.append(fresh.open() + fresh.time(size, seed=self.seed, index=0))
 
     def run(self, size: tuple[int, int], index: int) -> float:
@@ -312,14 +335,17 @@ def _run_rounds(
 
 def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[LatencyRow, ...]:
     reference = candidates[0].samples if has_baseline else None
-    return tuple(
-        LatencyRow(
+
+    def row(each: _Candidate) -> LatencyRow:
+        figures = device_figures(each.worker) or {}
+        paired = reference if each.device is None else None
+        return LatencyRow(
             path=_shown(each.file.path),
             runtime=each.worker.name,
             engine=each.worker.engine,
             baseline=has_baseline and each is candidates[0],
             samples_ms=tuple(each.samples),
-            ratios=None if reference is None else paired_ratios(each.samples, reference),
+            ratios=None if paired is None else paired_ratios(each.samples, paired),
             cold_starts_ms=tuple(each.cold_starts),
             peak_memory_bytes=each.worker.memory(),
             idle_memory_bytes=each.idle_memory,
@@ -330,9 +356,10 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             rewrites=each.rewrites,
             ratio_to_baseline=_ratio_to_baseline(each, candidates),
             ratio_to_fp32=_ratio_to_fp32(each, candidates),
+            **{k: figures[k] for k in _DEVICE_FIGURES if k in figures},
         )
-        for each in candidates
-    )
+
+    return tuple(map(row, candidates))
 
 
 def _ratio_to_baseline(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
@@ -355,8 +382,9 @@ def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> f
 
 
 def _is_variant(one: _Candidate, other: _Candidate) -> bool:
-    """Whether two files hold the same weights for the same runtime."""
-    return (one.worker.name, one.checkpoint) == (other.worker.name, other.checkpoint)
+    """Whether two files hold the same weights for the same runtime in the same place."""
+    same = (one.worker.name, one.checkpoint) == (other.worker.name, other.checkpoint)
+    return same and one.device is other.device
 
 
 def _shown(path: Path) -> str:

@@ -26,6 +26,9 @@ A results file is one object:
                       got k clicks (`--all-clicks` makes it complete)
       share_of_drops  share of clicks after which the IoU is lower than before by more than 0.02
       seconds_per_click
+      device          null, or what ran the network: {place, device, engine, threads, fallback,
+                      runs, inference_ms (median, by its clock), wire_ms (median of the way
+                      there and back)}
       per_object      list of {name, ious (null without any object or prediction),
                       clicks [[row, column, is_positive]…], seconds}
 """
@@ -79,6 +82,7 @@ class NocReport:
         threads: CPU threads of each process; None where the runtime chose.
         results: per object, in the order of the benchmark.
         shard: (I, N) if these are every N-th object from the I-th, counted from 1.
+        device: `RemoteRuntime.figures`; None where the file ran here.
     """
 
     benchmark: str
@@ -89,6 +93,7 @@ class NocReport:
     jobs: int
     results: Sequence[SampleResult]
     shard: Shard | None = None
+    device: Mapping[str, Any] | None = None
 
     @property
     def noc(self) -> list[NocSummary]:
@@ -131,6 +136,7 @@ class NocReport:
             "mean_iou": [self.mean_iou(k) for k in range(1, self.settings.max_clicks + 1)],
             "share_of_drops": self.share_of_drops,
             "seconds_per_click": self.seconds_per_click,
+            "device": self.device,
             "per_object": [object_as_dict(result) for result in self.results],
         }
 

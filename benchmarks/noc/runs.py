@@ -9,6 +9,7 @@ from typing import Any
 
 from ritm_edge.artifacts.info import tool_versions
 from ritm_edge.data import Benchmark
+from ritm_edge.devices.remote import device_figures
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
 from ritm_edge.evaluation.metrics import clicks_to_reach
@@ -93,14 +94,20 @@ def measure(
             )
         samples = samples[index - 1 :: count]
     run, done = "", dict[str, SampleResult]()
+    versions = tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES))
+    where, device = "", device_figures(runtime)
+    if device is not None:
+        # What computes there decides the results, and not what is installed here.
+        where = f" on {device['place']}"
+        versions = tool_versions("numpy") | {"engine": str(runtime.engine)}
     if journal is not None:
         run, done = journal.start(
             {
                 "benchmark": benchmark.name,
-                "file": _what(runtime, settings),
+                "file": f"{_what(runtime, settings)}{where}",
                 "sha256": subject["sha256"],
                 "settings": {**_decisive(settings), "threads": threads},
-                "versions": tool_versions("numpy", *_DECIDING.get(runtime.name, PACKAGES)),
+                "versions": versions,
                 "objects": _fingerprint(benchmark),
             }
         )
@@ -124,7 +131,15 @@ def measure(
         tell(result)
     results = [done[sample.name] for sample in samples]
     return NocReport(
-        benchmark.name, len(benchmark), subject, settings, threads, jobs, results, shard
+        benchmark.name,
+        len(benchmark),
+        subject,
+        settings,
+        threads,
+        jobs,
+        results,
+        shard,
+        device_figures(runtime),
     )
 
 

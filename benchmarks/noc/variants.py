@@ -33,6 +33,7 @@ def variants(
     fits: Sequence[Fit],
     methods: Sequence[str] = (),
     samples: int = 1,
+    place: str | None = None,
 ) -> Iterator[Variant]:
     """All rows.
 
@@ -40,6 +41,7 @@ def variants(
         runtimes: opened files; not used by classical methods.
         fits: has no effect on graphs of any size; those of fixed size are measured with each.
         methods: see `ritm_edge.methods`; "plain" is a pass of the network.
+        place: where the files run, if not here.
         samples: how often a user who clicks at random is played, with other seeds.
 
     Raises:
@@ -57,7 +59,7 @@ def variants(
             if method != PLAIN:
                 changed = replace(changed, method=check_method(method))
                 ending = f" {method}{ending}"
-            for runtime, label, fit in _files(runtimes, fits):
+            for runtime, label, fit in _files(runtimes, fits, place):
                 yield Variant(runtime, f"{label}{ending}", replace(changed, fit=fit))
 
 
@@ -80,9 +82,13 @@ def check_methods(methods: Sequence[str], runtimes: Sequence[Runtime]) -> None:
             segment_of(method)
 
 
-def _files(runtimes: Sequence[Runtime], fits: Sequence[Fit]) -> Iterator[tuple[Runtime, str, Fit]]:
+def _files(
+    runtimes: Sequence[Runtime], fits: Sequence[Fit], place: str | None
+) -> Iterator[tuple[Runtime, str, Fit]]:
     """Files by their names, or by their paths if two have the same name."""
     names = [Path(runtime.label).name for runtime in runtimes]
+    if place is not None:
+        names = [f"{name} on {place}" for name in names]
     for name, runtime in zip(names, runtimes, strict=True):
         label = name if names.count(name) == 1 else runtime.label
         if runtime.spec.size is None or len(fits) == 1:

@@ -12,6 +12,7 @@ from ritm_edge.tables import optional
 
 from ..paper.curves import curve_of
 from ..results import (
+    BrowserCheck,
     FitResults,
     FlopsResults,
     LatencyResults,
@@ -76,6 +77,7 @@ def _content(
         "table_clicks": charts.TABLE_CLICKS,
         "latency": latency,
         "slowest": max((row.p90_ms for each in latency for row in each.rows), default=1.0),
+        "checks": [each for each in results if isinstance(each, BrowserCheck)],
         "parity": parity,
         "flops": [each for each in results if isinstance(each, FlopsResults)],
         "fits": [each for each in results if isinstance(each, FitResults)],

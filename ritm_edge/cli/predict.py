@@ -13,7 +13,15 @@ import typer
 
 from ..errors import ClickError, OutputFileError, UsageError
 from .console import print_json, print_notice
-from .options import AllowChanged, AsJson, Threads, refuse_folder, refuse_overwriting
+from .devices import Listen, On, opened_runtimes
+from .options import (
+    AllowChanged,
+    AsJson,
+    Threads,
+    refuse_folder,
+    refuse_idle,
+    refuse_overwriting,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +35,7 @@ _CLICK = re.compile(r"(?P<row>[^,]+),(?P<column>[^,]+)(?:,\s*(?P<sign>pos|neg)\s
 
 
 def command(
+    context: typer.Context,
     photo: Annotated[Path, typer.Argument(help="JPEG, PNG, TIFF, WebP, …", show_default=False)],
     click: Annotated[
         list[str] | None,
@@ -96,6 +105,8 @@ def command(
         Path | None,
         typer.Option("--overlay", help="Also save the photo with object, contour and clicks."),
     ] = None,
+    on: On = None,
+    listen: Listen = None,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
     as_json: AsJson = False,
@@ -115,6 +126,8 @@ def command(
     clicks = parse_clicks(click or []) or parse_clicks(at or [], column_first=True)
     if not clicks and mask is None and clicks_file is None:
         raise UsageError("no click and no mask: pass --click ROW,COLUMN or --at X,Y at least once.")
+    if on is not None:
+        refuse_idle(context, "with --on, where only the network runs", "session_graphs")
     if mask_label is not None and mask is None:
         raise UsageError(f"--mask-label {mask_label} needs a label map: pass one with --mask.")
     if artifact is not None and checkpoint is not None:
@@ -124,9 +137,9 @@ def command(
         output, overlay, inputs=[p for p in (photo, mask, artifact, checkpoint) if p is not None]
     )
 
+    from ..devices.remote import device_figures
     from ..imaging.images import encode_image, encode_mask, read_mask, read_photo
     from ..imaging.overlay import overlay as draw
-    from ..runtimes.base import open_runtime
     from ..session.graph_protocol import graph_options
     from ..session.log import read_log
     from ..weights import checkpoint_path
@@ -139,8 +152,15 @@ def command(
         size = image.shape[0], image.shape[1]
         start = read_mask(mask, size, label=mask_label, notice=read_as.append)
     before = time.perf_counter()
-    runtime = open_runtime(
-        artifact or checkpoint_path(checkpoint), threads=threads, allow_changed=allow_changed
+    (runtime,) = context.with_resource(
+        opened_runtimes(
+            context,
+            [artifact or checkpoint_path(checkpoint)],
+            on,
+            listen,
+            threads=threads,
+            allow_changed=allow_changed,
+        )
     )
     open_ms = (time.perf_counter() - before) * 1e3
     if log is not None:
@@ -177,6 +197,7 @@ def command(
         "start_mask_read_as": read_as[0] if read_as else None,
         "mask": str(output),
         "overlay": None if overlay is None else str(overlay),
+        "device": device_figures(runtime),
     }
     if as_json:
         print_json(result)

@@ -17,7 +17,8 @@ def command(
         list[Path],
         Argument(
             metavar="RESULTS…",
-            help="JSON files of bench noc, bench latency, bench flops, bench fit or verify --json.",
+            help="JSON files of bench noc, bench latency, bench flops, bench fit, verify --json or "
+            "the self-check of a browser.",
             show_default=False,
         ),
     ],

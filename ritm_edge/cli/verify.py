@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
 from typer import Argument, Option
 
 from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
+from .devices import Listen, On, opened_runtimes
 from .options import AllowChanged, AsJson, Threads, open_data
 from .task_table import print_task_report
 
@@ -19,6 +21,7 @@ SESSION_CLICKS = 100
 
 
 def command(
+    context: typer.Context,
     artifact: Annotated[Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")],
     checkpoint: Annotated[
         Path | None,
@@ -42,6 +45,8 @@ def command(
         ),
     ] = None,
     seed: Annotated[int, Option(help="Seed of the random inputs.")] = 1,
+    on: On = None,
+    listen: Listen = None,
     threads: Threads = None,
     allow_changed: AllowChanged = False,
     as_json: AsJson = False,
@@ -53,10 +58,11 @@ def command(
 
     Example: ritm-edge verify artifacts/hrnet18s-400x400.tflite --checkpoint model.pth
     """
+    from ..devices.remote import device_figures
     from ..errors import ArtifactError, UsageError
     from ..evaluation.labelled_photos import folder_objects, sample_objects
     from ..imaging.images import read_photo
-    from ..runtimes.base import ModelFile, open_runtime
+    from ..runtimes.base import ModelFile
     from ..runtimes.pytorch import open_file
     from ..samples import sample_photo
     from ..verification.acceptance import accept
@@ -64,7 +70,11 @@ def command(
     from ..verification.session_check import check_session
     from ..weights import checkpoint_path
 
-    runtime = open_runtime(artifact, threads=threads, allow_changed=allow_changed)
+    (runtime,) = context.with_resource(
+        opened_runtimes(
+            context, [artifact], on, listen, threads=threads, allow_changed=allow_changed
+        )
+    )
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint: export it, and verify the exported file.")
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
@@ -92,13 +102,13 @@ def command(
                 progress=lambda text: progress.update(bar, status=text),
             )
     session = None
-    if runtime.info.session is not None:
+    device = device_figures(runtime)
+    if runtime.info.session is not None and device is None:
         session = check_session(runtime, clicks=SESSION_CLICKS, seed=seed)
     if as_json:
-        extra = {"task": task, "session": session}
-        print_json(
-            {**report.as_dict(), **{k: v.as_dict() for k, v in extra.items() if v is not None}}
-        )
+        extra = {k: v.as_dict() for k, v in (("task", task), ("session", session)) if v is not None}
+        where = {} if device is None else {"device": device}
+        print_json({**report.as_dict(), **extra, **where})
     else:
         _print(report, judged=task is None)
         if task is not None:
@@ -110,6 +120,13 @@ def command(
         session.require_passed(str(artifact))
         if not as_json:
             print_notice(f"its session graphs gave the Python session's {session.clicks} clicks.")
+    if device is not None and not as_json:
+        print_notice(
+            "{place}, {engine}, {threads} threads: {inference_ms:.0f} ms a run by its own clock, "
+            "and {wire_ms:.1f} ms for the way there and back".format(**device)
+        )
+        if runtime.info.session is not None:
+            print_notice("its session graphs were not run there; see the self-check in docs/web.md")
     if not as_json:
         print_notice(_verdict(artifact, checkpoint, report, task))
 

@@ -1,13 +1,6 @@
-"""Runtimes in another process, and later on other devices, and the wire to them.
+"""Runtimes in another process, in a browser or on a phone, and the wire to them.
 
-Requests and answers are JSON objects, in turn; any transport that carries text will do.
-
-    {"do": "open", "path", "threads", "allow_changed"}
-                            → {"ms", "name", "engine", "spec", "info", "sha256"}
-    {"do": "run", "inputs"}                   → {"mask"}
-    {"do": "time", "size", "seed", "index"}   → {"ms"}       one run on inputs that are made there
-    {"do": "memory"}                          → {"bytes"}    the peak of the process
-
-Arrays are {"shape", "float32": base64 of little-endian values}; `info` is the self-description as
-text, or null. What a user can cause is answered with {"error": name of its class, "message"}.
+`frames` has the messages, `streams` carries them, `device` asks one device, `remote` is a runtime
+there, and `server` answers. A place is how a device is reached: `pipe`, `browser`, `adb`, by the
+name that `places` looks up. docs/device-protocol.md describes the wire.
 """

@@ -1,4 +1,4 @@
-"""Inputs to time with: made where they are used, the same on every device."""
+"""Inputs to time with, the same on every device."""
 
 import numpy as np
 from numpy.typing import NDArray

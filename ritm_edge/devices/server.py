@@ -1,23 +1,23 @@
-"""Serves one runtime over standard input and output: `python -m ritm_edge.devices.server`.
+"""Serves one runtime over a socket that is standard input: `python -m ritm_edge.devices.server`.
 
 One process per runtime: thread pools, memory and library versions cannot disturb each other, and
 cold start and peak memory belong to one alone.
 """
 
-import json
 import os
 import resource
+import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from ..errors import RitmEdgeError
 from ..io_spec import MASK
 from ..runtimes.base import ModelFile, Runtime
-from . import arrays
-from .inputs import round_inputs
+from .frames import MAX_FILE, Message, pack, read
+from .streams import SocketTransport
 
 
 class Server:
@@ -26,53 +26,49 @@ class Server:
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
 
-    def open(self, path: str, threads: int | None, allow_changed: bool) -> dict[str, Any]:
-        """Open the file; the time includes importing its library."""
-        file = ModelFile(Path(path), threads, allow_changed)
+    def open(self, request: Message) -> Message:
+        """Open a file of this machine; the time includes importing its library."""
+        path, threads, changed = (request.head[k] for k in ("path", "threads", "allow_changed"))
         before = time.perf_counter_ns()
-        self._runtime = runtime = file.open()
-        return {
-            "ms": (time.perf_counter_ns() - before) / 1e6,
-            "name": runtime.name,
-            "engine": runtime.engine,
-            "spec": runtime.spec.as_dict(),
-            "info": None if runtime.info is None else runtime.info.to_json(),
-            "sha256": runtime.sha256,
-        }
+        self._runtime = runtime = ModelFile(Path(path), threads, changed).open()
+        return Message(
+            {
+                "model": 0,
+                "ms": (time.perf_counter_ns() - before) / 1e6,
+                "runtime": runtime.name,
+                "engine": runtime.engine,
+                "threads": threads,
+                "spec": runtime.spec.as_dict(),
+                "info": None if runtime.info is None else runtime.info.to_json(),
+                "sha256": runtime.sha256,
+            }
+        )
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, request: Message) -> Message:
         """Run once on the given inputs."""
-        mask = self._opened.run({name: arrays.from_json(each) for name, each in inputs.items()})
-        return {"mask": arrays.to_json(mask[MASK])}
-
-    def time(self, size: list[int], seed: int, index: int) -> dict[str, Any]:
-        """Run once on the inputs of one round; making them is not timed."""
-        runtime = self._opened
-        inputs = round_inputs(runtime.spec, (size[0], size[1]), seed=seed, index=index)
-        before = time.perf_counter_ns()
-        runtime.run(inputs)
-        return {"ms": (time.perf_counter_ns() - before) / 1e6}
-
-    def memory(self) -> dict[str, Any]:
-        """Peak resident memory so far."""
-        return {"bytes": peak_memory_bytes()}
-
-    @property
-    def _opened(self) -> Runtime:
         assert self._runtime is not None, "open comes first"
-        return self._runtime
+        arrays = {n: array.astype(np.float32, copy=False) for n, array in request.tensors.items()}
+        before = time.perf_counter_ns()
+        mask = self._runtime.run(arrays)[MASK]
+        return Message({"ms": (time.perf_counter_ns() - before) / 1e6}, {MASK: mask})
+
+    def memory(self, _: Message) -> Message:
+        """Peak resident memory so far."""
+        return Message({"bytes": peak_memory_bytes()})
 
 
-def serve(requests: Iterable[str], answer: Callable[[str], object]) -> None:
-    """Answer every request, until there are no more."""
-    server = Server()
-    for text in requests:
-        request = json.loads(text)
+def serve(server: object, transport: SocketTransport) -> None:
+    """Answer every request, until there are no more; errors that a user can cause are answers."""
+    while True:
         try:
-            values = getattr(server, request.pop("do"))(**request)
+            request = read(transport.receive, most=MAX_FILE)
+        except ConnectionError:
+            return
+        try:
+            answer: Message = getattr(server, request.head["do"])(request)
         except RitmEdgeError as error:
-            values = {"error": type(error).__name__, "message": str(error)}
-        answer(json.dumps(values) + "\n")
+            answer = Message({"error": type(error).__name__, "message": str(error)})
+        transport.send(pack({"id": request.head["id"], **answer.head}, answer.tensors))
 
 
 def peak_memory_bytes() -> int:
@@ -87,6 +83,5 @@ def peak_memory_bytes() -> int:
 
 
 if __name__ == "__main__":
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print to stdout as they like
-    serve(sys.stdin, out.write)
+    with socket.socket(fileno=os.dup(0)) as parent:
+        serve(Server(), SocketTransport(parent))

@@ -5,18 +5,25 @@ import re
 import shutil
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote, urlsplit
 
 from ..errors import OutputFileError, RitmEdgeError
-from .site import HEADERS, INDEX, Site
+from .site import HEADERS, INDEX
 
 LOOPBACK = "127.0.0.1"
 # Windows' registry can say otherwise of .js, and browsers then refuse to run it.
 TYPES = {"js": "text/javascript", "wasm": "application/wasm", "svg": "image/svg+xml"}
 
 
-def open_server(site: Site, port: int = 0) -> ThreadingHTTPServer:
+class Files(Protocol):
+    """What is served; see `Site`."""
+
+    def find(self, address: str) -> Path | None: ...
+
+
+def open_server(site: Files, port: int = 0) -> ThreadingHTTPServer:
     """A server that listens on the loopback address; `serve_forever` starts it. Port 0 takes a
     free one; `server_port` tells which.
 
@@ -24,35 +31,38 @@ def open_server(site: Site, port: int = 0) -> ThreadingHTTPServer:
         OutputFileError: the port is taken or not allowed.
     """
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), partial(_Handler, site))
+        return ThreadingHTTPServer((LOOPBACK, port), partial(PageHandler, site))
     except OSError as error:
         raise OutputFileError(
             f"port {port} cannot be used ({error.strerror}): pass another with --port."
         ) from error
 
 
-class _Handler(BaseHTTPRequestHandler):
+class PageHandler(BaseHTTPRequestHandler):
+    """Answers with the files of a site; `hosts` are the names that this machine goes by."""
+
+    hosts: ClassVar[tuple[str, ...]] = (LOOPBACK, "localhost")
     protocol_version = "HTTP/1.1"
     timeout = 60
 
-    def __init__(self, site: Site, *arguments: Any) -> None:
+    def __init__(self, site: Files, *arguments: Any) -> None:
         self._site = site
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
         # Somebody else's page whose name was pointed at this machine must not read what is here.
-        if re.sub(r":\d+$", "", self.headers.get("Host", "")) not in (LOOPBACK, "localhost"):
-            return self._say(403, f"This server answers to {LOOPBACK} and localhost only.")
+        if re.sub(r":\d+$", "", self.headers.get("Host", "")) not in self.hosts:
+            return self.say(403, f"This server answers to {' and '.join(self.hosts)} only.")
         path = unquote(urlsplit(self.path).path)
         try:
             found = self._site.find(path.removeprefix("/"))
         except RitmEdgeError as error:
-            return self._say(404, str(error))
+            return self.say(404, str(error))
         if found is None:
-            return self._say(404, "There is no such file here.")
+            return self.say(404, "There is no such file here.")
         if found.name == INDEX and not path.endswith(("/", INDEX)):
             # Without the slash its relative links would lead elsewhere.
-            return self._say(301, "It is a folder.", Location=f"/{path.strip('/')}/")
+            return self.say(301, "It is a folder.", Location=f"/{path.strip('/')}/")
         kind = TYPES.get(found.suffix[1:]) or mimetypes.guess_type(found.name)[0]
         with found.open("rb") as file:
             self._begin(200, kind or "application/octet-stream", found.stat().st_size)
@@ -62,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def _say(self, status: int, text: str, **headers: str) -> None:
+    def say(self, status: int, text: str, **headers: str) -> None:
+        """Answer with a text."""
         content = text.encode()
         self._begin(status, "text/plain; charset=utf-8", len(content), **headers)
         if self.command != "HEAD":

@@ -126,7 +126,8 @@ def test_rounds_are_interleaved_and_warm_up_is_apart(monkeypatch, tmp_path):
     calls: list[tuple[str, int]] = []
 
     class FakeWorker:
-        def __init__(self, file):
+        def __init__(self, file, device=None):
+            assert device is None
             self.path = file.path
             self.name, self.engine, self.spec, self.sha256 = "fake", None, IOSpec(), "ab"
             rewrites = {"a": (), "b": ("a pass",)}[file.path.name]
@@ -264,10 +265,10 @@ def test_wrong_arguments(checkpoint, tmp_path):
 
 
 def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
-    def candidate(runtime, precision, rewrites, *samples, checkpoint="ab12"):
+    def candidate(runtime, precision, rewrites, *samples, checkpoint="ab12", device=None):
         worker = SimpleNamespace(name=runtime)
         values = {"precision": precision, "rewrites": rewrites, "checkpoint": checkpoint}
-        return SimpleNamespace(worker=worker, samples=samples, **values)
+        return SimpleNamespace(worker=worker, samples=samples, device=device, **values)
 
     baseline = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
     rewritten = candidate("onnx", "fp32", ("a pass",), 10.0, 20.0, 40.0)
@@ -275,6 +276,7 @@ def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
     int8 = candidate("onnx", "int8", ("a pass", "another"), 5.0, 5.0, 30.0)
     alone = candidate("openvino", "int8", ("a pass",), 5.0, 5.0, 30.0)
     others = candidate("onnx", "fp32", ("a pass",), 2.0, 2.0, 2.0, checkpoint="of other weights")
-    everything = [others, baseline, elsewhere, rewritten, int8, alone]
+    browser = candidate("onnx", "int8", ("a pass",), 7.0, 7.0, 7.0, device="a browser")
+    everything = [others, baseline, elsewhere, rewritten, int8, alone, browser]
     ratios = [latency._ratio_to_fp32(each, everything) for each in everything]
-    assert ratios == [None, None, None, None, 0.5, None]
+    assert ratios == [None, None, None, None, 0.5, None, None]

@@ -17,7 +17,7 @@ from ritm_edge.benchmarks.report.worst import worst_cases
 from ritm_edge.benchmarks.results import NocRun, read_results
 from ritm_edge.cli.main import app
 from ritm_edge.data import open_benchmark
-from ritm_edge.errors import ClickError, OutputFileError, UsageError
+from ritm_edge.errors import ClickError, InputFileError, OutputFileError, UsageError
 
 from ..core.blob_runtime import BlobRuntime
 from ..paths import ROOT
@@ -240,3 +240,38 @@ def test_command_line(tmp_path, grabcut):
     ):
         with pytest.raises(error):
             CliRunner().invoke(app, ["report", str(noc), *more], catch_exceptions=False)
+
+
+def browser_check(**changes):
+    return {
+        "kind": "ritm-edge browser check",
+        "format_version": 1,
+        "passed": True,
+        "model": "lite0",
+        "precision": "fp32",
+        "engine": "LiteRT.js 2.5.3",
+        "threads": 4,
+        "user_agent": HOSTILE,
+        "network": {"runs": 9, "max_abs": 2e-6, "min_mask_iou": 1.0, "median_ms": 61.5},
+        "session": {"passed": True, "pixels": 1000, "differing_pixels": 3},
+        **changes,
+    }  # fmt: skip
+
+
+def test_a_self_check_of_a_browser_is_a_row(tmp_path):
+    page = page_of(tmp_path, browser_check(), browser_check(passed=False, model="hrnet18s"))
+    tags = Tags(page)
+    assert tags.balanced
+    assert "script" not in [tag for tag, _ in tags.found]
+    for text in ("lite0 fp32", "hrnet18s fp32", "LiteRT.js 2.5.3", "61.5", "3 of 1000"):
+        assert text in page
+    assert page.count("✗ not passed") == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"threads": "4"}, {"passed": 1}, {"network": {}}, {"session": None}, {"model": ["a"]}],
+)
+def test_a_self_check_of_another_form_is_refused(tmp_path, changes):
+    with pytest.raises(InputFileError, match="measure again"):
+        page_of(tmp_path, browser_check(**changes))

@@ -81,3 +81,20 @@ def test_missing_files_and_folders(tmp_path):
         read_results(tmp_path / "none.json")
     with pytest.raises(InputFileError, match="not a results file"):
         read_results(tmp_path)
+
+
+def test_the_committed_run_in_a_browser_equals_the_one_here():
+    """`make on-browser`: the same clicks, IoUs to 0.001, and parity with PyTorch."""
+    folder = ROOT / "docs/results"
+    here, there = (read_results(folder / f"browser-noc{on}.json").reports[0] for on in ("", "-on"))
+    assert here.device is None
+    assert there.device.place == "browser"
+    assert here.sha256 == there.sha256
+    assert here.settings == there.settings
+    assert len(here.per_object) == 10
+    for one, other in zip(here.per_object, there.per_object, strict=True):
+        assert one.clicks == other.clicks
+        assert max(abs(a - b) for a, b in zip(one.known, other.known, strict=True)) <= 0.001
+    assert read_results(folder / "browser-verify.json").passed
+    latency = read_results(folder / "browser-latency.json")
+    assert [row.place for row in latency.rows] == ["here", "here", "browser"]

@@ -1,6 +1,6 @@
 """A runtime in another process is the runtime: same masks, same facts, same errors."""
 
-import json
+import io
 import os
 import pickle
 import signal
@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ritm_edge.devices import arrays
+from ritm_edge.devices import frames
+from ritm_edge.devices.device import Device
 from ritm_edge.devices.inputs import round_inputs
+from ritm_edge.devices.pipe import Process
 from ritm_edge.devices.remote import RemoteRuntime
 from ritm_edge.errors import ArtifactError, CheckpointError, InputFileError, ShapeError
 from ritm_edge.io_spec import IOSpec
@@ -38,27 +40,32 @@ def test_it_answers_like_the_file_here(checkpoint):
         np.testing.assert_array_equal(there.run(inputs)["mask"], here.run(inputs)["mask"])
         with pytest.raises(ShapeError, match="unknown"):
             there.run({**inputs, "more": np.zeros(1)})
+        np.testing.assert_array_equal(there.run(inputs)["mask"], here.run(inputs)["mask"])
+        whole = {**inputs, "image": np.full((1, 3, 32, 48), 0.5)}
+        np.testing.assert_array_equal(there.run(whole)["mask"], here.run(whole)["mask"])
         assert there.time((32, 48), seed=0, index=1) > 0
         assert there.memory() > 10e6
-    assert there._transport._process.returncode is not None
+        transport = there._device._transport
+    assert transport._process.returncode is not None
 
 
 def test_a_source_opens_another_one_wherever_it_is_sent(checkpoint):
     source = pickle.loads(pickle.dumps(open_runtime(checkpoint, threads=1).source))
     assert source == ModelFile(checkpoint, threads=1)
     assert source.open().label == str(checkpoint)
-    remote = pickle.loads(pickle.dumps(RemoteRuntime(source, transport=Silent()).source)).open()
+    remote = pickle.loads(pickle.dumps(RemoteRuntime(source).source)).open()
     try:
         assert remote.name == "pytorch"
+        transport = remote._device._transport
     finally:
         remote.close()
-    assert remote._transport._process.returncode is not None
+    assert transport._process.returncode is not None
 
 
 def test_threads_reach_the_process(checkpoint):
     with RemoteRuntime(ModelFile(checkpoint, threads=1)) as worker:
         worker.memory()
-        status = Path(f"/proc/{worker._transport._process.pid}/environ")
+        status = Path(f"/proc/{worker._device._transport._process.pid}/environ")
         if status.exists():
             assert b"OMP_NUM_THREADS=1" in status.read_bytes()
 
@@ -73,39 +80,48 @@ def test_errors_keep_their_kind(checkpoint, tmp_path):
 
 def test_a_process_that_dies_is_reported(checkpoint):
     with RemoteRuntime(ModelFile(checkpoint)) as worker:
-        os.kill(worker._transport._process.pid, signal.SIGKILL)
+        worker.memory()
+        os.kill(worker._device._transport._process.pid, signal.SIGKILL)
         with pytest.raises(ArtifactError, match="ended its process"):
             worker.open()
 
 
-class Silent:
-    """A device that never answers."""
+class Silent(Process):
+    """A process that never answers."""
 
-    def exchange(self, request: str) -> str:
-        assert json.loads(request)["do"]
+    def connect(self):
+        return self
+
+    def exchange(self, request, _timeout_s):
+        assert b"open" in request
         raise TimeoutError("no answer within 1 s")
 
-    def close(self, *, at_once: bool = False) -> None:
+    def close(self, *, at_once=False):
         self.closed_at_once = at_once
 
 
 def test_any_transport_will_do():
-    transport = Silent()
+    place = Silent()
     with (
         pytest.raises(ArtifactError, match=r"m\.onnx gave no answer within 1 s"),
-        RemoteRuntime(ModelFile(Path("m.onnx")), transport) as device,
+        RemoteRuntime(ModelFile(Path("m.onnx")), Device(place)) as remote,
     ):
-        device.open()
-    assert transport.closed_at_once
+        remote.open()
+    assert remote._device._transport is None
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 4, 5), (1, 0, 3), ()])
-def test_arrays_survive_the_wire(shape):
-    array = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    again = arrays.from_json(json.loads(json.dumps(arrays.to_json(array))))
-    assert again.dtype == np.float32
-    np.testing.assert_array_equal(again, array)
-    assert again.flags.writeable
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("shape", [(1, 3, 4, 5), (1, 0, 3), (), (3,)])
+def test_arrays_survive_the_wire(shape, dtype):
+    array = np.random.default_rng(0).uniform(0, 255, shape).astype(dtype)
+    stream = io.BytesIO(frames.pack({"do": "run", "é": [None, 1.5]}, {"a": array, "b": array.T}))
+    again = frames.read(lambda count: bytearray(stream.read(count)))
+    assert stream.read() == b""
+    assert again.head == {"do": "run", "é": [None, 1.5]}
+    assert again.tensors["a"].dtype == dtype
+    assert again.tensors["a"].flags.writeable
+    np.testing.assert_array_equal(again.tensors["a"], array)
+    np.testing.assert_array_equal(again.tensors["b"], array.T)
 
 
 def test_inputs_are_fresh_and_the_same_for_all():

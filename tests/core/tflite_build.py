@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY, ArtifactInfo
@@ -91,3 +92,13 @@ def write(path: Path, built: Any = None, text: str | None = None) -> Path:
     set_metadata(built, METADATA_KEY, info().to_json() if text is None else text)
     path.write_bytes(seal(pack(built)))
     return path
+
+
+def inputs(seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Dark images, so that the mean times the mask stays a probability."""
+    rng = np.random.default_rng(seed)
+    return {
+        "image": rng.integers(0, 2, (1, 3, HEIGHT, WIDTH)).astype(np.float32),
+        "clicks": np.full((1, 2 * CLICKS, 3), -1, np.float32),
+        "prev_mask": rng.random((1, 1, HEIGHT, WIDTH)).astype(np.float32),
+    }

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
 from typer import Argument, Option
 
 from ...errors import UsageError
 from ...optional import require
 from ..console import print_notice, print_table, progress_bar
+from ..devices import HERE, Listen, OnSeveral, opened_devices
 from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ BUSY = 0.5  # runnable processes per core before a measurement above which a war
 
 
 def command(
+    context: typer.Context,
     artifacts: Annotated[
         list[Path] | None, Argument(metavar="ARTIFACT...", help="Files to time.")
     ] = None,
@@ -43,6 +46,8 @@ def command(
     roofline: Annotated[
         bool, Option("--roofline", help="Also measure the machine's peak and each file's share.")
     ] = False,
+    on: OnSeveral = None,
+    listen: Listen = None,
     allow_changed: AllowChanged = False,
     output: ReportFile = None,
     as_json: AsJson = False,
@@ -51,7 +56,8 @@ def command(
 
     Each runs in its own process, on the same inputs. Ratios are taken within each round; a ratio
     below 1 is faster than PyTorch. The cold start is the time from importing the library and
-    opening the file to the first result. Peak memory is that of the whole process.
+    opening the file to the first result. Peak memory is that of the whole process. With --on, each
+    file is timed at each place, by the clock there; the way there and back is a column of its own.
 
     Example: ritm-edge bench latency hrnet18s.onnx hrnet18s.tflite --threads 2
     """
@@ -74,8 +80,9 @@ def command(
         seed=seed,
         allow_changed=allow_changed,
     )
-    steps = step_count(len(files) + (not no_pytorch), settings)
-    with progress_bar() as progress:
+    places = list(dict.fromkeys(on or [HERE]))
+    steps = step_count(len(files) * len(places) + (not no_pytorch), settings)
+    with opened_devices(context, places, listen) as devices, progress_bar() as progress:
         task = progress.add_task("latency", total=steps, status="")
         started = False
 
@@ -87,6 +94,7 @@ def command(
         result = measure(
             files,
             settings=settings,
+            devices=devices,
             pytorch=not no_pytorch,
             baseline=checkpoint,
             roofline=roofline,
@@ -99,12 +107,13 @@ def command(
 
 
 def _print(result: "LatencyReport") -> None:
-    from ritm_edge.benchmarks.latency.table import TERMINAL, latency_rows
+    from ritm_edge.benchmarks.latency.table import terminal_table
 
     machine, settings = result.machine, result.settings
+    columns, *rows = terminal_table([row.as_dict() for row in result.rows])
     print_table(
-        [*TERMINAL],
-        latency_rows([row.as_dict() for row in result.rows]),
+        columns,
+        rows,
         title=(
             f"{result.size[0]}x{result.size[1]}, {settings.runs} runs, "
             f"{settings.threads or 'default'} threads, "
@@ -115,6 +124,8 @@ def _print(result: "LatencyReport") -> None:
 
 def _print_notices(result: "LatencyReport") -> None:
     for row in result.rows:
+        if row.fallback is not None:
+            print_notice(f"{row.path} ran slowly on {row.place}: {row.fallback}.")
         if not row.is_device_time:
             print_notice(
                 f"{row.path} ran in the {row.engine}, a tool for checking results: its time says "

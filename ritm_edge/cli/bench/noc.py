@@ -12,6 +12,7 @@ from typer import Argument, Option
 from ...errors import UsageError
 from ...io_spec import MASK_THRESHOLD
 from ..console import print_json, print_notice, print_table, progress_bar
+from ..devices import Listen, On, opened_runtimes
 from ..options import (
     AllowChanged,
     AsJson,
@@ -137,6 +138,8 @@ def command(
             "bench merge puts the N results together.",
         ),
     ] = None,
+    on: On = None,
+    listen: Listen = None,
     jobs: Annotated[
         int, _run("--jobs", "-j", min=1, help="Processes; the results are the same.")
     ] = 1,
@@ -172,6 +175,9 @@ def command(
         refuse_idle(context, why, "target_size", "expansion", "min_crop", "skip_clicks")
     if journal is None and output is None:
         refuse_idle(context, "without --journal or --output", "fresh")
+    if on is not None:
+        refuse_idle(context, "with --on, where one object at a time is run", "jobs")
+        refuse_idle(context, "with --on, where only the network runs", "session_graphs")
     if session_graphs:
         refuse_idle(context, "with --session-graphs, which follow the app protocol", "protocol")
         protocol = "graphs"
@@ -198,7 +204,6 @@ def command(
     from ...evaluation.loop import NEVER_STOP, EvaluationSettings
     from ...files import write_output
     from ...methods.base import CLASSICAL
-    from ...runtimes.base import open_runtime
     from ...session.fit import DEFAULT_FIT, check_fit
     from ...session.interactive import check_protocol
     from ...session.zoom_in import ZoomIn
@@ -230,10 +235,14 @@ def command(
     if classical:
         if files:
             raise UsageError(f"{methods[0]} runs no file: leave {files[0]} out.")
-        refuse_idle(context, f"for {methods[0]}", "zoom_in", "flip", "fit", "click_limit")
+        refuse_idle(
+            context, f"for {methods[0]}", *("zoom_in", "flip", "fit", "click_limit", "on", "listen")
+        )
     given: list[Path | None] = [*files] if files else ([] if classical else [None])
     paths = [checkpoint_path(path) for path in given]
-    runtimes = [open_runtime(path, threads=threads, allow_changed=allow_changed) for path in paths]
+    runtimes = context.with_resource(
+        opened_runtimes(context, paths, on, listen, threads=threads, allow_changed=allow_changed)
+    )
     check_methods(methods, runtimes)
     for runtime in runtimes:
         check_slots(runtime, settings)
@@ -249,7 +258,12 @@ def command(
     with nullcontext() if book is None else book, progress_bar() as progress:
         for benchmark in benchmarks:
             for each in variants(
-                runtimes, settings, fits=fits, methods=methods, samples=samples if user else 1
+                runtimes,
+                settings,
+                fits=fits,
+                methods=methods,
+                samples=samples if user else 1,
+                place=on,
             ):
                 reports.append(
                     measure(
@@ -280,7 +294,7 @@ def command(
         print_notice(text)
     if output is not None:
         print_notice(f"saved {output}; {journal} has the clicks and IoUs of every object")
-    if jobs == 1:
+    if jobs == 1 and on is None:
         print_notice("--jobs N evaluates N objects at a time, with the same results")
 
 

@@ -12,7 +12,10 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ritm_edge.errors import InputFileError
+from ritm_edge.evaluation.loop import EvaluationSettings
 from ritm_edge.files import existing_file
+from ritm_edge.session.fit import DEFAULT_FIT, check_fit
+from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.untrusted_json import parse_long_json
 
 MAX_BYTES = 1 << 28
@@ -97,6 +100,17 @@ class NocSettings(_Values):
     threads: Count | None = None
     jobs: Count = 1
 
+    def for_evaluation(self) -> EvaluationSettings:
+        """The settings that were used. Raises UsageError: values that nobody can have used."""
+        values = self.model_dump(exclude={"threads", "jobs"})
+        if self.zoom_in is not None:
+            size = self.zoom_in.target_size
+            values["zoom_in"]["target_size"] = (
+                size if isinstance(size, int) else (size[0], size[-1])
+            )
+            values["zoom_in"] = ZoomIn(**values["zoom_in"])
+        return EvaluationSettings(**{**values, "fit": check_fit(self.fit or DEFAULT_FIT)})
+
 
 class ObjectResult(_Values):
     """One object: IoU after each click (None without any), and (row, column, positive)."""
@@ -105,6 +119,7 @@ class ObjectResult(_Values):
     ious: list[Share | None] = Field(min_length=1)
     clicks: list[Annotated[list[float | bool], Field(min_length=3, max_length=3)]]
     seconds: Time = 0.0
+    peak_memory_bytes: Count | None = None
 
     @property
     def known(self) -> list[float]:
@@ -142,6 +157,7 @@ class NocRun(_Values):
     settings: NocSettings
     noc: list[Noc] = Field(min_length=1)
     seconds_per_click: Time
+    peak_memory_bytes: Count | None = None
     device: Device | None = None
     per_object: list[ObjectResult]
 

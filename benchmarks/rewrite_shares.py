@@ -10,7 +10,8 @@ A results file holds a `LatencyReport` and, under "shares", one entry per pass i
 from collections.abc import Sequence
 from typing import Any
 
-from .latency.timing import LatencyReport, median_ratio
+from .latency.ratios import median_ratio
+from .latency.timing import LatencyReport
 
 
 def rewrite_shares(names: Sequence[str], report: LatencyReport) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from ritm_edge.runtimes.coreml import REFERENCE_EVALUATOR
 from ritm_edge.weights import checkpoint_path
 
 from ..machine import describe_machine, describe_versions
+from .ratios import median_ratio, paired_ratios
 from .roofline import Roofline, measure_roofline, percent_of_roofline
 
 # Worker threads spin for a while after a run and would slow the next candidate.
@@ -391,13 +392,3 @@ def _shown(path: Path) -> str:
     """Relative to here where it is below; the name alone of a file elsewhere."""
     relative = os.path.relpath(path)
     return path.name if relative.startswith(os.pardir) else relative
-
-
-def paired_ratios(samples: Sequence[float], reference: Sequence[float]) -> tuple[float, ...]:
-    """Time by time of the reference, round by round."""
-    return tuple(own / other for own, other in zip(samples, reference, strict=True))
-
-
-def median_ratio(samples: Sequence[float], reference: Sequence[float]) -> float:
-    """Median of `paired_ratios`."""
-    return float(np.median(paired_ratios(samples, reference)))

@@ -5,11 +5,9 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
-from ritm_edge.session.fit import check_fit
-from ritm_edge.session.zoom_in import ZoomIn
+from ritm_edge.evaluation.loop import SampleResult
 
-from ..results import NocResults, NocRun, NocSettings
+from ..results import NocResults, NocRun
 from .report import NocReport, as_document, object_from_dict
 
 SUBJECT = ("file", "runtime", "engine", "model", "precision", "size", "sha256", "checkpoint_sha256")
@@ -74,7 +72,7 @@ def _merged(runs: Mapping[str, NocRun]) -> NocReport:
         first.benchmark,
         first.objects_in_benchmark,
         subject,
-        _settings(settings),
+        settings.for_evaluation(),
         settings.threads,
         settings.jobs,
         results,
@@ -102,27 +100,3 @@ def _results(run: NocRun) -> Sequence[SampleResult]:
         raise UsageError(
             f"an object of {run.file} does not have {error}: measure the shard again."
         ) from error
-
-
-def _settings(values: NocSettings) -> EvaluationSettings:
-    zoom = values.zoom_in
-    zoom_in = None
-    if zoom is not None:
-        size = zoom.target_size
-        target = size if isinstance(size, int) else (size[0], size[1])
-        zoom_in = ZoomIn(**{**zoom.model_dump(), "target_size": target})
-    return EvaluationSettings(
-        max_clicks=values.max_clicks,
-        min_clicks=values.min_clicks,
-        target_iou=values.target_iou,
-        zoom_in=zoom_in,
-        flip=values.flip,
-        threshold=values.threshold,
-        click_limit=values.click_limit,
-        fit=check_fit(values.fit or "context"),
-        start_iou=values.start_iou,
-        protocol=values.protocol,
-        method=values.method,
-        user=values.user,
-        user_seed=values.user_seed,
-    )

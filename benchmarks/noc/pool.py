@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from ritm_edge.data import Sample
 from ritm_edge.devices.pipe import THREAD_VARIABLES
+from ritm_edge.devices.server import forget_peak_memory, peak_memory_bytes
 from ritm_edge.errors import RitmEdgeError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult, evaluate_sample
 from ritm_edge.runtimes.base import Runtime, RuntimeSource
@@ -37,7 +39,7 @@ def evaluate_all(
     jobs = min(jobs, len(samples))
     if jobs <= 1:
         for sample in samples:
-            yield evaluate_sample(runtime, sample, settings)
+            yield _measured(runtime, sample, settings)
         return
     # Not fork: runtimes have threads by now, which a forked process would lack.
     context = multiprocessing.get_context("spawn")
@@ -93,4 +95,10 @@ def _end_with_the_parent(ended: Connection) -> None:
 
 
 def _evaluate(sample: Sample, settings: EvaluationSettings) -> SampleResult:
-    return evaluate_sample(_runtime, sample, settings)
+    return _measured(_runtime, sample, settings)
+
+
+def _measured(runtime: Runtime, sample: Sample, settings: EvaluationSettings) -> SampleResult:
+    forget_peak_memory()
+    result = evaluate_sample(runtime, sample, settings)
+    return replace(result, peak_memory_bytes=peak_memory_bytes())

@@ -25,12 +25,12 @@ A results file is one object:
       mean_iou        list; entry k−1 is the mean IoU after k clicks, null unless every object
                       got k clicks (`--all-clicks` makes it complete)
       share_of_drops  share of clicks after which the IoU is lower than before by more than 0.02
-      seconds_per_click
+      seconds_per_click, peak_memory_bytes (null if unknown)
       device          null, or what ran the network: {place, device, engine, threads, fallback,
                       runs, inference_ms (median, by its clock), wire_ms (median of the way
                       there and back)}
       per_object      list of {name, ious (null without any object or prediction),
-                      clicks [[row, column, is_positive]…], seconds}
+                      clicks [[row, column, is_positive]…], seconds, peak_memory_bytes}
 """
 
 import json
@@ -123,6 +123,11 @@ class NocReport:
         total = sum(result.seconds for result in self.results)
         return total / sum(len(result.ious) for result in self.results)
 
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Of the process that needed most for an object, its libraries included."""
+        return max((each.peak_memory_bytes or 0 for each in self.results), default=0) or None
+
     def as_dict(self, first: "NocReport | None" = None) -> dict[str, Any]:
         """Plain values as the module describes; `first` is what differences are taken to."""
         return {
@@ -136,6 +141,7 @@ class NocReport:
             "mean_iou": [self.mean_iou(k) for k in range(1, self.settings.max_clicks + 1)],
             "share_of_drops": self.share_of_drops,
             "seconds_per_click": self.seconds_per_click,
+            "peak_memory_bytes": self.peak_memory_bytes,
             "device": self.device,
             "per_object": [object_as_dict(result) for result in self.results],
         }
@@ -190,6 +196,7 @@ def object_as_dict(result: SampleResult) -> dict[str, Any]:
         "ious": [None if np.isnan(iou) else float(str(iou)) for iou in result.ious],
         "clicks": [[c.row, c.column, c.positive] for c in result.clicks],
         "seconds": round(result.seconds, 4),
+        "peak_memory_bytes": result.peak_memory_bytes,
     }
 
 
@@ -203,7 +210,9 @@ def object_from_dict(values: dict[str, Any]) -> SampleResult:
     ious = np.array([np.nan if i is None else float(i) for i in values["ious"]], np.float32)
     if len(ious) != len(clicks) or not clicks:
         raise ValueError("as many clicks as IoUs, at least one")
-    return SampleResult(str(values["name"]), clicks, ious, float(values["seconds"]))
+    peak = values.get("peak_memory_bytes")
+    peak = None if peak is None else int(peak)
+    return SampleResult(str(values["name"]), clicks, ious, float(values["seconds"]), peak)
 
 
 def as_document(reports: Sequence[NocReport]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def noc_columns(entries: Sequence[Entry]) -> list[str]:
     names = [noc["name"] for noc in entries[0]["noc"]]
     counts = [f"{sign}{n['name'][3:]}" for n in counted(entries[0]) for sign in ("≥", "never ")]
     means = [f"IoU@{clicks}" for clicks in (1, 3, 5)]
-    first, last = ["benchmark", "file"], ["drops", "s/click", "objects"]
+    first, last = ["benchmark", "file"], ["drops", "s/click", "peak MB", "objects"]
     return [*first, *names, "95 %", "to first", *counts, *means, *last]
 
 
@@ -58,6 +58,7 @@ def noc_cells(entry: Entry) -> dict[str, str]:
     """Everything that a table may show, by its name; what is not in the entry is not measured."""
     main = counted(entry)[0]
     drops, difference = entry.get("share_of_drops"), main["difference"]
+    peak = entry.get("peak_memory_bytes")
     of_all = ""
     if entry["objects"] < entry["objects_in_benchmark"]:
         of_all = f" of {entry['objects_in_benchmark']}"
@@ -68,6 +69,7 @@ def noc_cells(entry: Entry) -> dict[str, str]:
         "to first": optional(difference and difference["mean"], "+.2f"),
         "drops": UNMEASURED if drops is None else f"{100 * drops:.1f} %",
         "s/click": f"{entry['seconds_per_click']:.2f}",
+        "peak MB": optional(peak and peak / 1e6, ".0f"),
         "objects": f"{entry['objects']}{of_all}",
     }
     for noc in entry["noc"]:

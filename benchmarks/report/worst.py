@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.data import Benchmark
-from ritm_edge.evaluation.loop import EvaluationSettings, begin_session
+from ritm_edge.evaluation.loop import begin_session
 from ritm_edge.evaluation.metrics import clicks_to_reach
 from ritm_edge.imaging.overlay import overlay
+from ritm_edge.methods.base import CLASSICAL
 from ritm_edge.runtimes.base import Runtime
-from ritm_edge.session.fit import DEFAULT_FIT, check_fit
-from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.tables import optional
 
 from ..results import NocRun, NocSettings, ObjectResult, by_benchmark
@@ -119,10 +118,10 @@ def _picture(
     if sample is None:
         return None, ""
     image, truth = sample.load()
-    if runtime is None:
+    if runtime is None or settings.method in CLASSICAL:
         picture, caption = overlay(image, truth == 1), "the true object"
     else:
-        session = begin_session(runtime, _settings_of(settings), image, truth, name=each.name)
+        session = begin_session(runtime, settings.for_evaluation(), image, truth, name=each.name)
         for row, column, positive in each.clicks:
             session.click(float(row), float(column), positive=bool(positive))
         picture = overlay(image, session.mask, session.clicks)
@@ -133,15 +132,6 @@ def _picture(
         line = max(1, round(max(image.shape) / 400))
         cv2.drawContours(picture, outlines, -1, TRUE_OUTLINE, line, cv2.LINE_AA)
     return _data_uri(picture), caption
-
-
-def _settings_of(measured: NocSettings) -> EvaluationSettings:
-    values = measured.model_dump()
-    if measured.zoom_in is not None:
-        size = measured.zoom_in.target_size
-        values["zoom_in"]["target_size"] = size if isinstance(size, int) else (size[0], size[-1])
-        values["zoom_in"] = ZoomIn(**values["zoom_in"])
-    return EvaluationSettings(**{**values, "fit": check_fit(measured.fit or DEFAULT_FIT)})
 
 
 def _data_uri(picture: NDArray[np.uint8]) -> str:

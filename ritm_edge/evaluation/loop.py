@@ -79,12 +79,14 @@ class EvaluationSettings:
 @dataclass(frozen=True)
 class SampleResult:
     """What happened on one sample: clicks in order, in image pixels; the IoU after each, float32
-    [clicks], NaN without any object; seconds, with decoding, click search and IoU, as published."""
+    [clicks], NaN without any object; seconds, with decoding, click search and IoU, as published;
+    and the process's high-water mark of memory, if it was measured."""
 
     name: str
     clicks: tuple[Click, ...]
     ious: NDArray[np.float32]
     seconds: float
+    peak_memory_bytes: int | None = None
 
 
 Observer = Callable[[InteractiveSession, float], None]

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from ritm_edge.benchmarks import machine
 from ritm_edge.benchmarks.latency import timing as latency
+from ritm_edge.benchmarks.latency.ratios import paired_ratios
 from ritm_edge.benchmarks.latency.timing import (
     LatencyReport,
     LatencyRow,
     LatencySettings,
     common_size,
     measure,
-    paired_ratios,
     step_count,
 )
 from ritm_edge.cli import bench

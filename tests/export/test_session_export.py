@@ -16,12 +16,13 @@ from ritm_edge.errors import ArtifactError, OutputFileError, ParityError, UsageE
 from ritm_edge.export import pipeline
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.registry import find_target
+from ritm_edge.export.session_graphs.tensorflow import LARGEST_PHOTO
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.session import geometry
 from ritm_edge.session.interactive import InteractiveSession
 from ritm_edge.verification.parity import parity_cases
-from ritm_edge.verification.session_check import check_session
+from ritm_edge.verification.session_check import MadeRuntime, check_session, made_output
 
 from ..runtimes import tiny_info, tiny_reference
 from .artifacts import skipped_without_its_extra
@@ -63,6 +64,30 @@ def test_the_network_answers_to_the_bit_as_before_the_graphs_were_added(
     for case in parity_cases(SPEC):
         masks = [runtime.run(case.inputs)["mask"] for runtime in (after, before)]
         assert np.array_equal(*masks), case.name
+
+
+def test_a_photo_of_more_pixels_than_the_file_declares_is_that_of_the_python_session(
+    artifact: Path,
+) -> None:
+    size, runtime = (3100, 4100), open_runtime(artifact)
+    assert size[0] * size[1] > LARGEST_PHOTO
+    photo = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    at = [np.linspace(0, n - 1, n // 3) for n in size]
+    found = []
+    for protocol in ("app", "graphs"):
+        made = MadeRuntime(runtime)
+        session = InteractiveSession(made, protocol=protocol, flip=False)
+        session.set_image(photo)
+        rng = np.random.default_rng(4)
+        for where in ((3000.5, 4090), (20, 4000.25), (1500, 7)):
+            made.answers = [made_output(rng, SPEC.size)]
+            session.advance(*where)
+            found.append((session.zoom_roi, made.inputs["image"], session.mask_at(*at)))
+    for python, graphs in zip(found[:3], found[3:], strict=True):
+        assert python[0] == graphs[0]
+        assert np.array_equal(python[1], graphs[1])
+        assert np.array_equal(python[2], graphs[2])
+    assert any(mask.any() and not mask.all() for _, _, mask in found)
 
 
 def test_settings_that_the_graphs_do_not_have_are_refused(artifact: Path) -> None:

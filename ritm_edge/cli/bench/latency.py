@@ -8,7 +8,7 @@ from typer import Argument, Option
 from ...errors import UsageError
 from ...optional import require
 from ..console import print_notice, print_table, progress_bar
-from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
+from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size, without_session_folders
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency.timing import LatencyReport
@@ -18,7 +18,8 @@ BUSY = 0.5  # runnable processes per core before a measurement above which a war
 
 def command(
     artifacts: Annotated[
-        list[Path] | None, Argument(metavar="ARTIFACT...", help="Files to time.")
+        list[Path] | None,
+        Argument(metavar="ARTIFACT...", help="Files to time.", callback=without_session_folders),
     ] = None,
     checkpoint: Annotated[
         Path | None,

@@ -35,7 +35,7 @@ class MadeNetwork(FakeRuntime):
 
     def __init__(self, fit: Fit = "context", spec: IOSpec = SPEC) -> None:
         self.spec, self.settings = spec, StepSettings(spec, 0.49, fit)
-        self.steps = step_contract(spec)
+        self.steps = step_contract(spec) if spec.size else {}
         self.info = ArtifactInfo({"name": "tiny"}, spec, "onnx", "fp32", "0" * 64)
         self.info.__dict__["session"] = {**self.settings.facts, "screen_rows": 70,
                                          "screen_columns": 90, "files": {}}  # fmt: skip

@@ -81,6 +81,9 @@ session: setup $(SESSIONS)
 	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(SESSIONS) --session-graphs \
 	    --jobs $(THREADS) --journal $(OUT)/noc-session-graphs.jsonl \
 	    -o $(RESULTS)/noc-session-graphs.json
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(SESSIONS) --protocol app \
+	    --jobs $(THREADS) --journal $(OUT)/noc-app-flip.jsonl \
+	    -o $(RESULTS)/noc-session-python.json
 	$(MAKE) session-times
 
 # What surrounds the network, on a photo of 12 megapixels, and the network with and without session

@@ -41,7 +41,7 @@ RESULTS := docs/results
 
 .PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
-    paths train-speed train-speed-gpu session on-browser
+    paths train-speed train-speed-gpu session session-times on-browser
 
 quickstart: setup
 	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
@@ -67,16 +67,13 @@ noc: $(DYNAMICS) $(call AT400,.onnx .tflite)
 # artifacts' own session graphs, random sessions on both, and times on 12 megapixels.
 SESSION := $(OUT)/session
 SESSIONS := $(foreach m,$(MODELS),$(foreach s,.onnx .tflite,$(SESSION)/$(m)-400x400$(s)))
-session: setup
-	for model in $(MODELS); do \
-	    $(BIN)/ritm-edge export --checkpoint $$model --target onnx --target tflite --session \
-	        --output $(SESSION) || exit 1; \
-	done
+session: setup $(SESSIONS)
 	for fit in context stretch; do \
-	    $(BIN)/ritm-edge export --checkpoint lite0 --target onnx --target tflite --session \
+	    $(BIN)/ritm-edge export --checkpoint lite0 --target onnx --target tflite \
 	        --fit $$fit --size 128x128 --output $(SESSION)/$$fit || exit 1; \
 	done
-	$(BIN)/python scripts/fuzz_session.py $(SESSION)/*/lite0-128x128.* --seed 19 \
+	$(BIN)/python scripts/fuzz_session.py --seed 19 \
+	    $(foreach f,context stretch,$(foreach s,.onnx .tflite,$(SESSION)/$(f)/lite0-128x128$(s))) \
 	    -o $(RESULTS)/session-fuzz.json
 	$(foreach f,flip no-flip,$(BIN)/ritm-edge bench noc $(BENCHMARKS) --protocol app --$(f) \
 	    $(filter %.onnx,$(SESSIONS)) --jobs $(THREADS) --journal $(OUT)/noc-app-$(f).jsonl \
@@ -84,8 +81,25 @@ session: setup
 	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(SESSIONS) --session-graphs \
 	    --jobs $(THREADS) --journal $(OUT)/noc-session-graphs.jsonl \
 	    -o $(RESULTS)/noc-session-graphs.json
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(SESSIONS) --protocol app \
+	    --jobs $(THREADS) --journal $(OUT)/noc-app-flip.jsonl \
+	    -o $(RESULTS)/noc-session-python.json
+	$(MAKE) session-times
+
+# What surrounds the network, on a photo of 12 megapixels, and the network with and without session
+# graphs in its file. Needs a quiet machine.
+WITHOUT := $(SESSIONS:$(SESSION)/%=$(SESSION)/without/%)
+session-times: $(SESSIONS) $(WITHOUT)
 	$(BIN)/python scripts/time_session.py $(SESSIONS) --threads $(THREADS) \
 	    -o $(RESULTS)/session-times.json
+	$(BIN)/ritm-edge bench latency $(SESSIONS) $(WITHOUT) --no-pytorch --threads $(THREADS) \
+	    --runs 60 -o $(RESULTS)/session-network.json
+
+$(SESSION)/%-400x400.onnx $(SESSION)/%-400x400.tflite: | setup
+	$(BIN)/ritm-edge export --checkpoint $* --target onnx --target tflite --output $(SESSION)
+$(SESSION)/without/%-400x400.onnx $(SESSION)/without/%-400x400.tflite: | setup
+	$(BIN)/ritm-edge export --checkpoint $* --target onnx --target tflite --no-session \
+	    --output $(SESSION)/without
 
 fixed-size: $(DYNAMIC) $(S400).onnx
 	$(BIN)/ritm-edge bench fit --data GrabCut=$(DATA)/GrabCut $< -o $(RESULTS)/fixed-size.json

@@ -1,11 +1,14 @@
 """Random sessions on an artifact's session graphs against the Python session, with fresh seeds.
 
+Without and with flip averaging, with made outputs of the network and with its own.
+
     python scripts/fuzz_session.py ARTIFACT... [--made 10000] [--real 500] [--seed N] [-o FILE]
 
 Counts go to a JSON file; the exit code is 3 where anything differs.
 """
 
 import argparse
+import itertools
 import json
 import secrets
 import sys
@@ -28,12 +31,13 @@ def main() -> None:
     found, passed = [], True
     for path in options.artifacts:
         runtime = open_runtime(path, threads=1)
-        for made, clicks in ((True, options.made), (False, options.real)):
+        runs = ((True, options.made), (False, options.real))
+        for (made, clicks), flip in itertools.product(runs, (False, True)):
             if not clicks:
                 continue
-            report = check_session(runtime, clicks=clicks, seed=options.seed, made=made)
+            report = check_session(runtime, clicks=clicks, seed=options.seed, made=made, flip=flip)
             passed &= report.passed
-            found.append({"file": path.name, "outputs": "made" if made else "network",
+            found.append({"file": path.name, "outputs": "made" if made else "network", "flip": flip,
                           "fit": (runtime.info.session or {}).get("fit") if runtime.info else None,
                           **report.as_dict()})  # fmt: skip
             print(json.dumps({**found[-1], "examples": len(report.examples)}), flush=True)

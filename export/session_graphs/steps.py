@@ -1,21 +1,16 @@
-"""What each session graph takes, gives and computes; docs/session.md shows the loop around them.
+"""How each session graph computes what it gives; `ritm_edge.runtimes.step_contract` says what."""
 
-Rectangles are float32 [4]: first row, last row, first column, last column; −1 for none. Photos are
-lists of pixels, so that one length alone depends on their size.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ritm_edge.io_spec import CLICKS, IMAGE, PREV_MASK, IOSpec
+from ritm_edge.runtimes.step_contract import StepTensors, step_contract
 from ritm_edge.session.fit import DEFAULT_FIT, Fit
 from ritm_edge.session.geometry import NONE, Frame, Rect, average, find_crop, mix
 from ritm_edge.session.interactive import DEFAULT_ZOOM_IN
 from ritm_edge.session.zoom_in import ZoomIn
 
-# Lengths that may vary, where the file's format lets them.
-PIXELS, ROWS, COLUMNS = "pixels", "rows", "columns"
 BYTE = 255.0
 
 Tensors = dict[str, Any]
@@ -54,59 +49,31 @@ class StepSettings:
 
 @dataclass(frozen=True)
 class Step:
-    """One graph: type ("float32", "uint8") and shape of its inputs, and how outputs come from them.
+    """One graph: type and shape of its inputs and outputs, and how these come from those.
 
     `compute(xp, settings, tensors)` works on any array library, see `session.geometry`.
     """
 
-    inputs: Mapping[str, tuple[str, tuple[int | str, ...]]]
-    outputs: tuple[str, ...]
+    inputs: StepTensors
+    outputs: StepTensors
     compute: Callable[[Any, StepSettings, Tensors], tuple[Any, ...]]
 
 
 def all_steps(settings: StepSettings) -> dict[str, Step]:
     """The graphs by name."""
-    height, width = settings.side
-    slots = 2 * (settings.io.max_clicks or 1)
-    image, mask = (
-        (1, height, width, n) if settings.channels_last else (1, n, height, width) for n in (3, 1)
-    )
-    rect, size = ("float32", (4,)), ("float32", (2,))
-    output, clicks = ("float32", (height, width)), ("float32", (1, slots, 3))
-    network = {IMAGE: ("float32", image), PREV_MASK: ("float32", mask), CLICKS: clicks}
-    if not settings.io.prev_mask:
-        del network[PREV_MASK]
-    steps = {
-        "prepare": Step(
+    steps = {}
+    for name, tensors in step_contract(settings.io).items():
+        inputs, outputs = (
             {
-                "pixels": ("uint8", (PIXELS, 3)),
-                "size": size,
-                "clicks": ("float32", (slots, 3)),
-                "output": output,
-                "placed": rect,
-                "roi": rect,
-            },
-            (*(f"net_{name}" for name in network), "new_placed", "new_roi"),
-            _prepare,
-        ),
-        "finish": Step(
-            {
-                "output": output,
-                "placed": rect,
-                "rows": ("float32", (ROWS,)),
-                "columns": ("float32", (COLUMNS,)),
-            },
-            ("mask", "box"),
-            _finish,
-        ),
-        "mirror": Step(network, tuple(f"net_{name}" for name in network), _mirror),
-        "average": Step(
-            {"straight": ("float32", mask), "mirrored": ("float32", mask)}, ("output",), _average
-        ),
-    }
-    if settings.io.prev_mask:
-        begin = {"mask": ("uint8", (PIXELS, 1)), "size": size, "box": rect}
-        steps["begin"] = Step(begin, ("output", "new_placed"), _begin)
+                tensor: (
+                    kind,
+                    (s[0], *s[2:], s[1]) if settings.channels_last and len(s) == 4 else s,
+                )
+                for tensor, (kind, s) in each.items()
+            }
+            for each in tensors
+        )
+        steps[name] = Step(inputs, outputs, COMPUTE[name])
     return steps
 
 
@@ -158,6 +125,15 @@ def _mirror(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]:
 def _average(xp: Any, settings: StepSettings, given: Tensors) -> tuple[Any, ...]:
     straight, mirrored = (xp.reshape(given[n], settings.side) for n in ("straight", "mirrored"))
     return (average(xp, straight, xp.flip(mirrored, 1)),)
+
+
+COMPUTE = {
+    "prepare": _prepare,
+    "finish": _finish,
+    "begin": _begin,
+    "mirror": _mirror,
+    "average": _average,
+}
 
 
 def _seen(xp: Any, frame: Frame, crop: Rect, found: Any, size: Any) -> Rect:

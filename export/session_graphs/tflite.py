@@ -35,7 +35,7 @@ def add_session_graphs(settings: StepSettings, path: Path) -> dict[str, Any]:
         if reason is not None:
             raise ConversionError(
                 f"TensorFlow could not convert the session graphs ({reason}): check that "
-                "tensorflow has the version of constraints.txt, or leave out --session."
+                "tensorflow has the version of constraints.txt, or pass --no-session."
             )
         for name, file in files.items():
             _append(model, unpack(file.read_bytes()), name)

@@ -77,19 +77,21 @@ def command(
         ),
     ] = True,
     session: Annotated[
-        bool,
+        bool | None,
         Option(
-            "--session",
+            "--session/--no-session",
             help="Add the graphs of a whole session (zoom, crop, mask for the screen), for apps in "
-            "any language: into a .tflite, in a folder beside an .onnx. See docs/session.md.",
+            "any language: into a .tflite, in a folder beside an .onnx; the default for both at a "
+            "fixed size. See docs/session.md.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     fit: Annotated[
         str | None,
         Option(
             "--fit",
-            help="With --session: how crops are shown to the network: context (default), "
-            "letterbox or stretch.",
+            help="How the session graphs show crops to the network: context (default), letterbox "
+            "or stretch.",
             show_default=False,
         ),
     ] = None,
@@ -117,9 +119,14 @@ def command(
     from ..session.fit import DEFAULT_FIT, check_fit
     from ..weights import checkpoint_path
 
-    if fit is not None and not session:
-        raise UsageError("--fit is that of the session graphs: pass --session too.")
     targets = [find_target(name) for name in dict.fromkeys(target)]
+    can_hold = [] if dynamic else [each.name for each in targets if each.add_session]
+    if fit is not None and (session is False or not can_hold):
+        raise UsageError(
+            "--fit is that of session graphs, which this export has not: leave it out, or export "
+            "to onnx or tflite with a fixed size and without --no-session."
+        )
+    shown = check_fit(fit or DEFAULT_FIT)
     checkpoint = checkpoint_path(checkpoint, model=model)
     height, width = (None, None) if dynamic else parse_size(size) if size else DEFAULT_SIZE
     spec = IOSpec(height, width, max_clicks=max_clicks)
@@ -157,7 +164,9 @@ def command(
                     precision=precision,
                     options=options,
                     photos=photos,
-                    session=check_fit(fit or DEFAULT_FIT) if session else None,
+                    session=shown
+                    if session or (session is None and each.name in can_hold)
+                    else None,
                     stage=show,
                 )
             )

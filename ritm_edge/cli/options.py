@@ -45,6 +45,11 @@ def _paths(value: Any) -> list[Path]:
     return [value] if isinstance(value, Path) and not value.is_dir() else []
 
 
+def without_session_folders(paths: list[Path] | None) -> list[Path] | None:
+    """The files of `artifacts/*`, which names the folders of session graphs too."""
+    return [p for p in paths or () if p.suffix != ".session" or not p.is_dir()] or paths
+
+
 def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Say before any work that a file would be lost. Raises UsageError: an output is an input, or
     another output."""

@@ -2,8 +2,8 @@
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..artifacts.info import ArtifactInfo, Precision
-from ..errors import ArtifactError, CheckpointError, InputFileError, first_line
+from ..errors import ArtifactError, CheckpointError, InputFileError, RitmEdgeError, first_line
 from ..files import existing_file, sha256_of
 from ..io_spec import IMAGE, MASK, IOSpec
-from .contract import check_inputs, require_mask
+from .contract import Tensors, check_inputs, require_mask, require_tensors
+from .step_contract import FIXED_LENGTHS, OUTPUT, StepIO, step_contract, with_lengths
 
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -143,25 +144,68 @@ class FileRuntime(ABC):
         require_mask(self.path, outputs.get(MASK), arrays[IMAGE].shape[2:], error)
         return outputs
 
+    @cached_property
+    def steps(self) -> Mapping[str, StepIO]:
+        """What the session graphs of the file take and give, by name.
+
+        Raises:
+            ArtifactError: it has none, or one that takes something else or cannot be loaded.
+        """
+        session = None if self.info is None else self.info.session
+        if session is None or self.spec.size is None:
+            raise ArtifactError(f"{self.path} has no session graphs: export it with --session.")
+        lengths = {name: session.get(fact) for name, fact in FIXED_LENGTHS.items()}
+        steps = step_contract(self.spec)
+        for name, step in steps.items():
+            with self._turn, self._failing(name):
+                declared = self._step_inputs(name)
+            what = f"inputs of the session graph {name}"
+            require_tensors(self.path, what, declared, with_lengths(step.inputs, lengths))
+        return steps
+
     def step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run a session graph, see `session.graph_protocol`; images are NCHW.
 
         Raises:
-            ArtifactError: the file has none, or it does not execute.
+            ArtifactError: as `steps`; it does not execute, or gives something else.
         """
-        if self.info is None or self.info.session is None:
-            raise ArtifactError(f"{self.path} has no session graphs: export it with --session.")
+        taken, given = self.steps[name]
+        with self._turn, self._failing(name):
+            outputs = self._step(name, arrays)
+        lengths = {
+            length: actual
+            for tensor, (_, shape) in taken.items()
+            for length, actual in zip(shape, arrays[tensor].shape, strict=True)
+            if isinstance(length, str)
+        }
+        found = {each: (array.dtype.name, array.shape) for each, array in outputs.items()}
+        what = f"outputs of the session graph {name}"
+        require_tensors(self.path, what, found, with_lengths(given, lengths))
+        if OUTPUT in outputs:
+            require_mask(
+                self.path, outputs[OUTPUT][None, None], self.spec.size or (), ArtifactError
+            )
+        return outputs
+
+    @contextmanager
+    def _failing(self, name: str) -> Iterator[None]:
+        """Say in one way what an engine says of a session graph."""
         try:
-            with self._turn:
-                return self._step(name, arrays)
-        except (ValueError, RuntimeError) as error:
+            yield
+        except RitmEdgeError:
+            raise
+        except Exception as error:  # engines have exceptions of their own
             raise ArtifactError(
                 f"{self.path}: the session graph {name} fails ({first_line(error)}): export it "
                 "again."
             ) from error
 
-    def _step(self, _name: str, _arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def _step_inputs(self, _name: str) -> Tensors:
+        """Declared by the session graph, NCHW."""
         raise ValueError(f"{self.name} runs none")
+
+    def _step(self, _name: str, _arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        raise NotImplementedError
 
     def close(self) -> None:  # noqa: B027, most engines have nothing to end
         """See `Runtime.close`."""

@@ -48,11 +48,21 @@ def require_contract(path: Path, spec: IOSpec, inputs: Tensors, outputs: Tensors
     Raises ArtifactError: other names, types, ranks or lengths."""
     promised: dict[str, tuple[str, Shape]] = {n: (FLOAT32, s) for n, s in spec.shapes().items()}
     mask = {MASK: promised.pop(MASK)}
-    for kind, found, expected in (("inputs", inputs, promised), ("outputs", outputs, mask)):
-        if found != expected:
-            raise ArtifactError(
-                f"{path} describes the {kind} {expected} but has {found}: export it again."
-            )
+    require_tensors(path, "inputs", inputs, promised)
+    require_tensors(path, "outputs", outputs, mask)
+
+
+def require_tensors(path: Path, what: str, found: Tensors, promised: Tensors) -> None:
+    """Refuse a graph whose inputs or outputs, called `what`, are not the promised ones. Raises
+    ArtifactError: other names, types, ranks or lengths; it shows those that differ."""
+    if found != promised:
+        expected, actual = (
+            {name: tensor for name, tensor in these.items() if others.get(name) != tensor}
+            for these, others in ((promised, found), (found, promised))
+        )
+        raise ArtifactError(
+            f"{path} describes the {what} {expected} but has {actual}: export it again."
+        )
 
 
 def require_mask(path: Path, mask: Any, size: tuple[int, ...], error: type[InputFileError]) -> None:

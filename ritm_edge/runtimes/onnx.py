@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from ..artifacts.checksum import read_whole, require_unchanged
 from ..artifacts.info import METADATA_KEY, ArtifactInfo
-from ..errors import ArtifactError, MissingExtraError, first_line
+from ..errors import ArtifactError, MissingExtraError
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs, float32_arrays
-from .contract import FLOAT32, require_contract
+from .contract import FLOAT32, Tensors, require_contract
 
 SUFFIXES = (".onnx",)
 SESSION_SUFFIX = ".session"  # of the folder beside a file that holds its session graphs
-TYPES = {"tensor(float)": FLOAT32}
+TYPES = {"tensor(float)": FLOAT32, "tensor(uint8)": "uint8"}
 FATAL_ONLY = 4  # ONNX Runtime's own log would interleave with ours
 
 
@@ -61,11 +61,8 @@ class OnnxRuntime(FileRuntime):
         info = file.info or ArtifactInfo.from_json(properties.get(METADATA_KEY), path)
         super().__init__(file, info.io, info)
         self._steps: dict[str, Any] = {}
-        declared = (
-            {v.name: (TYPES.get(v.type, v.type), tuple(map(_length, v.shape))) for v in values}
-            for values in (self._session.get_inputs(), self._session.get_outputs())
-        )
-        require_contract(path, info.io, *declared)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        require_contract(path, info.io, _tensors(inputs), _tensors(outputs))
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
         try:
@@ -76,24 +73,28 @@ class OnnxRuntime(FileRuntime):
             ) from error
         return {MASK: mask}
 
+    def _step_inputs(self, name: str) -> Tensors:
+        assert self.info is not None
+        assert self.info.session is not None
+        file = self.path.with_suffix(SESSION_SUFFIX) / f"{name}.onnx"
+        content = read_whole(file)
+        files = self.info.session.get("files") or {}
+        if hashlib.sha256(content).hexdigest() != files.get(name):
+            raise ArtifactError(
+                f"{file} is not the session graph that {self.path} was exported with: copy both "
+                "again, or export again."
+            )
+        self._steps[name] = open_session(content, threads=self.source.threads)
+        return _tensors(self._steps[name].get_inputs())
+
     def _step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        if name not in self._steps:
-            assert self.info is not None
-            assert self.info.session is not None
-            file = self.path.with_suffix(SESSION_SUFFIX) / f"{name}.onnx"
-            content = read_whole(file)
-            if hashlib.sha256(content).hexdigest() != self.info.session["files"].get(name):
-                raise ArtifactError(
-                    f"{file} is not the session graph that {self.path} was exported with: copy "
-                    "both again, or export again."
-                )
-            self._steps[name] = open_session(content, threads=self.source.threads)
         graph = self._steps[name]
         names = [output.name for output in graph.get_outputs()]
-        try:
-            return dict(zip(names, graph.run(names, dict(arrays)), strict=True))
-        except Exception as error:  # as above
-            raise RuntimeError(first_line(error)) from error
+        return dict(zip(names, graph.run(names, dict(arrays)), strict=True))
+
+
+def _tensors(declared: Any) -> Tensors:
+    return {v.name: (TYPES.get(v.type, v.type), tuple(map(_length, v.shape))) for v in declared}
 
 
 def _length(declared: Any) -> int | None:

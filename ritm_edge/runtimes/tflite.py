@@ -46,11 +46,15 @@ class TFLiteGraph:
         self.inputs = _tensors(runner.get_input_details())
         self.outputs = _tensors(runner.get_output_details())
 
-    def run(self, arrays: Mapping[str, NDArray[Any]], signature: str = SIGNATURE) -> Outputs:
-        """Run once; arrays of four axes are NCHW."""
+    def inputs_of(self, signature: str) -> Tensors:
+        """Type and shape of its inputs by name. Raises ValueError: there is none of that name."""
         if signature not in self._runners:
             runner = self._interpreter.get_signature_runner(signature)
             self._runners[signature] = runner, runner.get_input_details()
+        return _tensors(self._runners[signature][1])
+
+    def run(self, arrays: Mapping[str, NDArray[Any]], signature: str = SIGNATURE) -> Outputs:
+        """Run once; arrays of four axes are NCHW."""
         runner, declared = self._runners[signature]
         if arrays.keys() - declared.keys():
             raise ValueError(f"{signature} takes {', '.join(declared)}, not {', '.join(arrays)}")
@@ -77,6 +81,9 @@ class TFLiteRuntime(FileRuntime):
 
     def _compute(self, arrays: dict[str, NDArray[Any]]) -> Outputs:
         return self._graph.run(arrays)
+
+    def _step_inputs(self, name: str) -> Tensors:
+        return self._graph.inputs_of(name)
 
     def _step(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> Outputs:
         return self._graph.run(arrays, name)

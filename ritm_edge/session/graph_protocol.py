@@ -27,7 +27,8 @@ def begin(config: SessionConfig, photo: Photo, given: Probabilities) -> State:
     box = bounding_box(given > np.float32(config.threshold))
     shares = np.round(given * 255).astype(np.uint8).reshape(-1, 1)
     step = _step(config, "begin", mask=shares, size=_size(photo), box=_packed(box))
-    return State(output=step["output"], placed=_roi(step["new_placed"]), given=given)
+    placed = _rectangle(config, photo, step["new_placed"])
+    return State(output=step["output"], placed=placed, given=given)
 
 
 def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Click, ...]) -> State:
@@ -53,7 +54,8 @@ def advance(config: SessionConfig, photo: Photo, state: State, clicks: tuple[Cli
         output = _step(config, "average", straight=mask, mirrored=mirrored)["output"]
     else:
         output = mask[0, 0]
-    placed, roi = _roi(step["new_placed"]), _roi(step["new_roi"])
+    placed = _rectangle(config, photo, step["new_placed"])
+    roi = None if (step["new_roi"] == NONE).all() else _rectangle(config, photo, step["new_roi"])
     return replace(state, clicks=clicks, output=output, placed=placed, roi=roi)
 
 
@@ -124,12 +126,11 @@ def check(config: SessionConfig) -> None:
 
 
 def _facts(config: SessionConfig) -> Mapping[str, Any]:
-    info = config.runtime.info
-    if info is None or info.session is None or not hasattr(config.runtime, "step"):
-        raise ArtifactError(
-            f"{config.runtime.label} has no session graphs: export it with --session."
-        )
-    return info.session
+    runtime: Any = config.runtime
+    if runtime.info is None or not getattr(runtime, "steps", None):  # ArtifactError without graphs
+        raise ArtifactError(f"{runtime.label} has no session graphs: export it with --session.")
+    facts: Mapping[str, Any] = runtime.info.session
+    return facts
 
 
 def _step(config: SessionConfig, name: str, **arrays: Any) -> dict[str, NDArray[Any]]:
@@ -146,8 +147,16 @@ def _packed(roi: Roi | None) -> NDArray[np.float32]:
     return np.array((NONE,) * 4 if roi is None else roi, np.float32)
 
 
-def _roi(packed: NDArray[np.float32]) -> Roi | None:
-    return None if packed[0] < 0 else Roi(*map(int, packed))
+def _rectangle(config: SessionConfig, photo: Photo, packed: NDArray[np.float32]) -> Roi:
+    top, bottom, left, right = packed.tolist()
+    height, width = photo.size
+    inside = 0 <= top <= bottom < height and 0 <= left <= right < width
+    if not inside or (packed != np.floor(packed)).any():  # `inside` is false for NaN
+        raise ArtifactError(
+            f"a session graph of {config.runtime.label} found the rectangle {packed.tolist()} in a "
+            f"photo of {height} rows and {width} columns: export the file again."
+        )
+    return Roi(*map(int, packed))
 
 
 def _filled(positions: NDArray[np.float32], length: int | None) -> NDArray[np.float32]:

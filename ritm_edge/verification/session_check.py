@@ -94,25 +94,30 @@ class SessionReport:
                 f"the session graphs of {label} differ from the Python session after "
                 f"{self.differing} of {self.clicks} clicks and in {self.differing_pixels} of "
                 f"{self.pixels} mask pixels{first}: do not ship them; export with the versions of "
-                "constraints.txt, or leave out --session."
+                "constraints.txt, or pass --no-session."
             )
 
 
-def check_session(artifact: Runtime, *, clicks: int, seed: int, made: bool = True) -> SessionReport:
+def check_session(
+    artifact: Runtime, *, clicks: int, seed: int, made: bool = True, flip: bool | None = None
+) -> SessionReport:
     """Click on random photos in a Python session and in one of the artifact's graphs.
 
     Args:
         artifact: with session graphs.
         clicks: about how many to make.
         seed: of photos, clicks and outputs.
-        made: invent the network's outputs, instead of running the network twice per click.
+        made: invent the network's outputs, instead of running the network for both sessions.
+        flip: whether the sessions average with the mirror image; None: every third one does.
 
     Raises:
         ArtifactError: it has no session graphs, or one does not execute.
     """
     report, number = SessionReport(seed), 0
     while report.clicks < clicks:
-        _compare_session(artifact, np.random.default_rng((seed, number)), number, report, made)
+        flipped = number % 3 == 2 if flip is None else flip
+        rng = np.random.default_rng((seed, number))
+        _compare_session(artifact, rng, number, report, made=made, flip=flipped)
         number += 1
     return report
 
@@ -134,12 +139,18 @@ def made_output(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.f
 
 
 def _compare_session(
-    artifact: Runtime, rng: np.random.Generator, number: int, report: SessionReport, made: bool
+    artifact: Runtime,
+    rng: np.random.Generator,
+    number: int,
+    report: SessionReport,
+    *,
+    made: bool,
+    flip: bool,
 ) -> None:
     info, size = artifact.info, PHOTOS[number % len(PHOTOS)]
     assert info is not None
     photo = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-    options = {**graph_options(info.session), "flip": bool(number % 3 == 2)}
+    options = {**graph_options(info.session), "flip": flip}
     runtimes = [MadeRuntime(artifact), MadeRuntime(artifact)]
     python, graphs = (
         InteractiveSession(runtime, **{**options, "protocol": protocol})
@@ -162,7 +173,7 @@ def _compare_session(
                 session.undo()
         positive = count == 0 or bool(rng.random() < 0.6)
         for session, runtime in zip((python, graphs), runtimes, strict=True):
-            runtime.answers = answers[: 1 + options["flip"]]
+            runtime.answers = answers[: 1 + flip]
             session.advance(where[0], where[1], positive)
         report.clicks += 1
         same = python.zoom_roi == graphs.zoom_roi and python._state.placed == graphs._state.placed

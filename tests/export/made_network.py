@@ -10,6 +10,7 @@ import numpy as np
 from ritm_edge.artifacts.info import ArtifactInfo
 from ritm_edge.export.session_graphs.steps import StepSettings, all_steps
 from ritm_edge.io_spec import MASK, IOSpec
+from ritm_edge.runtimes.step_contract import step_contract
 from ritm_edge.session.fit import Fit
 from ritm_edge.session.geometry import NUMPY
 from ritm_edge.verification.session_check import made_output
@@ -34,6 +35,7 @@ class MadeNetwork(FakeRuntime):
 
     def __init__(self, fit: Fit = "context", spec: IOSpec = SPEC) -> None:
         self.spec, self.settings = spec, StepSettings(spec, 0.49, fit)
+        self.steps = step_contract(spec) if spec.size else {}
         self.info = ArtifactInfo({"name": "tiny"}, spec, "onnx", "fp32", "0" * 64)
         self.info.__dict__["session"] = {**self.settings.facts, "screen_rows": 70,
                                          "screen_columns": 90, "files": {}}  # fmt: skip

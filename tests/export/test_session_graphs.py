@@ -1,6 +1,7 @@
 """Session graphs: computed with NumPy under the loops of docs/session.md, and as artifacts."""
 
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
@@ -52,6 +53,9 @@ def test_a_session_check_notices_a_wrong_crop_and_a_wrong_mask(
         report.require_passed("x.onnx")
 
 
+EDITS = {"remove": "remove_click", "move": "move_click"}
+
+
 def edits(seed: int, size: tuple[int, int]) -> list[list[Any]]:
     """A random sequence of edits that four slots hold."""
     rng = np.random.default_rng(seed)
@@ -83,11 +87,10 @@ def expected(
     session.set_image(photo)
     if given is not None:
         session.set_mask(given)
-    names = {"remove": "remove_click", "move": "move_click"}
     taken, masks = [], []
     for name, *values in actions:
         try:
-            getattr(session, names.get(name, name))(*values)
+            getattr(session, EDITS.get(name, name))(*values)
         except UsageError:
             continue  # nothing to undo, no such click, no slot
         taken.append([name, *values])
@@ -117,11 +120,43 @@ def test_the_python_loop_of_the_page_is_the_session(fit: Fit, flip: bool, size: 
             if loop.clicks():
                 assert np.array_equal(found, mask)
                 changed += int(mask.any())
+        fresh = namespace["Session"](network.as_step, photo, 4, SPEC.size, flip)
+        for click in loop.clicks():
+            fresh.click(*click)
+        for left, again in zip(loop.versions[loop.shown], fresh.versions[-1], strict=True):
+            assert left[0] == again[0]
+            assert all(np.array_equal(*pair) for pair in zip(left[1:], again[1:], strict=True))
         with pytest.raises(ValueError, match="outside the photo"):
             loop.click(size[0], 0)
         with pytest.raises(ValueError, match="more than 4 clicks of one sign"):
             loop.edit(0, [(1, 1, True)] * 5)
     assert changed > 5
+
+
+@pytest.mark.parametrize(("fit", "flip", "size"), CASES)
+@pytest.mark.parametrize("masked", [False, True])
+def test_any_edits_leave_the_graphs_session_of_the_clicks_that_are_left(
+    fit: Fit, flip: bool, size: Any, masked: bool
+) -> None:
+    network = MadeNetwork(fit)
+    photo = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    sessions = []
+    for actions in (edits(3, size), []):
+        session = InteractiveSession(network, protocol="graphs", fit=fit, flip=flip)
+        session.set_image(photo)
+        if masked:
+            session.set_mask(photo[..., 0] > 128)
+        for name, *values in actions:
+            with contextlib.suppress(UsageError):
+                getattr(session, EDITS.get(name, name))(*values)
+        for click in sessions[0].clicks if sessions else ():
+            session.click(click.row, click.column, click.positive)
+        sessions.append(session)
+    states = [session._state for session in sessions]
+    assert len(states[0].clicks) > 2
+    for name in ("clicks", "roi", "placed", "output"):
+        assert np.array_equal(*(getattr(state, name) for state in states)), name
+    assert np.array_equal(*(session.mask for session in sessions))
 
 
 @pytest.mark.parametrize(("fit", "flip", "size"), CASES)

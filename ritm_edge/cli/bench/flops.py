@@ -6,13 +6,17 @@ from typing import Annotated
 from typer import Argument, Option
 
 from ..console import print_table, progress_bar
-from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
+from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size, without_session_folders
 
 
 def command(
     files: Annotated[
         list[Path] | None,
-        Argument(metavar="ARTIFACT|CHECKPOINT…", help="Also count what these files execute."),
+        Argument(
+            metavar="ARTIFACT|CHECKPOINT…",
+            help="Also count what these files execute.",
+            callback=without_session_folders,
+        ),
     ] = None,
     size: Annotated[
         str, Option(help="HEIGHTxWIDTH in pixels, if the file does not fix it.")

@@ -10,7 +10,7 @@ from ...errors import UsageError
 from ...optional import require
 from ..console import print_notice, print_table, progress_bar
 from ..devices import HERE, Listen, OnSeveral, opened_devices
-from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size
+from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size, without_session_folders
 
 if TYPE_CHECKING:
     from ritm_edge.benchmarks.latency.timing import LatencyReport
@@ -21,7 +21,8 @@ BUSY = 0.5  # runnable processes per core before a measurement above which a war
 def command(
     context: typer.Context,
     artifacts: Annotated[
-        list[Path] | None, Argument(metavar="ARTIFACT...", help="Files to time.")
+        list[Path] | None,
+        Argument(metavar="ARTIFACT...", help="Files to time.", callback=without_session_folders),
     ] = None,
     checkpoint: Annotated[
         Path | None,

@@ -22,6 +22,7 @@ from ..options import (
     parse_size,
     refuse_idle,
     refuse_overwriting,
+    without_session_folders,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def command(
     files: Annotated[
         list[Path] | None,
         Argument(
-            metavar="ARTIFACT|CHECKPOINT…", help="Files to evaluate; default: the embedded weights."
+            metavar="ARTIFACT|CHECKPOINT…",
+            help="Files to evaluate; default: the embedded weights.",
+            callback=without_session_folders,
         ),
     ] = None,
     data: Annotated[

@@ -297,6 +297,7 @@ test-page: setup web
 	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
 	    --target tflite --session --size 256x256 --output $(OUT)/web
 	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
+	$(BIN)/python -m pytest tests/core/test_real_browser.py
 
 # Click to mask in Chromium beside the native runtime, both models in fp32 and int8. Needs a quiet machine.
 web-speed: setup web

@@ -7,6 +7,7 @@ from typing import Any
 
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
+HERE = "here"  # a column of nothing else says nothing
 # Columns, and what of `_cells` stands in them.
 TERMINAL = {
     "file": "path",
@@ -33,7 +34,10 @@ def terminal_table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 def _measured(columns: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     cells = [[_cells(row)[cell] for cell in columns.values()] for row in rows]
-    kept = [any(cell != UNMEASURED for cell in column) for column in zip(*cells, strict=True)]
+    kept = [
+        any(cell not in (UNMEASURED, HERE) for cell in column)
+        for column in zip(*cells, strict=True)
+    ]
     return [list(compress(line, kept)) for line in ([*columns], *cells)]
 
 
@@ -66,13 +70,13 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     """Everything that a table may show, by its name; errors are those that the export measured and
     stamped into the artifact."""
     parity, runtime, engine = row["parity"] or {}, row["runtime"], row["engine"]
-    place, peak = row.get("place", "here"), row["peak_memory_bytes"]
+    peak = row["peak_memory_bytes"]
     mark = "" if row["is_device_time"] else "*"
     ratio = optional(row["ratio_to_pytorch"], ".2f")
     percent = optional(row.get("percent_of_roofline"), ".0f")
     return {
         "path": row["path"],
-        "on": UNMEASURED if place == "here" else place,
+        "on": row.get("place", HERE),
         "threads": optional(row.get("threads"), "d"),
         "wire ms": optional(row.get("wire_ms"), ".1f"),
         "file": Path(row["path"]).name,

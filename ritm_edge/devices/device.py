@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import RLock
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -65,11 +66,13 @@ class Device:
         place: where it is.
         about: what it says of itself; empty before the first request.
         connection: counts how often it was reached; what was open before is not open any more.
+        turn: held by the thread that is asking.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.about, self.connection = "", 0
+        self.turn = RLock()
         self._suffixes: list[str] = []
         self._transport: SocketTransport | None = None
         self._requests = 0
@@ -142,23 +145,24 @@ class Device:
                 of this machine ArtifactError.
             RitmEdgeError: what the device itself says.
         """
-        self.connect()
-        assert self._transport is not None
-        self._requests += 1
-        message = pack({"do": request, "id": self._requests, **(values or {})}, tensors)
-        try:
-            answer = self._transport.exchange(message, timeout_s or WORK_S)
-            if answer.head.get("id") != self._requests:
-                raise ProtocolError("answers another request")
-            missing = request in MAY_BE_MISSING and answer.head.get("missing") is True
-            if "error" not in answer.head and not missing:
-                require_kinds(answer.head, ANSWERS[request], "the answer")
-        except (TimeoutError, ConnectionError) as error:
-            self.leave(at_once=True)
-            raise self._lost(label, error) from error
-        except (ProtocolError, ValueError) as error:
-            self.leave(at_once=True)
-            raise self._broken(label, error) from error
+        with self.turn:
+            self.connect()
+            assert self._transport is not None
+            self._requests += 1
+            message = pack({"do": request, "id": self._requests, **(values or {})}, tensors)
+            try:
+                answer = self._transport.exchange(message, timeout_s or WORK_S)
+                if answer.head.get("id") != self._requests:
+                    raise ProtocolError("answers another request")
+                missing = request in MAY_BE_MISSING and answer.head.get("missing") is True
+                if "error" not in answer.head and not missing:
+                    require_kinds(answer.head, ANSWERS[request], "the answer")
+            except (TimeoutError, ConnectionError) as error:
+                self.leave(at_once=True)
+                raise self._lost(label, error) from error
+            except (ProtocolError, ValueError) as error:
+                self.leave(at_once=True)
+                raise self._broken(label, error) from error
         if "error" in answer.head:
             kinds = {kind.__name__: kind for kind in _kinds(errors.RitmEdgeError)}
             kind = kinds.get(str(answer.head["error"]), errors.DeviceError)

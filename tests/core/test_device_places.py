@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -85,6 +86,18 @@ def test_a_file_goes_over_once_and_an_image_only_when_it_is_new(model, kept):
     log = (kept / "adb.log").read_text()
     assert "-s R58M forward tcp:0 localabstract:ritm-edge" in log
     assert "-s R58M forward --remove tcp:" in log
+
+
+def test_threads_take_turns(model, kept):
+    phone, here = Phone(kept, StandIn(kept)), open_runtime(model)
+    expected = [here.run(tflite_build.inputs(seed))["mask"] for seed in range(6)]
+    with open_place("adb") as device, RemoteRuntime(ModelFile(model), device) as remote:
+        remote.open()
+        with ThreadPoolExecutor(4) as pool:
+            found = pool.map(lambda n: remote.run(tflite_build.inputs(n % 6))["mask"], range(60))
+            for number, mask in enumerate(found):
+                np.testing.assert_array_equal(mask, expected[number % 6])
+    phone.close()
 
 
 def test_a_device_need_not_keep_images(model, kept):

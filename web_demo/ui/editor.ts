@@ -13,6 +13,8 @@ export class Editor {
   loaded: Loaded | undefined;
   /** Clicks that wait for their answer, by object. */
   readonly pending = new Map<number, Click[]>();
+  /** How many edits and models wait for their answer. */
+  private waiting = 0;
   private client: EngineClient;
 
   constructor(
@@ -21,14 +23,23 @@ export class Editor {
     private readonly on: {
       progress: (what: string, done: number, all: number) => void;
       change: () => void;
+      stop: (problem: Problem) => void;
     },
   ) {
-    this.client = new EngineClient(on.progress);
+    this.client = new EngineClient(on.progress, on.stop);
+  }
+
+  get busy(): boolean {
+    return this.waiting > 0;
   }
 
   /** Loads a model, the page's own or a file; what was clicked is made again with it. */
-  async load(file?: Blob): Promise<void> {
-    const client = new EngineClient(this.on.progress);
+  load(file?: Blob): Promise<void> {
+    return this.working(() => this.replaceEngine(file));
+  }
+
+  private async replaceEngine(file?: Blob): Promise<void> {
+    const client = new EngineClient(this.on.progress, this.on.stop);
     const model = file ? await file.arrayBuffer() : new URL("model.tflite", this.base).href;
     let loaded: Loaded;
     try {
@@ -46,7 +57,6 @@ export class Editor {
     this.client.end();
     [this.client, this.loaded] = [client, loaded];
     if (photo) await this.again(photo);
-    this.on.change();
   }
 
   async open(photo: Photo): Promise<void> {
@@ -67,26 +77,38 @@ export class Editor {
   async click(entry: ObjectEntry, click: Click): Promise<void> {
     const waiting = this.pending.get(entry.id) ?? [];
     this.pending.set(entry.id, [...waiting, click]);
-    this.on.change();
-    try {
-      await this.edit(entry, { action: "click", positive: click.positive, ...this.toFitted(click) });
-    } finally {
-      this.pending.set(entry.id, (this.pending.get(entry.id) ?? []).filter((other) => other !== click));
-      this.on.change();
-    }
+    await this.edit(entry, { action: "click", positive: click.positive, ...this.toFitted(click) }, () =>
+      this.pending.set(entry.id, (this.pending.get(entry.id) ?? []).filter((other) => other !== click)),
+    );
   }
 
   move(entry: ObjectEntry, index: number, click: Click): Promise<void> {
     return this.edit(entry, { action: "move", index, ...this.toFitted(click) });
   }
 
-  async edit(entry: ObjectEntry, edit: Edit): Promise<void> {
+  edit(entry: ObjectEntry, edit: Edit, answered: () => void = () => undefined): Promise<void> {
     const { client } = this;
-    const standing = await client.ask("edit", { object: entry.id, edit });
-    if (client !== this.client) return;
-    entry.standing = standing;
-    if (edit.action === "mask") entry.startMask = edit.values;
+    return this.working(async () => {
+      try {
+        const standing = await client.ask("edit", { object: entry.id, edit });
+        if (client !== this.client) return;
+        entry.standing = standing;
+        if (edit.action === "mask") entry.startMask = edit.values;
+      } finally {
+        answered();
+      }
+    });
+  }
+
+  private async working(work: () => Promise<void>): Promise<void> {
+    this.waiting++;
     this.on.change();
+    try {
+      await work();
+    } finally {
+      this.waiting--;
+      this.on.change();
+    }
   }
 
   async remove(index: number): Promise<void> {

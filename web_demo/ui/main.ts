@@ -39,7 +39,7 @@ const objects = new Objects(get("objects"), {
   },
   change: () => refreshMasks(),
 });
-const editor = new Editor(objects, base, { progress: showProgress, change: changed });
+const editor = new Editor(objects, base, { progress: showProgress, change: changed, stop: report });
 objects.clear();
 
 /** Runs what a user asked for; what goes wrong is said and changes nothing else. */
@@ -98,7 +98,7 @@ async function openFile(file: Blob, name: string): Promise<void> {
 
 function changed(): void {
   const { standing, name } = objects.chosen;
-  const busy = (editor.pending.get(objects.chosen.id) ?? []).length > 0;
+  const { busy } = editor;
   if (selected !== undefined && selected >= standing.clicks.length) selected = undefined;
   objects.show();
   Object.assign(get("undo"), { disabled: !standing.canUndo });

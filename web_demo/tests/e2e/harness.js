@@ -79,8 +79,21 @@ export class Person {
     return person;
   }
 
+  /** Waits for a state of the page; a message about a problem ends the wait at once. */
+  until(state, argument) {
+    const failed = this.page.waitForSelector("#problem:not([hidden]) span", { timeout: 0 }).then(async (said) => {
+      throw new Error(`the page says: ${await said.textContent()}`);
+    });
+    return Promise.race([this.page.waitForFunction(state, argument), failed]);
+  }
+
+  /** Waits until the status line says it. */
+  says(words) {
+    return this.until((source) => new RegExp(source).test(document.getElementById("status").textContent), words.source);
+  }
+
   loaded() {
-    return this.page.waitForFunction(() => document.body.dataset.ready === "true");
+    return this.until(() => document.body.dataset.ready === "true");
   }
 
   async open(id, file) {
@@ -93,19 +106,24 @@ export class Person {
   }
 
   async opened() {
-    await this.page.waitForFunction(() => document.getElementById("welcome").hidden);
+    await this.until(() => document.getElementById("welcome").hidden);
     this.photo = { width: 512, height: 512 };
   }
 
-  /** Where a pixel of the photo is on the screen, while the whole photo is shown; whole, as those of a wheel are. */
-  async place(row, column) {
-    const box = await this.page.locator("#stage").boundingBox();
+  /** Where the photo lies on the screen while all of it is shown. */
+  async frame() {
+    const stage = this.page.locator("#stage");
+    await stage.evaluate((element) => element.scrollIntoView({ block: "nearest" }));
+    const box = await stage.boundingBox();
     const { width, height } = this.photo;
     const scale = Math.min(box.width / width, box.height / height);
-    return {
-      x: Math.round(box.x + (box.width - width * scale) / 2 + (column + 0.5) * scale),
-      y: Math.round(box.y + (box.height - height * scale) / 2 + (row + 0.5) * scale),
-    };
+    return { scale, x: box.x + (box.width - width * scale) / 2, y: box.y + (box.height - height * scale) / 2 };
+  }
+
+  /** The middle of a pixel of the photo on the screen. */
+  async place(row, column) {
+    const { scale, x, y } = await this.frame();
+    return { x: x + (column + 0.5) * scale, y: y + (row + 0.5) * scale };
   }
 
   async click(row, column, button = "left") {
@@ -121,7 +139,7 @@ export class Person {
   }
 
   settled(count) {
-    return this.page.waitForFunction(
+    return this.until(
       (n) => Number(document.querySelector("#objects li.chosen .count").textContent) === n && document.body.dataset.busy === "false",
       count,
     );

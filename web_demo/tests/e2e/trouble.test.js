@@ -65,9 +65,7 @@ test("files that cannot be used are refused in words, and nothing is lost", asyn
   assert.deepEqual(await person.saved("mask"), mask);
   await person.click(225, 225, "right");
   await person.open("model", model);
-  await person.loaded();
-  await person.page.waitForTimeout(1500);
-  assert.equal(await person.count(), 2, "clicks are made again with another model");
+  await person.settled(2); // the clicks are made again with the other model
   await person.page.click("#undo");
   await person.settled(1);
   assert.deepEqual(await person.saved("mask"), mask);
@@ -90,7 +88,7 @@ test("a photo of 48 megapixels is reduced for the model and saved at full size",
   const large = join(folder, "large.jpg");
   reopen("make", large, "large");
   await person.open("open", large);
-  await person.page.waitForFunction(() => /reduced to 4\d\d\d × 3\d\d\d/.test(document.getElementById("status").textContent));
+  await person.says(/reduced to 4\d\d\d × 3\d\d\d/);
   person.photo = { width: 8000, height: 6000 };
   await person.click(3000, 4000);
   const [[row, column]] = await person.clicks();
@@ -153,7 +151,7 @@ test("where storage is denied the page works and says what it cannot do", async 
       CacheStorage.prototype.open = denied;
     });
   const person = await Person.at(browser, demo.address, { prepare });
-  await person.page.waitForFunction(() => /keeps nothing for offline use/.test(document.getElementById("status").textContent));
+  await person.says(/keeps nothing for offline use/);
   await person.openSample();
   await person.click(100, 225);
   assert.deepEqual(await person.close(), []);
@@ -164,18 +162,18 @@ test("an engine that dies is started again with all clicks", async () => {
   await person.openSample();
   await person.click(100, 225);
   const mask = await person.saved("mask");
-  await Promise.all(person.page.workers().map((worker) => worker.evaluate(() => setTimeout(() => { throw new Error("lost"); })).catch(() => 0)));
+  const worker = person.page.workers().find((each) => /\/worker-[^/]*$/.test(each.url()));
+  await worker.evaluate(() => void setTimeout(() => { throw new Error("lost"); }));
   assert.match(await person.problem(), /engine stopped/);
   await person.page.click("#restart");
-  await person.loaded();
-  await person.page.waitForTimeout(3000);
+  await person.settled(1);
   assert.deepEqual(await person.saved("mask"), mask);
 });
 
 test("once visited, the page works without its server", async () => {
   const own = await startDemo();
   const person = await Person.at(browser, own.address);
-  await person.page.waitForFunction(() => document.body.dataset.offline === "yes");
+  await person.until(() => document.body.dataset.offline === "yes");
   await own.stop();
   await person.page.reload();
   await person.loaded();
@@ -214,9 +212,8 @@ test("an answer that comes after another photo was opened is dropped", async () 
     await person.page.mouse.click(x, y);
   }
   await person.open("open", sample);
-  await person.page.waitForFunction(() => /astronaut\.jpg: 512 × 512/.test(document.getElementById("status").textContent));
-  await person.page.waitForTimeout(1500);
-  assert.equal(await person.count(), 0);
+  await person.says(/astronaut\.jpg: 512 × 512/);
+  await person.settled(0);
   assert.equal(reopen("picture", await person.save("mask")).share, 0);
   await person.click(100, 225);
   assert.deepEqual(await person.clicks(), [[100, 225, true]]);

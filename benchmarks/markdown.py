@@ -49,8 +49,8 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`. Raises
-    InputFileError: none of them."""
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops` or `train`, or of
+    `make web-speed`. Raises InputFileError: none of them."""
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
     if isinstance(values, dict) and values.get("kind") == NOC_KIND:
@@ -61,6 +61,8 @@ def render(values: Any, source: Path) -> str:
         return flops_table(values)
     if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
         return markdown_table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
+    if isinstance(values, dict) and values.get("kind") == "ritm-edge browser click times":
+        return click_times_table(values)
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
@@ -76,6 +78,20 @@ def figures_table(figures: dict[str, Any]) -> str:
     ]
     benchmarks = (f"clicks on {name}" for name in next(iter(figures["noc"].values())))
     return markdown_table(("model", "GMACs at 400×400", *benchmarks), rows)
+
+
+def click_times_table(values: dict[str, Any]) -> str:
+    """One row per artifact, from `make web-speed`: median times of a click, in ms."""
+    rows = [
+        (each["file"], *(f"{each[key]['median_ms']:.0f}" for key in ("page", "browser", "native")))
+        for each in values["models"]
+    ]
+    header = ("file", "click to mask on the page, ms", "session in the browser, ms", "native, ms")
+    settings = (
+        f"{values['threads']} threads, {values['rounds']} rounds of {values['clicks']} clicks"
+    )
+    where = f"{values['browser']}, {values['cpu']} ({values['processors']} cores)"
+    return markdown_table(header, rows) + f"\n{settings}, {where}.\n"
 
 
 def flops_table(document: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import OutputFileError, UsageError
+from ..errors import MissingExtraError, OutputFileError, UsageError
 from . import export
 from .console import print_notice
 from .options import refuse_idle
@@ -74,14 +74,19 @@ def _checked(artifact: Path) -> Path:
 
 
 def _kept() -> Path:
-    """The embedded model as an artifact, exported when it is wanted for the first time."""
+    """The embedded model as an artifact, exported when it is wanted for the first time; where the
+    exporters are not installed, the smaller one of the package."""
     from .. import __version__
     from ..files import sha256_of
-    from ..weights import checkpoint_path
+    from ..weights import checkpoint_path, shipped_artifact
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ritm-edge"
     place = cache / f"{__version__}-{sha256_of(checkpoint_path(MODEL))[:16]}"
     if not any(place.glob("*.tflite")):
         print_notice(f"exporting {MODEL} once, which takes a few minutes; kept in {place}")
-        export.command(["tflite"], checkpoint=MODEL, output=place, session=True)
+        try:
+            export.command(["tflite"], checkpoint=MODEL, output=place, session=True)
+        except MissingExtraError as error:
+            print_notice(f"{error} Until then, the page runs {MODEL} in int8.")
+            return shipped_artifact()
     return next(place.glob("*.tflite"))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..errors import OutputFileError, RitmEdgeError
-from .site import HEADERS, INDEX, Site
+from .site import INDEX, Site
 
 LOOPBACK = "127.0.0.1"
 # Windows' registry can say otherwise of .js, and browsers then refuse to run it.
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _begin(self, status: int, kind: str, size: int, **headers: str) -> None:
         self.send_response(status)
         fixed = {"Content-Type": kind, "Content-Length": str(size), "Cache-Control": "no-cache"}
-        for name, value in {**fixed, **HEADERS, **headers}.items():
+        for name, value in {**fixed, **self._site.headers, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
 

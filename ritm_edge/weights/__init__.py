@@ -31,6 +31,11 @@ def checkpoint_path(given: Path | None, *, model: str | None = None) -> Path:
     return default_checkpoint(str(given)) if str(given) in EMBEDDED_MODELS else given
 
 
+def shipped_artifact() -> Path:
+    """lite0 in int8 with session graphs, made by `make shipped`: for machines without exporters."""
+    return _FOLDER / "lite0-400x400-int8.tflite"
+
+
 def measured_figures() -> dict[str, Any]:
     """What was measured of the embedded weights, in the file that `make tables` writes: "noc":
     model → benchmark → mean clicks to IoU 0.90 with the published protocol; "macs": model →

@@ -11,6 +11,7 @@ import type { MaskView } from "./stage.js";
 export class Editor {
   photo: Photo | undefined;
   loaded: Loaded | undefined;
+  flip = false;
   /** Clicks that wait for their answer, by object. */
   readonly pending = new Map<number, Click[]>();
   /** How many edits and models wait for their answer. */
@@ -64,8 +65,14 @@ export class Editor {
     this.photo = photo;
     this.pending.clear();
     this.objects.clear();
-    await this.client.ask("photo", { rgba, size: photo.fitted }, [rgba]);
+    await this.client.ask("photo", { rgba, size: photo.fitted, flip: this.flip }, [rgba]);
     this.on.change();
+  }
+
+  /** Averages masks with those of the mirrored photo, or not; all clicks are made again. */
+  setFlip(flip: boolean): Promise<void> {
+    this.flip = flip;
+    return this.working(async () => this.photo && this.again(this.photo));
   }
 
   /** Clicks of an object in pixels of the photo, those that wait for an answer behind the others. */
@@ -100,7 +107,7 @@ export class Editor {
     });
   }
 
-  private async working(work: () => Promise<void>): Promise<void> {
+  private async working(work: () => Promise<unknown>): Promise<void> {
     this.waiting++;
     this.on.change();
     try {
@@ -145,11 +152,17 @@ export class Editor {
   /** The photo and all clicks to an engine that knows nothing of them; history is not kept. */
   private async again(photo: Photo): Promise<void> {
     const rgba = pixelsOf(photo);
-    await this.client.ask("photo", { rgba, size: photo.fitted }, [rgba]);
-    for (const entry of this.objects.entries) {
-      const { clicks } = entry.standing;
-      if (entry.startMask) await this.edit(entry, { action: "mask", values: entry.startMask });
-      for (const click of clicks) await this.edit(entry, { action: "click", ...click });
+    await this.client.ask("photo", { rgba, size: photo.fitted, flip: this.flip }, [rgba]);
+    const before = this.objects.entries.map((entry) => ({ entry, standing: entry.standing }));
+    try {
+      for (const { entry, standing } of before) {
+        if (entry.startMask) await this.edit(entry, { action: "mask", values: entry.startMask });
+        for (const click of standing.clicks) await this.edit(entry, { action: "click", ...click });
+      }
+    } catch (error) {
+      // The next engine starts from all clicks, too.
+      for (const { entry, standing } of before) entry.standing = standing;
+      throw error;
     }
   }
 

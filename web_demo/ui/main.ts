@@ -58,6 +58,7 @@ async function load(file?: File): Promise<void> {
   await editor.load(file);
   const { info, threads, simd } = editor.loaded!;
   get("progress").hidden = true;
+  if (!editor.photo) say("The model is loaded. Open a photo.");
   get("engine").textContent =
     `${info.name} ${info.precision}, ${info.megabytes.toFixed(1)} MB, on the processor with ` +
     `${threads} ${threads > 1 ? "threads" : "thread"}` +
@@ -299,6 +300,7 @@ get("next").onclick = () => {
 get("help").onclick = () => get<HTMLDialogElement>("help-box").showModal();
 get("dismiss").onclick = forgiveProblem;
 get("restart").onclick = () => void attempt(() => load(), "model");
+input("flip").onchange = () => void attempt(() => editor.setFlip(input("flip").checked));
 for (const id of ["opacity", "contour", "cut-out"]) input(id).oninput = refreshMasks;
 canvas.onfocus = canvas.onblur = draw;
 
@@ -309,7 +311,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("#saves button
       const all = kind === "labels" || kind === "coco";
       const entries = all ? objects.entries : [objects.chosen];
       say("Saving …");
-      const file = await makeFile(kind, editor.photo!, await editor.saved(entries), 0, editor.loaded!.info);
+      const file = await makeFile(kind, editor.photo!, await editor.saved(entries), editor.loaded!.info, editor.flip);
       download(file);
       say(`Saved ${file.name}.`);
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Person, folder, launch, model, reopen, ritmEdge, sample, startDemo } from "./harness.js";
 
@@ -154,6 +155,25 @@ test("a mask file is the start, and its correction is what Python computes", () 
     await person.page.click("#undo");
     await person.settled(0);
     assert.equal(reopen("differing", await person.save("mask"), given).share, 0);
+  }));
+
+test("averaged with the mirrored photo, masks are those of Python with --flip", () =>
+  withSample(async (person) => {
+    await person.click(100, 225);
+    await person.click(225, 225, "right");
+    const plain = await person.saved("mask");
+    await person.page.click("#flip");
+    await person.settled(2);
+    const averaged = await person.save("mask");
+    assert.notDeepEqual(readFileSync(averaged), plain);
+    const log = await person.save("clicks");
+    assert.equal(JSON.parse(readFileSync(log)).settings.flip, true);
+    const expected = join(folder, "averaged.png");
+    ritmEdge("predict", sample, "--clicks", log, "--artifact", model, "--session-graphs", "-o", expected);
+    assert.ok(reopen("differing", averaged, expected).share <= 1e-4);
+    await person.page.click("#flip");
+    await person.settled(2);
+    assert.deepEqual(await person.saved("mask"), plain);
   }));
 
 test("everything works by keyboard, and every control has a name", () =>

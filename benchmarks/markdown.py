@@ -81,17 +81,14 @@ def figures_table(figures: dict[str, Any]) -> str:
 
 
 def click_times_table(values: dict[str, Any]) -> str:
-    """One row per artifact, from `make web-speed`: median times of a click, in ms."""
-    rows = [
-        (each["file"], *(f"{each[key]['median_ms']:.0f}" for key in ("page", "browser", "native")))
+    """One row per artifact, from `make web-speed`: median milliseconds of a click."""
+    names = {"page": "click to mask on the page", "browser": "session in it", "native": "native"}
+    rows = (
+        (each["file"], *(f"{each[name]['median_ms']:.0f}" for name in names))
         for each in values["models"]
-    ]
-    header = ("file", "click to mask on the page, ms", "session in the browser, ms", "native, ms")
-    settings = (
-        f"{values['threads']} threads, {values['rounds']} rounds of {values['clicks']} clicks"
     )
-    where = f"{values['browser']}, {values['cpu']} ({values['processors']} cores)"
-    return markdown_table(header, rows) + f"\n{settings}, {where}.\n"
+    note = "{threads} threads, {rounds} × {clicks} clicks, {browser}, {cpu} ({processors} cores)."
+    return markdown_table(("file", *names.values()), rows) + f"\n{note.format(**values)}\n"
 
 
 def flops_table(document: dict[str, Any]) -> str:

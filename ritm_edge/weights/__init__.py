@@ -9,6 +9,7 @@ from ..errors import UsageError
 DEFAULT_MODEL = "hrnet18s"
 EMBEDDED_MODELS = (DEFAULT_MODEL, "lite0")
 _FOLDER = Path(__file__).parent
+SHIPPED_ARTIFACT = _FOLDER / "lite0-400x400-int8.tflite"  # `make shipped`; with session graphs
 
 
 def default_checkpoint(model: str = DEFAULT_MODEL) -> Path:
@@ -29,11 +30,6 @@ def checkpoint_path(given: Path | None, *, model: str | None = None) -> Path:
     if given is None:
         return default_checkpoint(model or DEFAULT_MODEL)
     return default_checkpoint(str(given)) if str(given) in EMBEDDED_MODELS else given
-
-
-def shipped_artifact() -> Path:
-    """lite0 in int8 with session graphs, made by `make shipped`: for machines without exporters."""
-    return _FOLDER / "lite0-400x400-int8.tflite"
 
 
 def measured_figures() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.web import site as site_module
 from ritm_edge.web.server import open_server
 from ritm_edge.web.site import Site
-from ritm_edge.weights import default_checkpoint, shipped_artifact
+from ritm_edge.weights import SHIPPED_ARTIFACT, default_checkpoint
 
 from ..paths import ROOT
 
@@ -211,21 +211,8 @@ def test_the_embedded_model_is_exported_once(tmp_path, monkeypatch):
     assert first.is_relative_to(tmp_path / "cache")
 
 
-@pytest.mark.usefixtures("built")
-def test_where_nothing_can_be_exported_the_shipped_model_is_opened(tmp_path, monkeypatch, capsys):
-    def export(*_: object, **__: object) -> None:
-        raise MissingExtraError("torch is needed and not installed: run pip install it.")
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(demo.export, "command", export)
-    assert demo._kept() == shipped_artifact()
-    said = " ".join(capsys.readouterr().err.split())
-    assert "torch is needed and not installed" in said
-    assert "int8" in said
-
-
 def test_the_shipped_model_is_that_of_the_embedded_weights():
-    path = shipped_artifact()
+    path = SHIPPED_ARTIFACT
     assert len(zlib.compress(path.read_bytes())) <= 4_000_000, "too large for the wheel"
     info = open_runtime(path).info
     assert info is not None

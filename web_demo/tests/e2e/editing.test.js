@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Person, folder, launch, model, reopen, ritmEdge, sample, startDemo } from "./harness.js";
+import { Person, eventually, folder, launch, model, reopen, ritmEdge, sample, startDemo } from "./harness.js";
 
 let browser, demo;
 before(async () => ([browser, demo] = [await launch(), await startDemo()]));
@@ -174,6 +174,61 @@ test("averaged with the mirrored photo, masks are those of Python with --flip", 
     await person.page.click("#flip");
     await person.settled(2);
     assert.deepEqual(await person.saved("mask"), plain);
+  }));
+
+test("photos come by drop and by paste, and what is open is closed on demand only", () =>
+  withSample(async (person) => {
+    const { page } = person;
+    const bring = (event, name) =>
+      page.evaluate(
+        async ([event, name]) => {
+          const file = new File([await (await fetch("sample.jpg")).blob()], name, { type: "image/jpeg" });
+          const data = new DataTransfer();
+          data.items.add(file);
+          const options = { bubbles: true, cancelable: true };
+          const made = event === "paste" ? new ClipboardEvent(event, { ...options, clipboardData: data }) : new DragEvent(event, { ...options, dataTransfer: data });
+          document.getElementById("stage").dispatchEvent(made);
+        },
+        [event, name],
+      );
+    await bring("drop", "dropped.jpg");
+    await person.says(/^dropped\.jpg: 512 × 512/);
+    await bring("paste", "pasted.jpg");
+    await person.says(/^pasted\.jpg: 512 × 512/);
+    await person.click(100, 225);
+    person.answer = false; // to "Close this photo and its objects?"
+    await bring("drop", "other.jpg");
+    await person.settled(1);
+    assert.match(await person.save("mask"), /pasted\.object-1\.mask\.png$/);
+    person.answer = true;
+    await bring("drop", "other.jpg");
+    await person.says(/^other\.jpg: 512 × 512/);
+    assert.equal(await person.count(), 0);
+  }));
+
+test("opacity, contour, colour and cut-out are seen", () =>
+  withSample(async (person) => {
+    const { page } = person;
+    await person.click(100, 225);
+    const [inside, outside] = [await person.place(150, 225), await person.place(20, 20)];
+    const colours = () =>
+      page.evaluate((points) => {
+        const stage = document.getElementById("stage");
+        const box = stage.getBoundingClientRect();
+        const at = (p) => [...stage.getContext("2d").getImageData((p.x - box.x) * devicePixelRatio, (p.y - box.y) * devicePixelRatio, 1, 1).data];
+        return points.map(at);
+      }, [inside, outside]);
+    const seen = (wanted) => eventually(async () => wanted(...(await colours()).map(String)));
+    const beside = String((await colours())[1]);
+    await page.locator("#opacity").fill("100");
+    await seen((object, other) => object === "31,119,255,255" && other === beside);
+    await page.locator("[aria-label='Colour of object 1']").fill("#00ff00");
+    await seen((object, other) => object === "0,255,0,255" && other === beside);
+    await page.locator("#opacity").fill("0");
+    await seen((object, other) => object !== "0,255,0,255" && other === beside);
+    const photo = String((await colours())[0]);
+    await page.click("#cut-out");
+    await seen((object, other) => object === photo && ["205,205,205,255", "245,245,245,255"].includes(other));
   }));
 
 test("everything works by keyboard, and every control has a name", () =>

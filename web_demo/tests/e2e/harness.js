@@ -41,6 +41,12 @@ export async function startDemo(artifact = model) {
   return { address, stop: () => new Promise((done) => (server.once("exit", done), server.kill("SIGINT"))) };
 }
 
+/** Waits until something is so. */
+export async function eventually(state) {
+  const end = Date.now() + PATIENCE;
+  while (!(await state())) if (Date.now() > end) throw new Error(`this did not become true: ${state}`);
+}
+
 /** Files of a folder as a static host serves them that knows nothing of threads. */
 export async function startPlainServer(place) {
   const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".css": "text/css" };
@@ -62,6 +68,8 @@ export function launch() {
 /** The page of a person: opened, with the model loaded unless told otherwise. */
 export class Person {
   problems = [];
+  /** To whatever the page asks. */
+  answer = true;
   requests = [];
 
   static async at(browser, address, options = {}) {
@@ -71,7 +79,7 @@ export class Person {
     const page = (person.page = await person.context.newPage());
     page.setDefaultTimeout(PATIENCE);
     page.on("pageerror", (error) => person.problems.push(error.message));
-    page.on("dialog", (dialog) => dialog.accept());
+    page.on("dialog", (dialog) => (person.answer ? dialog.accept() : dialog.dismiss()));
     page.on("request", (request) => person.requests.push(request.url()));
     await prepare?.(person);
     await page.goto(address);

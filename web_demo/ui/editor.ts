@@ -131,19 +131,19 @@ export class Editor {
     return this.client.ask("masks", { objects: entries.map(({ id }) => id), rows, columns, replaceable: true });
   }
 
-  /** Everything that can be saved of the objects, at the size of the photo as it was opened. */
-  async saved(entries: readonly ObjectEntry[]): Promise<SavedObject[]> {
+  /** What can be saved of the objects, at the size of the photo as it was opened; masks are empty unless wanted. */
+  async saved(entries: readonly ObjectEntry[], withMasks: boolean): Promise<SavedObject[]> {
     const [height, width] = this.photo!.size;
     const [rows, columns] = this.extent({ left: 0, top: 0, step: 1, rows: height, columns: width });
     const saved: SavedObject[] = [];
     for (const entry of entries) {
-      const masks = await this.client.ask("masks", { objects: [entry.id], rows, columns });
+      const masks = withMasks ? await this.client.ask("masks", { objects: [entry.id], rows, columns }) : null;
       const startMaskSha256 = await this.client.ask("startMaskDigest", { object: entry.id });
       saved.push({
         name: entry.name,
         clicks: entry.standing.clicks.map((click) => this.fromFitted(click)),
         startMaskSha256,
-        mask: masks![0],
+        mask: masks?.[0] ?? new Uint8Array(),
       });
     }
     return saved;

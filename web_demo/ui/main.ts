@@ -303,6 +303,8 @@ get("restart").onclick = () => void attempt(() => load(), "model");
 input("flip").onchange = () => void attempt(() => editor.setFlip(input("flip").checked));
 for (const id of ["opacity", "contour", "cut-out"]) input(id).oninput = refreshMasks;
 canvas.onfocus = canvas.onblur = draw;
+canvas.oncontextlost = () => say("The graphics processor was lost. The picture comes back with it; clicks and masks are kept.");
+canvas.oncontextrestored = refreshMasks;
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("#saves button"))
   button.onclick = () =>
@@ -311,7 +313,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("#saves button
       const all = kind === "labels" || kind === "coco";
       const entries = all ? objects.entries : [objects.chosen];
       say("Saving …");
-      const file = await makeFile(kind, editor.photo!, await editor.saved(entries), editor.loaded!.info, editor.flip);
+      const file = await makeFile(kind, editor.photo!, await editor.saved(entries, kind !== "clicks"), editor.loaded!.info, editor.flip);
       download(file);
       say(`Saved ${file.name}.`);
     });

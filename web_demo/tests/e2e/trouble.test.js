@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Person, folder, launch, model, reopen, ritmEdge, sample, startDemo, startPlainServer } from "./harness.js";
+import { Person, eventually, folder, launch, model, reopen, ritmEdge, sample, startDemo, startPlainServer } from "./harness.js";
 
 let browser, demo;
 before(async () => ([browser, demo] = [await launch(), await startDemo()]));
@@ -168,6 +168,27 @@ test("an engine that dies is started again with all clicks", async () => {
   await person.page.click("#restart");
   await person.settled(1);
   assert.deepEqual(await person.saved("mask"), mask);
+});
+
+test("a graphics processor that is lost takes the picture with it until it is back, and nothing else", async () => {
+  const person = await Person.at(browser, demo.address);
+  await person.openSample();
+  await person.click(100, 225);
+  const mask = await person.saved("mask");
+  const { page } = person;
+  const picture = () => page.evaluate(() => document.getElementById("stage").toDataURL());
+  const before = await picture();
+  await page.evaluate(() => {
+    const stage = document.getElementById("stage");
+    stage.getContext("2d").reset();
+    stage.dispatchEvent(new Event("contextlost"));
+  });
+  await person.says(/graphics processor was lost/);
+  assert.notEqual(await picture(), before);
+  await page.evaluate(() => document.getElementById("stage").dispatchEvent(new Event("contextrestored")));
+  await eventually(async () => (await picture()) === before);
+  assert.deepEqual(await person.saved("mask"), mask);
+  assert.deepEqual(await person.close(), []);
 });
 
 test("once visited, the page works without its server", async () => {

@@ -87,7 +87,7 @@ def click_times_table(values: dict[str, Any]) -> str:
         (each["file"], *(f"{each[name]['median_ms']:.0f}" for name in names))
         for each in values["models"]
     )
-    note = "{threads} threads, {rounds} × {clicks} clicks, {browser}, {cpu} ({processors} cores)."
+    note = "Median ms; {threads} threads, {rounds} × {clicks} clicks, {browser}, {cpu}."
     return markdown_table(("file", *names.values()), rows) + f"\n{note.format(**values)}\n"
 
 

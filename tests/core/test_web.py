@@ -216,5 +216,5 @@ def test_the_shipped_model_is_that_of_the_embedded_weights():
     assert len(zlib.compress(path.read_bytes())) <= 4_000_000, "too large for the wheel"
     info = open_runtime(path).info
     assert info is not None
-    assert info.checkpoint_sha256 == sha256_of(default_checkpoint("lite0"))
+    assert info.checkpoint_sha256 == sha256_of(default_checkpoint("lite0")), "run make shipped"
     assert info.session is not None

@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 const root = resolve(import.meta.dirname, "../../..");
 export const bin = process.env.RITM_EDGE_BIN ?? join(root, ".venv/bin");
 export const model = process.env.RITM_EDGE_WEB_MODEL ?? join(root, "out/web/lite0-256x256.tflite");
+export const shipped = join(root, "ritm_edge/weights/lite0-400x400-int8.tflite");
 export const sample = join(root, "ritm_edge/samples/astronaut.jpg");
 export const folder = mkdtempSync(join(tmpdir(), "ritm-edge-web-"));
 /** Nothing that the browser does on its own goes out; Chromium does not start as root otherwise. */

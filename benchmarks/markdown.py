@@ -51,8 +51,8 @@ def fill_tables(text: str, root: Path) -> str:
 
 
 def render(values: Any, source: Path) -> str:
-    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops`, `frontier` or `train`, or of
-    `verify`. Raises InputFileError: none of them."""
+    """A table for the JSON of `bench latency`, `noc`, `fit`, `flops`, `frontier` or `train`, of
+    `verify` or of `make web-speed`. Raises InputFileError: none of them."""
     if isinstance(values, dict) and "rows" in values:
         return latency_table(values)
     if isinstance(values, dict) and values.get("kind") == NOC_KIND:
@@ -67,6 +67,8 @@ def render(values: Any, source: Path) -> str:
         return markdown_table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
     if isinstance(values, dict) and "case_results" in values:
         return parity_table(values)
+    if isinstance(values, dict) and values.get("kind") == "ritm-edge browser click times":
+        return click_times_table(values)
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
@@ -98,6 +100,17 @@ def parity_table(report: dict[str, Any]) -> str:
         "smallest mask IoU": f"{report['min_mask_iou']:.4f} (limit {limits['min_mask_iou']})",
     }
     return markdown_table([*cells], [[*cells.values()]])
+
+
+def click_times_table(values: dict[str, Any]) -> str:
+    """One row per artifact, from `make web-speed`: median milliseconds of a click."""
+    names = {"page": "click to mask on the page", "browser": "session in it", "native": "native"}
+    rows = (
+        (each["file"], *(f"{each[name]['median_ms']:.0f}" for name in names))
+        for each in values["models"]
+    )
+    note = "Median ms; {threads} threads, {rounds} × {clicks} clicks, {browser}, {cpu}."
+    return markdown_table(("file", *names.values()), rows) + f"\n{note.format(**values)}\n"
 
 
 def flops_table(document: dict[str, Any]) -> str:

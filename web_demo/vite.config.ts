@@ -44,10 +44,13 @@ export default defineConfig({
         display: "standalone",
         background_color: "#14191f",
         theme_color: "#1c2733",
-        icons: [{ src: "icon.svg", sizes: "any", type: "image/svg+xml", purpose: "any" }],
+        icons: [
+          { src: "icon.svg", sizes: "any", type: "image/svg+xml", purpose: "any" },
+          ...[192, 512].map((n) => ({ src: `icon-${n}.png`, sizes: `${n}x${n}`, type: "image/png", purpose: "any maskable" as const })),
+        ],
       },
       workbox: {
-        globPatterns: ["**/*.{html,js,css,svg}"],
+        globPatterns: ["**/*.{html,js,css,svg,png}"],
         globIgnores: ["wasm/**"],
         navigateFallback: null,
         clientsClaim: true,

@@ -3,12 +3,13 @@
 import os
 import tempfile
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import OutputFileError, UsageError
+from ..errors import MissingExtraError, OutputFileError, UsageError
 from . import export
 from .console import print_notice
 from .options import refuse_idle
@@ -39,8 +40,8 @@ def command(
 
     if build is not None:
         refuse_idle(context, "with --build", "port", "browser")
-    if build is not None and build.exists():
-        raise OutputFileError(f"{build} exists: name a folder that does not exist yet.")
+        if build.exists():
+            raise OutputFileError(f"{build} exists: name a folder that does not exist yet.")
     page_files()  # says that there is none before any work
     artifact = _kept() if artifact is None else _checked(artifact)
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,10 +56,8 @@ def command(
             print_notice(f"{address} (Ctrl-C stops it; self-check: {address}check/)")
             if browser:
                 webbrowser.open(address)
-            try:
+            with suppress(KeyboardInterrupt):
                 server.serve_forever()
-            except KeyboardInterrupt:
-                print_notice("stopped")
 
 
 def _checked(artifact: Path) -> Path:
@@ -74,14 +73,19 @@ def _checked(artifact: Path) -> Path:
 
 
 def _kept() -> Path:
-    """The embedded model as an artifact, exported when it is wanted for the first time."""
+    """The embedded model as an artifact, exported when it is wanted for the first time; where the
+    exporters are not installed, the smaller one of the package."""
     from .. import __version__
     from ..files import sha256_of
-    from ..weights import checkpoint_path
+    from ..weights import SHIPPED_ARTIFACT, checkpoint_path
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ritm-edge"
     place = cache / f"{__version__}-{sha256_of(checkpoint_path(MODEL))[:16]}"
     if not any(place.glob("*.tflite")):
         print_notice(f"exporting {MODEL} once, which takes a few minutes; kept in {place}")
-        export.command(["tflite"], checkpoint=MODEL, output=place, session=True)
+        try:
+            export.command(["tflite"], checkpoint=MODEL, output=place, session=True)
+        except (MissingExtraError, ModuleNotFoundError):
+            print_notice("the exporters are not installed (ritm-edge[tflite]), so it opens in int8")
+            return SHIPPED_ARTIFACT
     return next(place.glob("*.tflite"))

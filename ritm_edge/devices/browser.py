@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..errors import DeviceError, UsageError
 from ..web.server import LOOPBACK, PageHandler
-from ..web.site import INDEX, page_files
+from ..web.site import INDEX, page_files, page_headers
 from .websocket import WebSocketTransport, accept_key
 
 START_S = 60.0  # for the browser to start and the page to connect, on a busy machine
@@ -61,7 +61,7 @@ class Browser:
     def __init__(
         self, listen: str | None = None, say: Callable[[str], None] = lambda _: None
     ) -> None:
-        self._files = page_files()
+        self._files, self.headers = page_files(), page_headers()
         self._token = secrets.token_urlsafe(16)
         self._connections: queue.Queue[WebSocketTransport] = queue.Queue()
         self._program = find_chromium() if listen is None else None

@@ -3,6 +3,7 @@
 import mimetypes
 import re
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote, urlsplit
 
 from ..errors import OutputFileError, RitmEdgeError
-from .site import HEADERS, INDEX
+from .site import INDEX
 
 LOOPBACK = "127.0.0.1"
 # Windows' registry can say otherwise of .js, and browsers then refuse to run it.
@@ -19,6 +20,9 @@ TYPES = {"js": "text/javascript", "wasm": "application/wasm", "svg": "image/svg+
 
 class Files(Protocol):
     """What is served; see `Site`."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     def find(self, address: str) -> Path | None: ...
 
@@ -82,7 +86,7 @@ class PageHandler(BaseHTTPRequestHandler):
     def _begin(self, status: int, kind: str, size: int, **headers: str) -> None:
         self.send_response(status)
         fixed = {"Content-Type": kind, "Content-Length": str(size), "Cache-Control": "no-cache"}
-        for name, value in {**fixed, **HEADERS, **headers}.items():
+        for name, value in {**fixed, **self._site.headers, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
 

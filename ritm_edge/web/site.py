@@ -8,15 +8,6 @@ from ..errors import InputFileError
 
 PAGE = Path(__file__).parents[1] / "page"
 INDEX, CHECK = "index.html", "golden/"
-# The first two allow threads; the last says in the browser's own terms that nothing leaves it.
-HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
-    "worker-src 'self' blob:; img-src 'self' blob: data:; connect-src 'self' blob:",
-}
 
 
 def page_files() -> dict[str, Path]:
@@ -30,6 +21,12 @@ def page_files() -> dict[str, Path]:
     return {p.relative_to(PAGE).as_posix(): p for p in PAGE.rglob("*") if p.is_file()}
 
 
+def page_headers() -> dict[str, str]:
+    """What every answer carries, from the page's own `_headers`."""
+    lines = (PAGE / "_headers").read_text(encoding="utf-8").splitlines()
+    return dict(line.strip().split(": ", 1) for line in lines if line.startswith("  "))
+
+
 class Site:
     """Addresses, relative and without a leading slash, and the files behind them.
 
@@ -38,12 +35,16 @@ class Site:
     Args:
         artifact: a .tflite with session graphs.
         scratch: an existing folder for the data of the self-check, made when first asked for.
+
+    Attributes:
+        headers: see `page_headers`.
     """
 
     def __init__(self, artifact: Path, scratch: Path) -> None:
         self._files = {**page_files(), "model.tflite": artifact}
         self._artifact, self._check = artifact, scratch / "golden"
         self._lock = Lock()
+        self.headers = page_headers()
 
     def find(self, address: str) -> Path | None:
         """The file behind an address, that of a folder its index; None where there is none.
@@ -79,5 +80,3 @@ class Site:
         for address, path in self._files.items():
             (folder / address).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / address)
-        lines = ("/*", *(f"  {name}: {value}" for name, value in HEADERS.items()))
-        (folder / "_headers").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from ..errors import UsageError
 DEFAULT_MODEL = "hrnet18s"
 EMBEDDED_MODELS = (DEFAULT_MODEL, "lite0")
 _FOLDER = Path(__file__).parent
+SHIPPED_ARTIFACT = _FOLDER / "lite0-400x400-int8.tflite"  # `make shipped`; with session graphs
 
 
 def default_checkpoint(model: str = DEFAULT_MODEL) -> Path:

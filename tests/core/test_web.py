@@ -1,7 +1,9 @@
 """The page's server and its files; the page itself is tested in web_demo/tests."""
 
 import http.client
+import shutil
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,22 @@ from typer.testing import CliRunner
 from ritm_edge.cli import demo
 from ritm_edge.cli.main import app
 from ritm_edge.errors import InputFileError, MissingExtraError, OutputFileError
+from ritm_edge.files import sha256_of
+from ritm_edge.runtimes.base import open_runtime
 from ritm_edge.web import site as site_module
 from ritm_edge.web.server import open_server
-from ritm_edge.web.site import HEADERS, Site
+from ritm_edge.web.site import Site
+from ritm_edge.weights import SHIPPED_ARTIFACT, default_checkpoint
 
+from ..paths import ROOT
+
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "worker-src 'self' blob:; img-src 'self' blob: data:; connect-src 'self' blob:",
+}
 PATHS = {
     "/": b"<html>",
     "/index.html": b"<html>",
@@ -38,6 +52,7 @@ def page(tmp_path: Path) -> Path:
     (page / "index.html").write_bytes(b"<html>")
     (page / "check" / "index.html").write_bytes(b"<check>")
     (page / "a b.js").write_bytes(b"script")
+    shutil.copyfile(ROOT / "web_demo" / "public" / "_headers", page / "_headers")
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "model.bin").write_bytes(b"model")
     return page
@@ -194,3 +209,12 @@ def test_the_embedded_model_is_exported_once(tmp_path, monkeypatch):
     assert demo._kept() == first
     assert exports == [(["tflite"], "lite0", True)]
     assert first.is_relative_to(tmp_path / "cache")
+
+
+def test_the_shipped_model_is_that_of_the_embedded_weights():
+    path = SHIPPED_ARTIFACT
+    assert len(zlib.compress(path.read_bytes())) <= 4_000_000, "too large for the wheel"
+    info = open_runtime(path).info
+    assert info is not None
+    assert info.checkpoint_sha256 == sha256_of(default_checkpoint("lite0")), "run make shipped"
+    assert info.session is not None

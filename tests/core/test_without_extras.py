@@ -1,5 +1,6 @@
 """Without optional packages, every command works or names the part to install."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,15 +10,19 @@ from typer.main import get_command
 
 from ritm_edge.cli.main import app
 from ritm_edge.samples import sample_label_map, sample_photo
+from ritm_edge.weights import SHIPPED_ARTIFACT
 
 OPTIONAL = (
     "torch safetensors onnx onnxscript onnxsim onnxruntime ai_edge_litert flatbuffers tensorflow "
     "onnx2tf coremltools openvino ncnn pnnx scipy pycocotools tensorboard "
     "matplotlib jinja2"
 )
-RUN = f"""
+WITHOUT = f"""
 import sys
 sys.modules.update(dict.fromkeys({OPTIONAL!r}.split()))
+"""
+RUN = f"""
+{WITHOUT}
 from ritm_edge.cli.main import main
 main()
 """
@@ -76,3 +81,16 @@ def test_it_names_the_part_to_install(name, tmp_path):
 def test_it_works_with_the_core_alone(name, tmp_path):
     done = run(tmp_path, name, WORKING[name])
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("missing", ["", "onnx2tf tensorflow"])
+def test_demo_opens_the_shipped_model(missing, tmp_path):
+    without = f"import sys; sys.modules.update(dict.fromkeys({missing!r}.split()))"
+    script = (
+        f"{without if missing else WITHOUT}\nfrom ritm_edge.cli import demo; print(demo._kept())"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == str(SHIPPED_ARTIFACT), done.stderr
+    assert "so it opens in int8" in " ".join(done.stderr.split())

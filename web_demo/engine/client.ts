@@ -22,7 +22,11 @@ export class EngineClient {
   private readonly worker: Worker;
   private next = 1;
 
-  constructor(private readonly onProgress: (what: string, done: number, all: number) => void) {
+  constructor(
+    private readonly onProgress: (what: string, done: number, all: number) => void,
+    /** The worker died while nobody waited for it. */
+    private readonly onStop: (problem: Problem) => void = () => undefined,
+  ) {
     this.worker = this.start();
   }
 
@@ -45,7 +49,9 @@ export class EngineClient {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.take(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.fail(new Problem(`The engine stopped (${event.message || "out of memory"}). Reload the page.`));
+      const problem = new Problem(`The engine stopped (${event.message || "out of memory"}).`);
+      if (!this.pending.size) this.onStop(problem);
+      this.fail(problem);
     };
     return worker;
   }

@@ -95,6 +95,7 @@ export class Engine {
         ...(previousMask ? { prev_mask: side[0] * side[1] } : {}),
       },
       prepare: { pixels: 3 * largestPhoto, size: 2, clicks: 6 * slots, output: side[0] * side[1], placed: 4, roi: 4 },
+      ...(previousMask ? { begin: { mask: largestPhoto, size: 2, box: 4 } } : {}),
       finish: { output: side[0] * side[1], placed: 4, rows: screen[0], columns: screen[1] },
     };
     for (const [signature, inputs] of Object.entries(expected)) {

@@ -31,8 +31,8 @@ export interface Standing {
 /** Requests by name: what is passed, what comes back. */
 export interface Requests {
   load: [{ readonly model: string | ArrayBuffer; readonly wasm: string }, Loaded];
-  /** RGBA of the fitted photo; forgets all objects. */
-  photo: [{ readonly rgba: ArrayBuffer; readonly size: Size }, null];
+  /** RGBA of the fitted photo, and whether its masks are averaged with those of its mirror image; forgets all objects. */
+  photo: [{ readonly rgba: ArrayBuffer; readonly size: Size; readonly flip: boolean }, null];
   edit: [{ readonly object: number; readonly edit: Edit }, Standing];
   drop: [{ readonly object: number }, null];
   /** Masks of some objects at the same photo positions. */

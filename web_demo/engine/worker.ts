@@ -11,7 +11,7 @@ const post = (answer: Answer, transfer: Transferable[] = []): void =>
 const waiting: Request[] = [];
 let running = false;
 let engine: Engine | undefined;
-let photo: { pixels: Uint8Array; size: Size } | undefined;
+let photo: { pixels: Uint8Array; size: Size; flip: boolean } | undefined;
 const sessions = new Map<number, Session>();
 
 const handlers: { [N in RequestName]: (body: Requests[N][0]) => Promise<Requests[N][1]> } = {
@@ -22,12 +22,12 @@ const handlers: { [N in RequestName]: (body: Requests[N][0]) => Promise<Requests
     const { info, threads, simd, script } = engine;
     return { info, threads, simd, script };
   },
-  async photo({ rgba, size }) {
+  async photo({ rgba, size, flip }) {
     const { info } = opened();
     sessions.clear();
     opened().forgetPhoto();
     if (size[0] * size[1] > info.largestPhoto) throw new Error("the photo was not reduced");
-    photo = { pixels: packed(new Uint8Array(rgba), info.largestPhoto), size };
+    photo = { pixels: packed(new Uint8Array(rgba), info.largestPhoto), size, flip };
     return null;
   },
   async edit({ object, edit }) {
@@ -107,7 +107,7 @@ function sessionOf(object: number): Session {
   let session = sessions.get(object);
   if (!session) {
     const { side, slots, previousMask, screen, facts } = info;
-    const settings = { side, slots, previousMask, screen, threshold: facts.threshold };
+    const settings = { side, slots, previousMask, screen, flip: photo.flip, threshold: facts.threshold };
     session = new Session(step, photo.pixels, photo.size, settings);
     sessions.set(object, session);
   }

@@ -124,7 +124,10 @@ export class Session {
       );
     await this.alone(async () => {
       const box = boundingBox(mask, this.settings.threshold);
-      const found = await this.step("begin", { mask: mask.values, size: this.extent, box });
+      // As long as the photo is declared in a graph of fixed length.
+      const values = new Uint8Array(this.pixels.length / 3);
+      values.set(mask.values);
+      const found = await this.step("begin", { mask: values, size: this.extent, box });
       this.given = mask;
       this.restart(found.output as Float32Array, found.new_placed as Float32Array);
     });

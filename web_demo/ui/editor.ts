@@ -11,8 +11,11 @@ import type { MaskView } from "./stage.js";
 export class Editor {
   photo: Photo | undefined;
   loaded: Loaded | undefined;
+  flip = false;
   /** Clicks that wait for their answer, by object. */
   readonly pending = new Map<number, Click[]>();
+  /** How many edits and models wait for their answer. */
+  private waiting = 0;
   private client: EngineClient;
 
   constructor(
@@ -21,14 +24,23 @@ export class Editor {
     private readonly on: {
       progress: (what: string, done: number, all: number) => void;
       change: () => void;
+      stop: (problem: Problem) => void;
     },
   ) {
-    this.client = new EngineClient(on.progress);
+    this.client = new EngineClient(on.progress, on.stop);
+  }
+
+  get busy(): boolean {
+    return this.waiting > 0;
   }
 
   /** Loads a model, the page's own or a file; what was clicked is made again with it. */
-  async load(file?: Blob): Promise<void> {
-    const client = new EngineClient(this.on.progress);
+  load(file?: Blob): Promise<void> {
+    return this.working(() => this.replaceEngine(file));
+  }
+
+  private async replaceEngine(file?: Blob): Promise<void> {
+    const client = new EngineClient(this.on.progress, this.on.stop);
     const model = file ? await file.arrayBuffer() : new URL("model.tflite", this.base).href;
     let loaded: Loaded;
     try {
@@ -46,7 +58,6 @@ export class Editor {
     this.client.end();
     [this.client, this.loaded] = [client, loaded];
     if (photo) await this.again(photo);
-    this.on.change();
   }
 
   async open(photo: Photo): Promise<void> {
@@ -54,8 +65,14 @@ export class Editor {
     this.photo = photo;
     this.pending.clear();
     this.objects.clear();
-    await this.client.ask("photo", { rgba, size: photo.fitted }, [rgba]);
+    await this.client.ask("photo", { rgba, size: photo.fitted, flip: this.flip }, [rgba]);
     this.on.change();
+  }
+
+  /** Averages masks with those of the mirrored photo, or not; all clicks are made again. */
+  setFlip(flip: boolean): Promise<void> {
+    this.flip = flip;
+    return this.working(async () => this.photo && this.again(this.photo));
   }
 
   /** Clicks of an object in pixels of the photo, those that wait for an answer behind the others. */
@@ -67,26 +84,38 @@ export class Editor {
   async click(entry: ObjectEntry, click: Click): Promise<void> {
     const waiting = this.pending.get(entry.id) ?? [];
     this.pending.set(entry.id, [...waiting, click]);
-    this.on.change();
-    try {
-      await this.edit(entry, { action: "click", positive: click.positive, ...this.toFitted(click) });
-    } finally {
-      this.pending.set(entry.id, (this.pending.get(entry.id) ?? []).filter((other) => other !== click));
-      this.on.change();
-    }
+    await this.edit(entry, { action: "click", positive: click.positive, ...this.toFitted(click) }, () =>
+      this.pending.set(entry.id, (this.pending.get(entry.id) ?? []).filter((other) => other !== click)),
+    );
   }
 
   move(entry: ObjectEntry, index: number, click: Click): Promise<void> {
     return this.edit(entry, { action: "move", index, ...this.toFitted(click) });
   }
 
-  async edit(entry: ObjectEntry, edit: Edit): Promise<void> {
+  edit(entry: ObjectEntry, edit: Edit, answered: () => void = () => undefined): Promise<void> {
     const { client } = this;
-    const standing = await client.ask("edit", { object: entry.id, edit });
-    if (client !== this.client) return;
-    entry.standing = standing;
-    if (edit.action === "mask") entry.startMask = edit.values;
+    return this.working(async () => {
+      try {
+        const standing = await client.ask("edit", { object: entry.id, edit });
+        if (client !== this.client) return;
+        entry.standing = standing;
+        if (edit.action === "mask") entry.startMask = edit.values;
+      } finally {
+        answered();
+      }
+    });
+  }
+
+  private async working(work: () => Promise<unknown>): Promise<void> {
+    this.waiting++;
     this.on.change();
+    try {
+      await work();
+    } finally {
+      this.waiting--;
+      this.on.change();
+    }
   }
 
   async remove(index: number): Promise<void> {
@@ -102,19 +131,19 @@ export class Editor {
     return this.client.ask("masks", { objects: entries.map(({ id }) => id), rows, columns, replaceable: true });
   }
 
-  /** Everything that can be saved of the objects, at the size of the photo as it was opened. */
-  async saved(entries: readonly ObjectEntry[]): Promise<SavedObject[]> {
+  /** What can be saved of the objects, at the size of the photo as it was opened; masks are empty unless wanted. */
+  async saved(entries: readonly ObjectEntry[], withMasks: boolean): Promise<SavedObject[]> {
     const [height, width] = this.photo!.size;
     const [rows, columns] = this.extent({ left: 0, top: 0, step: 1, rows: height, columns: width });
     const saved: SavedObject[] = [];
     for (const entry of entries) {
-      const masks = await this.client.ask("masks", { objects: [entry.id], rows, columns });
+      const masks = withMasks ? await this.client.ask("masks", { objects: [entry.id], rows, columns }) : null;
       const startMaskSha256 = await this.client.ask("startMaskDigest", { object: entry.id });
       saved.push({
         name: entry.name,
         clicks: entry.standing.clicks.map((click) => this.fromFitted(click)),
         startMaskSha256,
-        mask: masks![0],
+        mask: masks?.[0] ?? new Uint8Array(),
       });
     }
     return saved;
@@ -123,11 +152,17 @@ export class Editor {
   /** The photo and all clicks to an engine that knows nothing of them; history is not kept. */
   private async again(photo: Photo): Promise<void> {
     const rgba = pixelsOf(photo);
-    await this.client.ask("photo", { rgba, size: photo.fitted }, [rgba]);
-    for (const entry of this.objects.entries) {
-      const { clicks } = entry.standing;
-      if (entry.startMask) await this.edit(entry, { action: "mask", values: entry.startMask });
-      for (const click of clicks) await this.edit(entry, { action: "click", ...click });
+    await this.client.ask("photo", { rgba, size: photo.fitted, flip: this.flip }, [rgba]);
+    const before = this.objects.entries.map((entry) => ({ entry, standing: entry.standing }));
+    try {
+      for (const { entry, standing } of before) {
+        if (entry.startMask) await this.edit(entry, { action: "mask", values: entry.startMask });
+        for (const click of standing.clicks) await this.edit(entry, { action: "click", ...click });
+      }
+    } catch (error) {
+      // The next engine starts from all clicks, too.
+      for (const { entry, standing } of before) entry.standing = standing;
+      throw error;
     }
   }
 

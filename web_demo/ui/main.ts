@@ -39,7 +39,7 @@ const objects = new Objects(get("objects"), {
   },
   change: () => refreshMasks(),
 });
-const editor = new Editor(objects, base, { progress: showProgress, change: changed });
+const editor = new Editor(objects, base, { progress: showProgress, change: changed, stop: report });
 objects.clear();
 
 /** Runs what a user asked for; what goes wrong is said and changes nothing else. */
@@ -58,6 +58,7 @@ async function load(file?: File): Promise<void> {
   await editor.load(file);
   const { info, threads, simd } = editor.loaded!;
   get("progress").hidden = true;
+  if (!editor.photo) say("The model is loaded. Open a photo.");
   get("engine").textContent =
     `${info.name} ${info.precision}, ${info.megabytes.toFixed(1)} MB, on the processor with ` +
     `${threads} ${threads > 1 ? "threads" : "thread"}` +
@@ -98,7 +99,7 @@ async function openFile(file: Blob, name: string): Promise<void> {
 
 function changed(): void {
   const { standing, name } = objects.chosen;
-  const busy = (editor.pending.get(objects.chosen.id) ?? []).length > 0;
+  const { busy } = editor;
   if (selected !== undefined && selected >= standing.clicks.length) selected = undefined;
   objects.show();
   Object.assign(get("undo"), { disabled: !standing.canUndo });
@@ -299,8 +300,11 @@ get("next").onclick = () => {
 get("help").onclick = () => get<HTMLDialogElement>("help-box").showModal();
 get("dismiss").onclick = forgiveProblem;
 get("restart").onclick = () => void attempt(() => load(), "model");
+input("flip").onchange = () => void attempt(() => editor.setFlip(input("flip").checked));
 for (const id of ["opacity", "contour", "cut-out"]) input(id).oninput = refreshMasks;
 canvas.onfocus = canvas.onblur = draw;
+canvas.oncontextlost = () => say("The graphics processor was lost. The picture comes back with it; clicks and masks are kept.");
+canvas.oncontextrestored = refreshMasks;
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("#saves button"))
   button.onclick = () =>
@@ -309,7 +313,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("#saves button
       const all = kind === "labels" || kind === "coco";
       const entries = all ? objects.entries : [objects.chosen];
       say("Saving …");
-      const file = await makeFile(kind, editor.photo!, await editor.saved(entries), 0, editor.loaded!.info);
+      const file = await makeFile(kind, editor.photo!, await editor.saved(entries, kind !== "clicks"), editor.loaded!.info, editor.flip);
       download(file);
       say(`Saved ${file.name}.`);
     });

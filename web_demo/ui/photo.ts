@@ -22,7 +22,8 @@ export async function openPhoto(file: Blob, name: string, largest: number): Prom
   const size: Size = [bitmap.height, bitmap.width];
   const fitted = fitPhoto(size, largest);
   const canvas = new OffscreenCanvas(fitted[1], fitted[0]);
-  const context = canvas.getContext("2d")!;
+  // In the processor's memory: what a lost GPU held would be blank, and its masks wrong.
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, fitted[1], fitted[0]);
   bitmap.close();

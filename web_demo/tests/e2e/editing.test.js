@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Person, folder, launch, model, reopen, ritmEdge, sample, startDemo } from "./harness.js";
+import { Person, eventually, folder, launch, model, reopen, ritmEdge, sample, startDemo } from "./harness.js";
 
 let browser, demo;
 before(async () => ([browser, demo] = [await launch(), await startDemo()]));
@@ -61,11 +62,10 @@ test("undo, redo, move and delete, by button, key and drag", () =>
     await page.mouse.move((from.x + to.x) / 2, to.y);
     await page.mouse.move(to.x, to.y);
     await page.mouse.up();
-    await page.waitForFunction(() => !document.getElementById("undo").disabled);
-    await page.waitForTimeout(500);
+    await person.settled(2);
     assert.deepEqual(await person.clicks(), [[100, 225, true], [300, 100, false]]);
     await page.keyboard.press("Control+z");
-    await page.waitForTimeout(500);
+    await person.settled(2);
     assert.deepEqual(await person.saved("mask"), second);
 
     const box = await page.locator("#stage").boundingBox();
@@ -87,7 +87,10 @@ test("undo, redo, move and delete, by button, key and drag", () =>
 test("a click in a zoomed and moved view is where it is seen", () =>
   withSample(async (person) => {
     const { page } = person;
-    const { x, y } = await person.place(200, 300);
+    const frame = await person.frame();
+    const near = await person.place(200, 300);
+    const [x, y] = [Math.round(near.x), Math.round(near.y)]; // the positions of a wheel are whole
+    const [row, column] = [Math.floor((y - frame.y) / frame.scale), Math.floor((x - frame.x) / frame.scale)];
     await page.mouse.move(x, y);
     for (let i = 0; i < 5; i++) await page.mouse.wheel(0, -200);
     await page.mouse.click(x, y);
@@ -101,9 +104,9 @@ test("a click in a zoomed and moved view is where it is seen", () =>
     await page.mouse.click(x + 97, y + 61 + 40, { button: "right" });
     await person.settled(2);
     const clicks = await person.clicks();
-    assert.deepEqual(clicks[0], [200, 300, true]);
-    assert.equal(clicks[1][1], 300);
-    assert.ok(clicks[1][0] > 200 && clicks[1][0] < 206, `row ${clicks[1][0]}`);
+    assert.deepEqual(clicks[0], [row, column, true]);
+    assert.equal(clicks[1][1], column);
+    assert.ok(clicks[1][0] > row && clicks[1][0] < row + 6, `row ${clicks[1][0]}`);
   }));
 
 test("objects have names and colours, and every export is read by its library", () =>
@@ -133,7 +136,7 @@ test("objects have names and colours, and every export is read by its library", 
     await page.click("[aria-label='Edit head']");
     assert.deepEqual(await person.clicks(), [[100, 225, true]]);
     await page.click("[aria-label='Delete head']");
-    await page.waitForFunction(() => document.querySelectorAll("#objects li").length === 1);
+    await person.until(() => document.querySelectorAll("#objects li").length === 1);
     assert.equal((await person.clicks()).length, 2);
   }));
 
@@ -142,7 +145,7 @@ test("a mask file is the start, and its correction is what Python computes", () 
     const given = join(folder, "given.png");
     reopen("make", given, "mask");
     await person.open("mask", given);
-    await person.page.waitForFunction(() => /everything but black/.test(document.getElementById("status").textContent));
+    await person.says(/everything but black/);
     assert.equal(reopen("differing", await person.save("mask"), given).share, 0);
     await person.click(320, 250);
     const expected = join(folder, "corrected.png");
@@ -152,6 +155,80 @@ test("a mask file is the start, and its correction is what Python computes", () 
     await person.page.click("#undo");
     await person.settled(0);
     assert.equal(reopen("differing", await person.save("mask"), given).share, 0);
+  }));
+
+test("averaged with the mirrored photo, masks are those of Python with --flip", () =>
+  withSample(async (person) => {
+    await person.click(100, 225);
+    await person.click(225, 225, "right");
+    const plain = await person.saved("mask");
+    await person.page.click("#flip");
+    await person.settled(2);
+    const averaged = await person.save("mask");
+    assert.notDeepEqual(readFileSync(averaged), plain);
+    const log = await person.save("clicks");
+    assert.equal(JSON.parse(readFileSync(log)).settings.flip, true);
+    const expected = join(folder, "averaged.png");
+    ritmEdge("predict", sample, "--clicks", log, "--artifact", model, "--session-graphs", "-o", expected);
+    assert.ok(reopen("differing", averaged, expected).share <= 1e-4);
+    await person.page.click("#flip");
+    await person.settled(2);
+    assert.deepEqual(await person.saved("mask"), plain);
+  }));
+
+test("photos come by drop and by paste, and what is open is closed on demand only", () =>
+  withSample(async (person) => {
+    const { page } = person;
+    const bring = (event, name) =>
+      page.evaluate(
+        async ([event, name]) => {
+          const file = new File([await (await fetch("sample.jpg")).blob()], name, { type: "image/jpeg" });
+          const data = new DataTransfer();
+          data.items.add(file);
+          const options = { bubbles: true, cancelable: true };
+          const made = event === "paste" ? new ClipboardEvent(event, { ...options, clipboardData: data }) : new DragEvent(event, { ...options, dataTransfer: data });
+          document.getElementById("stage").dispatchEvent(made);
+        },
+        [event, name],
+      );
+    await bring("drop", "dropped.jpg");
+    await person.says(/^dropped\.jpg: 512 × 512/);
+    await bring("paste", "pasted.jpg");
+    await person.says(/^pasted\.jpg: 512 × 512/);
+    await person.click(100, 225);
+    person.answer = false; // to "Close this photo and its objects?"
+    await bring("drop", "other.jpg");
+    await person.settled(1);
+    assert.match(await person.save("mask"), /pasted\.object-1\.mask\.png$/);
+    person.answer = true;
+    await bring("drop", "other.jpg");
+    await person.says(/^other\.jpg: 512 × 512/);
+    assert.equal(await person.count(), 0);
+  }));
+
+test("opacity, contour, colour and cut-out are seen", () =>
+  withSample(async (person) => {
+    const { page } = person;
+    await person.click(100, 225);
+    const [inside, outside] = [await person.place(150, 225), await person.place(20, 20)];
+    const colours = () =>
+      page.evaluate((points) => {
+        const stage = document.getElementById("stage");
+        const box = stage.getBoundingClientRect();
+        const at = (p) => [...stage.getContext("2d").getImageData((p.x - box.x) * devicePixelRatio, (p.y - box.y) * devicePixelRatio, 1, 1).data];
+        return points.map(at);
+      }, [inside, outside]);
+    const seen = (wanted) => eventually(async () => wanted(...(await colours()).map(String)));
+    const beside = String((await colours())[1]);
+    await page.locator("#opacity").fill("100");
+    await seen((object, other) => object === "31,119,255,255" && other === beside);
+    await page.locator("[aria-label='Colour of object 1']").fill("#00ff00");
+    await seen((object, other) => object === "0,255,0,255" && other === beside);
+    await page.locator("#opacity").fill("0");
+    await seen((object, other) => object !== "0,255,0,255" && other === beside);
+    const photo = String((await colours())[0]);
+    await page.click("#cut-out");
+    await seen((object, other) => object === photo && ["205,205,205,255", "245,245,245,255"].includes(other));
   }));
 
 test("everything works by keyboard, and every control has a name", () =>
@@ -171,7 +248,7 @@ test("everything works by keyboard, and every control has a name", () =>
     await page.keyboard.press("Delete");
     await person.settled(1);
     await page.keyboard.press("n");
-    await page.waitForFunction(() => document.querySelectorAll("#objects li").length === 2);
+    await person.until(() => document.querySelectorAll("#objects li").length === 2);
     await page.keyboard.press("?");
     assert.ok(await page.isVisible("#help-box"));
     await page.keyboard.press("Escape");
@@ -196,9 +273,8 @@ test("on a phone: tap, long press, pinch, and nothing beside the screen", () =>
       await person.settled(1);
       const press = await person.place(300, 400);
       await send("touchStart", press);
-      await page.waitForTimeout(800);
-      await send("touchEnd");
       await person.settled(2);
+      await send("touchEnd");
       const clicks = await person.clicks();
       assert.deepEqual(clicks.map((c) => c[2]), [true, false]);
       for (const [[row, column], wanted] of [[clicks[0], [100, 225]], [clicks[1], [300, 400]]])
@@ -208,13 +284,11 @@ test("on a phone: tap, long press, pinch, and nothing beside the screen", () =>
       await send("touchStart", ...fingers(40));
       for (const distance of [60, 80, 100, 120]) await send("touchMove", ...fingers(distance));
       await send("touchEnd");
-      await page.waitForTimeout(300);
-      assert.equal(await person.count(), 2, "a pinch is no click");
+      await person.settled(2);
       await page.touchscreen.tap(middle.x + 60, middle.y);
       await person.settled(3);
       const [row, column] = (await person.clicks())[2];
-      const scale = (await page.locator("#stage").boundingBox()).width / 512;
-      const plain = 256 + 60 / scale;
+      const plain = 256 + 60 / (await person.frame()).scale;
       assert.ok(column < plain - 20 && column > 260 && Math.abs(row - 256) < 4, `${row}, ${column}, without zoom ${plain}`);
     },
     { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },

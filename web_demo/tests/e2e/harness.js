@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 const root = resolve(import.meta.dirname, "../../..");
 export const bin = process.env.RITM_EDGE_BIN ?? join(root, ".venv/bin");
 export const model = process.env.RITM_EDGE_WEB_MODEL ?? join(root, "out/web/lite0-256x256.tflite");
+export const shipped = join(root, "ritm_edge/weights/lite0-400x400-int8.tflite");
 export const sample = join(root, "ritm_edge/samples/astronaut.jpg");
 export const folder = mkdtempSync(join(tmpdir(), "ritm-edge-web-"));
 /** Nothing that the browser does on its own goes out; Chromium does not start as root otherwise. */
@@ -41,6 +42,12 @@ export async function startDemo(artifact = model) {
   return { address, stop: () => new Promise((done) => (server.once("exit", done), server.kill("SIGINT"))) };
 }
 
+/** Waits until something is so. */
+export async function eventually(state) {
+  const end = Date.now() + PATIENCE;
+  while (!(await state())) if (Date.now() > end) throw new Error(`this did not become true: ${state}`);
+}
+
 /** Files of a folder as a static host serves them that knows nothing of threads. */
 export async function startPlainServer(place) {
   const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".css": "text/css" };
@@ -62,6 +69,8 @@ export function launch() {
 /** The page of a person: opened, with the model loaded unless told otherwise. */
 export class Person {
   problems = [];
+  /** To whatever the page asks. */
+  answer = true;
   requests = [];
 
   static async at(browser, address, options = {}) {
@@ -71,7 +80,7 @@ export class Person {
     const page = (person.page = await person.context.newPage());
     page.setDefaultTimeout(PATIENCE);
     page.on("pageerror", (error) => person.problems.push(error.message));
-    page.on("dialog", (dialog) => dialog.accept());
+    page.on("dialog", (dialog) => (person.answer ? dialog.accept() : dialog.dismiss()));
     page.on("request", (request) => person.requests.push(request.url()));
     await prepare?.(person);
     await page.goto(address);
@@ -79,8 +88,21 @@ export class Person {
     return person;
   }
 
+  /** Waits for a state of the page; a message about a problem ends the wait at once. */
+  until(state, argument) {
+    const failed = this.page.waitForSelector("#problem:not([hidden]) span", { timeout: 0 }).then(async (said) => {
+      throw new Error(`the page says: ${await said.textContent()}`);
+    });
+    return Promise.race([this.page.waitForFunction(state, argument), failed]);
+  }
+
+  /** Waits until the status line says it. */
+  says(words) {
+    return this.until((source) => new RegExp(source).test(document.getElementById("status").textContent), words.source);
+  }
+
   loaded() {
-    return this.page.waitForFunction(() => document.body.dataset.ready === "true");
+    return this.until(() => document.body.dataset.ready === "true");
   }
 
   async open(id, file) {
@@ -93,19 +115,24 @@ export class Person {
   }
 
   async opened() {
-    await this.page.waitForFunction(() => document.getElementById("welcome").hidden);
+    await this.until(() => document.getElementById("welcome").hidden);
     this.photo = { width: 512, height: 512 };
   }
 
-  /** Where a pixel of the photo is on the screen, while the whole photo is shown; whole, as those of a wheel are. */
-  async place(row, column) {
-    const box = await this.page.locator("#stage").boundingBox();
+  /** Where the photo lies on the screen while all of it is shown. */
+  async frame() {
+    const stage = this.page.locator("#stage");
+    await stage.evaluate((element) => element.scrollIntoView({ block: "nearest" }));
+    const box = await stage.boundingBox();
     const { width, height } = this.photo;
     const scale = Math.min(box.width / width, box.height / height);
-    return {
-      x: Math.round(box.x + (box.width - width * scale) / 2 + (column + 0.5) * scale),
-      y: Math.round(box.y + (box.height - height * scale) / 2 + (row + 0.5) * scale),
-    };
+    return { scale, x: box.x + (box.width - width * scale) / 2, y: box.y + (box.height - height * scale) / 2 };
+  }
+
+  /** The middle of a pixel of the photo on the screen. */
+  async place(row, column) {
+    const { scale, x, y } = await this.frame();
+    return { x: x + (column + 0.5) * scale, y: y + (row + 0.5) * scale };
   }
 
   async click(row, column, button = "left") {
@@ -121,7 +148,7 @@ export class Person {
   }
 
   settled(count) {
-    return this.page.waitForFunction(
+    return this.until(
       (n) => Number(document.querySelector("#objects li.chosen .count").textContent) === n && document.body.dataset.busy === "false",
       count,
     );

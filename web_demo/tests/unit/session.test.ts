@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Click, GivenMask, Session, SessionError, type SessionSettings, type Size } from "../../session/index.js";
+import { type Click, GivenMask, Session, SessionError, type SessionSettings, type Size, type Step } from "../../session/index.js";
 import { SETTINGS, madeStep } from "./made-graphs.js";
 
 const SIZE: Size = [9, 11];
@@ -142,6 +142,19 @@ test("an external mask is shown until the first click, and again after undo", as
   assert.equal(session.canUndo, false);
   session.reset();
   assert.ok((await session.maskAt(...ALL)).every((v) => v === 0));
+});
+
+test("where graphs declare a longer photo, the mask that is started from is as long", async () => {
+  const lengths: number[] = [];
+  const step: Step = async (name, arrays) => {
+    if (name === "begin") lengths.push(arrays.mask.length);
+    return madeStep().step(name, arrays);
+  };
+  const session = new Session(step, new Uint8Array(3 * 500), SIZE, SETTINGS);
+  const values = new Uint8Array(99).fill(255, 30, 40);
+  await session.setMask(new GivenMask(values, SIZE));
+  assert.deepEqual(lengths, [500]);
+  assert.deepEqual([...(await session.maskAt(...ALL))], [...values].map((v) => v / 255));
 });
 
 test("a model without previous mask cannot start from one", async () => {

@@ -25,17 +25,17 @@ export interface File_ {
 /** Ids of a label map of 8 bits. */
 const MOST_OBJECTS = 255;
 
-/** @param chosen index of the object that a mask, a cut-out or a click log is of. */
+/** @param objects those of the photo; for a mask, a cut-out or a click log, the one that it is of. */
 export async function makeFile(
   kind: Kind,
   photo: Photo,
   objects: readonly SavedObject[],
-  chosen: number,
   info: ArtifactInfo,
+  flip: boolean,
 ): Promise<File_> {
   const [height, width] = photo.size;
   const name = stem(photo.name);
-  const object = objects[chosen];
+  const [object] = objects;
   if (kind === "mask")
     return {
       name: `${name}.${slug(object.name)}.mask.png`,
@@ -53,7 +53,7 @@ export async function makeFile(
   if (kind === "coco")
     return json(`${name}.coco.json`, cocoDocument({ name: photo.name, width, height }, objects));
   const log = clickLog(info.sha256, photo.size, object.clicks, info.facts, {
-    flip: false,
+    flip,
     maskSha256: object.startMaskSha256,
   });
   return json(`${name}.${slug(object.name)}.clicks.json`, log);

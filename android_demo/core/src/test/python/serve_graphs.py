@@ -12,13 +12,11 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from ritm_edge.artifacts.tflite import read_flatbuffer
-
 
 def main(path: str) -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries print to standard output as they like
-    interpreter = Interpreter(model_content=read_flatbuffer(Path(path)), num_threads=1)
+    interpreter = Interpreter(model_content=Path(path).read_bytes(), num_threads=1)
     interpreter.allocate_tensors()
     runners = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
     pixels: dict[str, np.ndarray] = {}

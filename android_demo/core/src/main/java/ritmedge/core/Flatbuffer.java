@@ -83,6 +83,26 @@ final class Flatbuffer {
         return found;
     }
 
+    /**
+     * The same file with its first graph and first signature alone, so that an accelerator does not
+     * compile the others too. The bytes of the others stay where they are; nothing refers to them.
+     *
+     * @throws IllegalArgumentException the first signature is not the network's, on the first graph.
+     */
+    ByteBuffer firstGraphOnly(String key) {
+        int list = follow(field(model, 7)), graphs = follow(field(model, 2)), first = element(list, 0);
+        boolean fits = field(first, 2) != 0 && text(field(first, 2)).equals(key)
+                && (field(first, 4) == 0 || bytes.getInt(field(first, 4)) == 0);
+        if (!fits) throw new IllegalArgumentException("the network is not the file's first graph");
+        ByteBuffer copy = Buffers.allocate(bytes.limit()).order(bytes.order());
+        ByteBuffer whole = bytes.duplicate();
+        Buffers.range(whole, 0, bytes.limit());
+        copy.put(whole);
+        copy.putInt(list, 1).putInt(graphs, 1);
+        Buffers.whole(copy);
+        return copy;
+    }
+
     private void collect(Map<String, Tensor> into, int names, int tensors) {
         if (names == 0 || tensors == 0) return;
         int list = follow(names), all = follow(tensors);

@@ -81,6 +81,21 @@ public final class ModelFile {
         }
     }
 
+    /**
+     * A file with the network alone, for an accelerator: a .tflite compiles whole or not at all.
+     *
+     * @param file as for `read`.
+     * @throws RitmEdgeException.Model the network is not its first graph.
+     */
+    public static ByteBuffer networkOnly(ByteBuffer file) {
+        ByteBuffer bytes = file.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        try {
+            return new Flatbuffer(bytes).firstGraphOnly(signature(Graphs.NETWORK));
+        } catch (IndexOutOfBoundsException | IllegalArgumentException error) {
+            throw new RitmEdgeException.Model("The network cannot be taken out of the model file." + AGAIN);
+        }
+    }
+
     private ModelFile(Map<String, Object> info, Map<String, Flatbuffer.Signature> signatures, String sha256) {
         Object contract = info.get("contract");
         if (!(contract instanceof Double) || (Double) contract < 1 || (Double) contract > CONTRACT)

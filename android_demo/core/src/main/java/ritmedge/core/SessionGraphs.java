@@ -194,9 +194,9 @@ public final class SessionGraphs implements Closeable {
                     Buffers.range(mask.values, to, to + wide);
                     mask.values.put(block);
                 }
+                Buffers.whole(block);
+                Buffers.whole(mask.values);
             }
-        Buffers.whole(block);
-        Buffers.whole(mask.values);
     }
 
     /** The rectangle around the object in a state's output, or null. */

@@ -17,6 +17,7 @@ public final class TapQueue implements Closeable {
     private static final class Entry {
         final Runnable edit;
         final boolean tap;
+        boolean quiet;
 
         Entry(Runnable edit, boolean tap) {
             this.edit = edit;
@@ -27,6 +28,7 @@ public final class TapQueue implements Closeable {
     private final ArrayDeque<Entry> waiting = new ArrayDeque<>();
     private final Listener listener;
     private final Thread thread = new Thread(this::work, "edits");
+    private Runnable refresh;
     private boolean closed;
     private int dropped;
 
@@ -46,6 +48,15 @@ public final class TapQueue implements Closeable {
         submit(new Entry(edit, false));
     }
 
+    /**
+     * Work that only shows what is there, such as drawing masks for another part of the photo: run next,
+     * and replaced by a later one. The listener hears of it only if it fails.
+     */
+    public synchronized void refresh(Runnable work) {
+        refresh = work;
+        notifyAll();
+    }
+
     private synchronized void submit(Entry entry) {
         if (closed) return;
         if (entry.tap && !waiting.isEmpty() && waiting.peekLast().tap) {
@@ -62,14 +73,19 @@ public final class TapQueue implements Closeable {
     }
 
     private synchronized Entry take() {
-        while (waiting.isEmpty() && !closed) {
+        while (waiting.isEmpty() && refresh == null && !closed) {
             try {
                 wait();
             } catch (InterruptedException error) {
                 return null;
             }
         }
-        return closed ? null : waiting.poll();
+        if (closed) return null;
+        if (refresh == null) return waiting.poll();
+        Entry entry = new Entry(refresh, true);
+        refresh = null;
+        entry.quiet = true;
+        return entry;
     }
 
     private void work() {
@@ -84,7 +100,7 @@ public final class TapQueue implements Closeable {
                 problem = new RitmEdgeException.Memory(
                         "There was too little memory for that. Close other apps and try again.", error);
             }
-            listener.done((System.nanoTime() - before) / 1e6, problem);
+            if (!entry.quiet || problem != null) listener.done((System.nanoTime() - before) / 1e6, problem);
         }
     }
 

@@ -18,6 +18,19 @@ public final class Viewport {
     private float[] rows = NONE;
     private float[] columns = NONE;
 
+    public Viewport() {}
+
+    /** A copy, for another thread. */
+    public Viewport(Viewport other) {
+        photoRows = other.photoRows;
+        photoColumns = other.photoColumns;
+        height = other.height;
+        width = other.width;
+        scale = other.scale;
+        top = other.top;
+        left = other.left;
+    }
+
     /** Shows a photo whole. */
     public void show(int photoRows, int photoColumns) {
         this.photoRows = photoRows;
@@ -75,8 +88,8 @@ public final class Viewport {
         return row >= 0 && row < photoRows && column >= 0 && column < photoColumns;
     }
 
-    /** The position inside the photo nearest to one beside it, by up to half a pixel. */
-    public static float nearest(float position, int length) {
+    /** A position in the outer half of the first row or column counts as its centre. */
+    public static float nearest(float position) {
         return position < 0 && position >= -0.5f ? 0 : position;
     }
 

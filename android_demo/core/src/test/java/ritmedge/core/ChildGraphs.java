@@ -13,22 +13,16 @@ import java.util.TreeMap;
 
 /** The real .tflite in LiteRT's Python interpreter, in a child process; see serve_graphs.py. */
 final class ChildGraphs implements Graphs {
-    /** The exported artifact and its golden traces; set by the Makefile. */
-    static final File MODEL = file("ritmedge.model"), GOLDEN = file("ritmedge.golden");
     private final Process process;
     private final OutputStream requests;
     private final WritableByteChannel channel;
     private final DataInputStream answers;
     private boolean fresh = true;
 
-    private static File file(String property) {
-        String path = System.getProperty(property);
-        return path == null ? null : new File(path);
-    }
-
-    ChildGraphs() throws IOException {
+    /** The system properties are set by build.sh. */
+    ChildGraphs(File model) throws IOException {
         process = new ProcessBuilder(System.getProperty("ritmedge.python"),
-                System.getProperty("ritmedge.server"), MODEL.getPath())
+                System.getProperty("ritmedge.server"), model.getPath())
                 .redirectError(ProcessBuilder.Redirect.INHERIT).start();
         requests = process.getOutputStream();
         channel = Channels.newChannel(requests);

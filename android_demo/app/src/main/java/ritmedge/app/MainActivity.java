@@ -9,7 +9,6 @@ import android.os.Bundle;
 import android.provider.MediaStore;
 import android.view.View;
 import android.view.WindowManager;
-import android.widget.PopupMenu;
 import android.widget.SeekBar;
 import android.widget.TextView;
 import android.widget.Toast;
@@ -169,23 +168,14 @@ public final class MainActivity extends Activity implements Studio.Listener, Pho
     }
 
     private void menu(View anchor) {
-        PopupMenu menu = new PopupMenu(this, anchor);
         int[] items = {R.string.save_mask, R.string.save_cut_out, R.string.share, R.string.remove_object,
             R.string.engine, R.string.model, R.string.report, R.string.device_mode};
-        for (int i = 0; i < items.length; i++) menu.getMenu().add(0, items[i], i, items[i]);
-        menu.setOnMenuItemClickListener(item -> {
-            int id = item.getItemId();
-            if (id == R.string.save_mask) save(SAVE_MASK, "mask.png");
-            else if (id == R.string.save_cut_out) save(SAVE_CUT_OUT, "cut-out.png");
-            else if (id == R.string.share) share();
-            else if (id == R.string.remove_object) edit(() -> studio.requirePhoto().remove());
-            else if (id == R.string.engine) chooseEngine();
-            else if (id == R.string.model) pick(MODEL, "*/*");
-            else if (id == R.string.report) report();
-            else enterDeviceMode();
-            return true;
-        });
-        menu.show();
+        Runnable[] actions = {() -> save(SAVE_MASK, "mask.png"), () -> save(SAVE_CUT_OUT, "cut-out.png"),
+            this::share, () -> edit(() -> studio.requirePhoto().remove()), this::chooseEngine,
+            () -> pick(MODEL, "*/*"), this::report, this::enterDeviceMode};
+        String[] names = new String[items.length];
+        for (int i = 0; i < items.length; i++) names[i] = getString(items[i]);
+        new AlertDialog.Builder(this).setItems(names, (dialog, which) -> actions[which].run()).show();
     }
 
     private void chooseEngine() {

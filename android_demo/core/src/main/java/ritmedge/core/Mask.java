@@ -12,7 +12,7 @@ public final class Mask {
     public Mask(int rows, int columns) {
         this.rows = rows;
         this.columns = columns;
-        values = Buffers.allocate(Math.multiplyExact(rows, columns));
+        values = Buffers.allocate((int) Math.min((long) rows * columns, Integer.MAX_VALUE));
     }
 
     public boolean at(int row, int column) {

@@ -63,7 +63,7 @@ final class DeviceMode implements DeviceServer.Device, Closeable {
     @Override
     public Report.Opened open(File file, ModelFile model, int threads) {
         Engine.Choice choice = Studio.of(context).choice();
-        Engine engine = Engine.open(file, context.getCacheDir(), choice, threads == 0 ? 4 : threads);
+        Engine engine = Engine.open(file, model, context.getCacheDir(), choice, threads == 0 ? 4 : threads);
         return new Report.Opened(engine, engine.fallback);
     }
 

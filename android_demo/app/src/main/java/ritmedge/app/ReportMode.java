@@ -102,7 +102,7 @@ final class ReportMode implements Report.Device {
 
     @Override
     public Report.Opened open(Report.Setting setting) {
-        Engine engine = Engine.open(file, context.getCacheDir(), Engine.Choice.valueOf(setting.engine()), setting.threads());
+        Engine engine = Engine.open(file, Engine.read(file), context.getCacheDir(), Engine.Choice.valueOf(setting.engine()), setting.threads());
         return new Report.Opened(engine, engine.fallback);
     }
 

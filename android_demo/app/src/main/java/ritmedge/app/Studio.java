@@ -160,7 +160,7 @@ final class Studio {
         }
         Engine.Choice choice = choice();
         int threads = Math.max(1, Math.min(4, Runtime.getRuntime().availableProcessors()));
-        engine = Engine.open(file, context.getCacheDir(), choice, threads);
+        engine = Engine.open(file, Engine.read(file), context.getCacheDir(), choice, threads);
         graphs = new ritmedge.core.SessionGraphs(engine.model, engine);
         pixels = Photo.allocate(engine.model);
     }
@@ -191,7 +191,7 @@ final class Studio {
     void openModel(Uri uri) {
         File arriving = new File(context.getCacheDir(), MODEL);
         copy(uri, arriving);
-        Engine.open(arriving, context.getCacheDir(), Engine.Choice.CPU, 1).close(); // throws if it cannot
+        Engine.open(arriving, Engine.read(arriving), context.getCacheDir(), Engine.Choice.CPU, 1).close(); // throws if it cannot
         if (!arriving.renameTo(new File(context.getFilesDir(), MODEL)))
             throw new RitmEdgeException.Model("The model file cannot be kept. Free some space and try again.");
         reopen(new ArrayList<>());

@@ -21,7 +21,7 @@ import java.util.Map;
 /** The phone's side of docs/device-protocol.md: one connection, one request after the other. */
 public final class DeviceServer {
     private static final int MAGIC = 0x4D544952; // "RITM", little-endian
-    private static final int VERSION = 1, MOST_HEAD = 1 << 20, MOST_BODY = 1 << 30;
+    private static final int VERSION = 1, MOST_HEAD = 1 << 20, MOST_BODY = 1 << 30, MOST_IMAGES = 4;
 
     /** What the server needs of its device. */
     public interface Device {
@@ -60,6 +60,13 @@ public final class DeviceServer {
     private final Device device;
     private final File folder;
     private final Map<Integer, Open> opened = new HashMap<>();
+    /** The last images that were sent, by their number. */
+    private final Map<Integer, ByteBuffer> images = new LinkedHashMap<Integer, ByteBuffer>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Integer, ByteBuffer> oldest) {
+            return size() > MOST_IMAGES;
+        }
+    };
     private int count;
 
     /** @param folder that keeps the model files which are sent. */
@@ -79,7 +86,9 @@ public final class DeviceServer {
                     answer(request, answer);
                 } catch (RitmEdgeException error) {
                     answer.tensors.clear();
-                    answer.head.put("error", error instanceof RitmEdgeException.Model ? "ArtifactError" : "UsageError");
+                    answer.head.put("error", error instanceof RitmEdgeException.Model ? "ArtifactError"
+                            : error instanceof RitmEdgeException.Document ? "UsageError"
+                            : error instanceof RitmEdgeException.Edit ? "ShapeError" : "DeviceError");
                     answer.head.put("message", error.getMessage());
                 }
                 write(out, answer);
@@ -87,6 +96,7 @@ public final class DeviceServer {
         } finally {
             for (Open each : opened.values()) each.graphs.close();
             opened.clear();
+            images.clear();
         }
     }
 
@@ -143,7 +153,7 @@ public final class DeviceServer {
         long before = System.nanoTime();
         ModelFile model;
         try (RandomAccessFile bytes = new RandomAccessFile(file, "r")) {
-            model = ModelFile.read(bytes.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, bytes.length()));
+            model = ModelFile.readNetwork(bytes.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, bytes.length()));
         }
         Report.Opened found = device.open(file, model, threads);
         opened.put(++count, new Open(model, found.graphs()));
@@ -161,20 +171,25 @@ public final class DeviceServer {
         return found;
     }
 
-    /** Arrays travel as rows of channels; in a .tflite the channels of a pixel lie together. */
     private void run(Message request, Message answer) {
         Open open = openModel(request.head);
         int side = open.model.rows * open.model.columns;
-        for (Map.Entry<String, ByteBuffer> input : open.inputs.entrySet()) {
-            ByteBuffer from = request.tensors.get(input.getKey()), to = input.getValue();
-            if (from == null || from.capacity() != to.capacity())
-                throw new RitmEdgeException.Document("The model takes " + to.capacity() + " bytes as "
-                        + input.getKey() + ": send float32 of the shape it was exported for.");
-            int channels = input.getKey().equals("image") ? 3 : 1, values = to.capacity() / 4 / channels;
-            for (int c = 0; c < channels; c++)
-                for (int i = 0; i < values; i++)
-                    to.putFloat(4 * (i * channels + c), from.getFloat(4 * (c * values + i)));
+        ByteBuffer image = request.tensors.get("image");
+        if (request.head.get("image") != null) {
+            int number = Json.whole(request.head.get("image"), 0, Integer.MAX_VALUE, "image");
+            if (image != null) images.put(number, image);
+            else image = images.get(number);
+            if (image == null) {
+                answer.head.put("missing", true);
+                return;
+            }
         }
+        take(image, 3, open.inputs.get("image"), "image");
+        take(request.tensors.get("clicks"), 1, open.inputs.get("clicks"), "clicks");
+        ByteBuffer previous = open.inputs.get("prev_mask");
+        if (previous != null && request.tensors.get("prev_mask") == null)
+            for (int i = 0; i < previous.capacity(); i += 4) previous.putFloat(i, 0);
+        else if (previous != null) take(request.tensors.get("prev_mask"), 1, previous, "prev_mask");
         long before = System.nanoTime();
         open.graphs.run(Graphs.NETWORK, open.inputs, open.outputs);
         answer.head.put("ms", (System.nanoTime() - before) / 1e6);
@@ -184,6 +199,19 @@ public final class DeviceServer {
         List<Object> shape = new ArrayList<>();
         for (int extent : new int[] {1, 1, open.model.rows, open.model.columns}) shape.add(extent);
         answer.shapes.put("mask", shape);
+    }
+
+    /** Arrays travel channel by channel; in a .tflite the channels of a pixel lie together. */
+    private static void take(ByteBuffer from, int channels, ByteBuffer to, String name) {
+        int values = to.capacity() / 4 / channels, bytes = from == null ? 0 : from.capacity() / values / channels;
+        if (from == null || from.capacity() != bytes * values * channels || bytes != 4 && (bytes != 1 || channels != 3))
+            throw new RitmEdgeException.Edit("The model takes " + values * channels + " numbers as " + name
+                    + ": send the shape that it was exported for.");
+        for (int c = 0; c < channels; c++)
+            for (int i = 0; i < values; i++) {
+                int at = c * values + i;
+                to.putFloat(4 * (i * channels + c), bytes == 1 ? from.get(at) & 255 : from.getFloat(4 * at));
+            }
     }
 
     /** The next message, or null where the other side left between two. */

@@ -35,10 +35,10 @@ public final class ModelFile {
     /** Click slots of each sign. */
     public final int slots;
     public final boolean previousMask;
+    /** The metadata entry `session`, or null; without it what follows is 0 or null. */
+    public final Map<String, Object> session;
     public final float threshold;
     public final String fit;
-    /** The metadata entry `session`. */
-    public final Map<String, Object> session;
     /** Pixels that `prepare` is declared for. */
     public final int largestPhoto;
     /** Rows and columns that `finish` is declared for. */
@@ -56,6 +56,14 @@ public final class ModelFile {
      * @throws RitmEdgeException.Model it is foreign, damaged, cut off, or of another contract.
      */
     public static ModelFile read(ByteBuffer file) {
+        ModelFile model = readNetwork(file);
+        if (model.session == null)
+            throw new RitmEdgeException.Model("The model has no session graphs." + AGAIN);
+        return model;
+    }
+
+    /** As `read`, also for a file without session graphs, of which only the network can be run. */
+    public static ModelFile readNetwork(ByteBuffer file) {
         ByteBuffer bytes = file.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         if (bytes.limit() < 8 || bytes.getInt(4) != 0x334C4654) // "TFL3"
             throw new RitmEdgeException.Model("This is no TFLite file (" + bytes.limit()
@@ -102,10 +110,8 @@ public final class ModelFile {
             throw new RitmEdgeException.Model("The model follows version " + Json.write(contract)
                     + " of the graph's contract and this app knows version " + CONTRACT
                     + ". Use an app and a model of the same ritm-edge version.");
-        if (!(info.get("session") instanceof Map))
-            throw new RitmEdgeException.Model("The model has no session graphs." + AGAIN);
         Map<String, Object> io = Json.object(info.get("io"), "io");
-        session = Json.object(info.get("session"), "session");
+        session = info.get("session") == null ? null : Json.object(info.get("session"), "session");
         Object model = info.get("model");
         name = model instanceof Map ? String.valueOf(((Map<?, ?>) model).get("name")) : "model";
         precision = String.valueOf(info.get("precision"));
@@ -113,13 +119,18 @@ public final class ModelFile {
         columns = Json.whole(io.get("width"), 1, MOST_SIDE, "width");
         slots = Json.whole(io.get("max_clicks"), 1, 1024, "max_clicks");
         previousMask = Json.as(Boolean.class, io.get("prev_mask"), "prev_mask");
-        threshold = Json.as(Double.class, session.get("threshold"), "threshold").floatValue();
-        if (!(threshold > 0 && threshold < 1))
-            throw new RitmEdgeException.Model("The model's threshold is " + threshold + "." + AGAIN);
-        fit = Json.as(String.class, session.get("fit"), "fit");
-        largestPhoto = Json.whole(session.get("largest_photo"), 1, MOST_PIXELS, "largest_photo");
-        screenRows = Json.whole(session.get("screen_rows"), 1, MOST_SIDE, "screen_rows");
-        screenColumns = Json.whole(session.get("screen_columns"), 1, MOST_SIDE, "screen_columns");
+        if (session == null) {
+            threshold = largestPhoto = screenRows = screenColumns = 0;
+            fit = null;
+        } else {
+            threshold = Json.as(Double.class, session.get("threshold"), "threshold").floatValue();
+            if (!(threshold > 0 && threshold < 1))
+                throw new RitmEdgeException.Model("The model's threshold is " + threshold + "." + AGAIN);
+            fit = Json.as(String.class, session.get("fit"), "fit");
+            largestPhoto = Json.whole(session.get("largest_photo"), 1, MOST_PIXELS, "largest_photo");
+            screenRows = Json.whole(session.get("screen_rows"), 1, MOST_SIDE, "screen_rows");
+            screenColumns = Json.whole(session.get("screen_columns"), 1, MOST_SIDE, "screen_columns");
+        }
         safeInHalfPrecision = halfPrecision(info.get("half_precision"));
         this.sha256 = sha256;
         this.signatures = signatures;
@@ -149,6 +160,7 @@ public final class ModelFile {
         String mask = previousMask ? " prev_mask " + side + "f" : "";
         String four = " 4f";
         require(Graphs.NETWORK, image + " " + clicks + mask, "mask " + side + "f");
+        if (session == null) return;
         require(Graphs.PREPARE, "pixels " + 3 * largestPhoto + "u size 2f " + clicks + " output " + side
                 + "f placed" + four + " roi" + four, "net_" + image + " net_" + clicks
                 + mask.replace(" prev", " net_prev") + " new_placed" + four + " new_roi" + four);

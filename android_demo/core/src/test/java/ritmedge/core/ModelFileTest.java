@@ -38,6 +38,7 @@ class ModelFileTest {
                 refused("version 0 of the graph's contract", m -> m.contract = 0),
                 refused("not made by ritm-edge", m -> m.metadataKey = "somebody_else"),
                 refused("no session graphs", m -> m.changes.put("session", null)),
+                refused("no map as session", m -> m.changes.put("session", 3)),
                 refused("no map as io", m -> m.changes.put("io", 3)),
                 refused("height", m -> m.changes.put("io", Map.of("height", 1e9, "width", 4))),
                 refused("no graph finish", m -> m.missingGraph = "finish"),

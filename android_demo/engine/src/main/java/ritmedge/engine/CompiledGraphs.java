@@ -44,7 +44,7 @@ final class CompiledGraphs implements Graphs {
             throw new RitmEdgeException.Engine("LiteRT cannot compile the model for the " + accelerator
                     + " (" + error.getMessage() + "). Choose another engine.", error);
         }
-        description = "LiteRT " + accelerator + (accelerator == Accelerator.CPU ? ", " + threads + " threads" : "");
+        description = "LiteRT " + Engine.LITERT + ", " + accelerator + (accelerator == Accelerator.CPU ? ", " + threads + " threads" : "");
     }
 
     @Override

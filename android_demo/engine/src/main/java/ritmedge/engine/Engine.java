@@ -38,15 +38,18 @@ public final class Engine implements Graphs {
     private final Graphs processor;
     private final Graphs network;
 
+    /** What a file says of itself. @throws RitmEdgeException.Model it cannot be used. */
+    public static ModelFile read(File file) {
+        return ModelFile.read(map(file));
+    }
+
     /**
-     * @param file a .tflite of `ritm-edge export --target tflite --session`.
+     * @param file a .tflite of `ritm-edge export --target tflite`.
+     * @param model what was read from it.
      * @param folder that the app may write to, for the network's own file.
-     * @throws RitmEdgeException.Model the file cannot be used.
      * @throws RitmEdgeException.Engine not even the processor runs it.
      */
-    public static Engine open(File file, File folder, Choice choice, int threads) {
-        ByteBuffer bytes = map(file);
-        ModelFile model = ModelFile.read(bytes);
+    public static Engine open(File file, ModelFile model, File folder, Choice choice, int threads) {
         String fallback = null;
         Graphs processor;
         if (choice == Choice.INTERPRETER) {
@@ -62,7 +65,7 @@ public final class Engine implements Graphs {
         Graphs network = processor;
         if (choice == Choice.GPU || choice == Choice.NPU) {
             try {
-                network = accelerated(bytes, model, new File(folder, "network.tflite"),
+                network = accelerated(map(file), model, new File(folder, "network.tflite"),
                         choice == Choice.GPU ? Accelerator.GPU : Accelerator.NPU, processor);
             } catch (RitmEdgeException error) {
                 fallback = error.getMessage();

@@ -47,7 +47,7 @@ final class InterpreterGraphs implements Graphs {
 
     @Override
     public String description() {
-        return "LiteRT Interpreter, " + threads + " threads";
+        return "LiteRT " + Engine.LITERT + " Interpreter, CPU, " + threads + " threads";
     }
 
     @Override

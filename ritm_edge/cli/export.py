@@ -93,6 +93,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    android: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Also put the .tflite, with --session, and its golden traces in this folder, for "
+            "the app in android_demo/: android_demo/app/src/main/assets.",
+        ),
+    ] = None,
     output: Annotated[Path, Option("--output", "-o", help="Folder for the exported files.")] = Path(
         "artifacts"
     ),
@@ -117,6 +125,9 @@ def command(
     from ..session.fit import DEFAULT_FIT, check_fit
     from ..weights import checkpoint_path
 
+    if android is not None and "tflite" not in target:
+        raise UsageError("--android takes a .tflite: pass --target tflite too.")
+    session = session or android is not None
     if fit is not None and not session:
         raise UsageError("--fit is that of the session graphs: pass --session too.")
     targets = [find_target(name) for name in dict.fromkeys(target)]
@@ -162,6 +173,11 @@ def command(
                 )
             )
             progress.update(task, advance=1, status="")
+        if android is not None:
+            from ..verification.android_assets import write_assets
+
+            progress.update(task, status="traces for the app")
+            write_assets(next(each.path for each in done if each.target == "tflite"), android)
     if as_json:
         print_json([_as_dict(item) for item in done])
         return

@@ -18,7 +18,9 @@ def main(path: str) -> None:
     os.dup2(2, 1)  # libraries print to standard output as they like
     interpreter = Interpreter(model_content=Path(path).read_bytes(), num_threads=1)
     interpreter.allocate_tensors()
-    runners = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
+    runners = {
+        name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()
+    }
     pixels: dict[str, np.ndarray] = {}
     while line := sys.stdin.buffer.readline():
         name, *fresh = line.decode().split()

@@ -59,8 +59,10 @@ compile() {
     main=app/src/main
     rm -rf "$OUT/generated" "$OUT/resources.zip"
     mkdir -p "$OUT/generated"
+    # Gradle takes the package from build.gradle and wants none in the manifest; aapt2 wants it there.
+    sed 's/<manifest /<manifest package="ritmedge.app" /' $main/AndroidManifest.xml >"$OUT/AndroidManifest.xml"
     aapt2 compile --dir $main/res -o "$OUT/resources.zip"
-    aapt2 link -I "$ANDROID" --manifest $main/AndroidManifest.xml --java "$OUT/generated" \
+    aapt2 link -I "$ANDROID" --manifest "$OUT/AndroidManifest.xml" --java "$OUT/generated" \
         --min-sdk-version 24 --target-sdk-version 36 -o "$OUT/resources.apk" "$OUT/resources.zip"
     build engine "$OUT/core:$OUT/stubs:$ANDROID" engine/src/main/java
     build app "$OUT/core:$OUT/engine:$OUT/stubs:$ANDROID" $main/java "$OUT/generated"

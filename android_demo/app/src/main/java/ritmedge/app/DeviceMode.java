@@ -35,14 +35,15 @@ final class DeviceMode implements DeviceServer.Device, Closeable {
             progress.say(String.valueOf(error.getMessage()));
             return;
         }
-        Thread thread = new Thread(this::serve, "device mode");
+        LocalServerSocket listening = socket;
+        Thread thread = new Thread(() -> serve(listening), "device mode");
         thread.setDaemon(true);
         thread.start();
     }
 
-    private void serve() {
-        while (socket != null) {
-            try (LocalSocket client = socket.accept()) {
+    private void serve(LocalServerSocket listening) {
+        while (socket == listening) {
+            try (LocalSocket client = listening.accept()) {
                 int user = client.getPeerCredentials().getUid();
                 if (user != SHELL && user != ROOT) continue;
                 connection = client;

@@ -273,19 +273,14 @@ public final class MainActivity extends Activity implements Studio.Listener, Pho
         if (deviceMode != null) return;
         deviceMode = new DeviceMode(this, this::progress);
         getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
-        status.setText(R.string.device_mode_on);
+        new AlertDialog.Builder(this).setMessage(R.string.device_mode_on)
+                .setOnDismissListener(dialog -> leaveDeviceMode()).show();
     }
 
     private void leaveDeviceMode() {
         if (deviceMode != null) deviceMode.close();
         deviceMode = null;
-        getWindow().clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
-    }
-
-    @Override
-    public void onBackPressed() {
-        if (deviceMode == null) super.onBackPressed();
-        leaveDeviceMode();
         changed();
+        getWindow().clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
     }
 }

@@ -138,7 +138,7 @@ public final class PhotoView extends View {
         if (studio == null || !studio.hasPhoto()) return false;
         pinch.onTouchEvent(event);
         if (event.getPointerCount() > 1) dragged = -1; // two fingers zoom and move the photo
-        else if (!pinch.isInProgress()) gestures.onTouchEvent(event);
+        gestures.onTouchEvent(event);
         boolean ends = event.getActionMasked() == MotionEvent.ACTION_UP;
         if (ends && dragged >= 0 && moved) drop(event.getY(), event.getX());
         if (ends || event.getActionMasked() == MotionEvent.ACTION_CANCEL) dragged = -1;

@@ -110,13 +110,19 @@ final class Studio {
         Scene next = describe();
         next.milliseconds = milliseconds;
         ArrayList<String> saved = save();
-        draw(shown);
+        String problem = error == null ? null : said(error);
+        try {
+            draw(shown);
+        } catch (RuntimeException | OutOfMemoryError drawing) {
+            if (problem == null) problem = String.valueOf(drawing.getMessage());
+        }
+        String told = problem;
         main.post(() -> {
             scene = next;
             logs = saved;
             if (listener == null) return;
-            if (error != null) listener.problem(said(error));
             listener.changed();
+            if (told != null) listener.problem(told);
         });
     }
 

@@ -41,7 +41,8 @@ public final class GoldenTraces {
 
         public Map<String, Object> toMap() {
             Map<String, Object> map = new LinkedHashMap<>();
-            map.put("passed", sessionPassed() && networkPassed());
+            map.put("session_passed", sessionPassed());
+            map.put("network_passed", networkPassed());
             map.put("traces", traces);
             map.put("skipped", skipped);
             map.put("steps", steps);

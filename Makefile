@@ -282,7 +282,7 @@ $(S256).tflite: | setup
 FITS := context stretch letterbox
 test-android: setup android $(foreach f,$(FITS),$(ANDROID_MODELS)/$(f)/golden/traces.json)
 	MODELS=$(abspath $(ANDROID_MODELS)) PYTHON=$(abspath $(BIN))/python sh $(ANDROID)/build.sh model
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/demos/test_android_device.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/demos/test_android_device.py tests/demos/test_android_report.py
 
 $(ANDROID_MODELS)/%/golden/traces.json: ritm_edge/weights/lite0.safetensors | setup
 	rm -rf $(ANDROID_MODELS)/$*

@@ -58,7 +58,7 @@ public final class Report {
     /** @param path of the model file, for people; `bytes` its length. */
     public Map<String, Object> run(String path, long bytes, List<Setting> settings) {
         Map<String, Object> report = new LinkedHashMap<>(), common = new LinkedHashMap<>();
-        report.put("kind", "ritm-edge latency");
+        report.put("made_by", "the ritm-edge app");
         report.put("machine", device.machine());
         report.put("versions", device.versions());
         report.put("artifact_sha256", model.sha256);

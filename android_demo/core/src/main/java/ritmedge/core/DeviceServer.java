@@ -31,6 +31,7 @@ public final class DeviceServer {
         /** Opens a file with so many threads, 0 for the device's choice. */
         Report.Opened open(File file, ModelFile model, int threads);
 
+        /** Peak resident memory of this process so far; 0 where the system does not say. */
         long peakMemoryBytes();
     }
 
@@ -118,7 +119,8 @@ public final class DeviceServer {
             openModel(head).graphs.close();
             opened.remove(((Double) head.get("model")).intValue());
         } else if (name.equals("memory")) {
-            to.put("bytes", device.peakMemoryBytes());
+            long bytes = device.peakMemoryBytes();
+            to.put("bytes", bytes > 0 ? bytes : null);
         } else {
             throw new RitmEdgeException.Document("There is no request " + name + ": see docs/device-protocol.md.");
         }

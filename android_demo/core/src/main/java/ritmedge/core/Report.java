@@ -31,7 +31,7 @@ public final class Report {
         /** Of engine and app. */
         Map<String, Object> versions();
 
-        /** Peak resident memory of this process so far. */
+        /** Peak resident memory of this process so far; 0 where the system does not say. */
         long peakMemoryBytes();
 
         /** As the system names it, or null where it does not say. */
@@ -117,7 +117,8 @@ public final class Report {
             row.put("ratio_to_pytorch", null);
             row.put("cold_start_ms", cold);
             row.put("clicks_to_mask_ms", clicks(graphs));
-            row.put("peak_memory_bytes", device.peakMemoryBytes());
+            long peak = device.peakMemoryBytes();
+            row.put("peak_memory_bytes", peak > 0 ? peak : null);
             row.put("file_bytes", bytes);
             row.put("is_device_time", true);
             row.put("parity", null); // that of the export; the device's own is the next entry
@@ -136,7 +137,7 @@ public final class Report {
         Mask mask = new Mask(model.screenRows, model.screenColumns);
         float[] rows = PhotoFit.positions(mask.rows, side), columns = PhotoFit.positions(mask.columns, side);
         List<Object> times = new ArrayList<>();
-        for (int i = 0; i < CLICKS; i++) {
+        for (int i = 0; i < Math.min(CLICKS, 2 * model.slots); i++) {
             long before = System.nanoTime();
             session.click(side * (0.5f + 0.05f * i), side * (0.5f - 0.06f * i), i % 2 == 0);
             session.maskAt(rows, columns, mask);

@@ -155,6 +155,17 @@ class PictureTest {
     }
 
     @Test
+    void tooLittleMemoryIsAnErrorInWords() {
+        java.util.List<ByteBuffer> held = new java.util.ArrayList<>();
+        String message = assertThrows(RitmEdgeException.Memory.class, () -> {
+            for (int i = 0; i < 64; i++) held.add(Buffers.allocate(1 << 30));
+        }).getMessage();
+        assertTrue(message.contains("1048576 KB"), message);
+        held.clear();
+        assertEquals(16, Buffers.allocate(16).capacity());
+    }
+
+    @Test
     void reducingAveragesAndTransparencyIsWhite() {
         Photo photo = new PhotoFit(4, 4, 4).build(4, 4, 1, (row, line) -> {
             for (int column = 0; column < 4; column++)

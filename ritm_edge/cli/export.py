@@ -97,7 +97,7 @@ def command(
         Path | None,
         Option(
             metavar="DIR",
-            help="Also put the .tflite, with --session, and its golden traces in this folder, for "
+            help="Add --session, and put the .tflite and its golden traces in this folder too, for "
             "the app in android_demo/: android_demo/app/src/main/assets.",
         ),
     ] = None,

@@ -12,14 +12,16 @@ import java.util.Set;
  * Not for several threads at once; `TapQueue` keeps the edits of an app in order.
  */
 public final class Session {
-    /** Versions that can be undone; each keeps at least one output of the network. */
-    private static final int MOST_VERSIONS = 100;
+    /** Outputs of the network that undo may keep: so many bytes, but at least so many. */
+    private static final int MOST_BYTES = 64 << 20, LEAST_STATES = 32;
     private final SessionGraphs graphs;
     private final Photo photo;
     private final boolean flip;
     /** The chain of states behind one list of clicks, one for each version. */
     private final ArrayList<List<State>> versions = new ArrayList<>();
     private int shown;
+    /** Different states in all versions. */
+    private int held;
     private boolean busy;
 
     /** @param flip average with the mirrored photo; each click then runs the network twice. */
@@ -92,7 +94,7 @@ public final class Session {
         edit(0, new ArrayList<>(clicks));
     }
 
-    /** Takes the last click, removal or move back. */
+    /** Takes the last click, removal or move back. Of a long session, the oldest versions are forgotten. */
     public void undo() {
         requireIdle();
         if (!canUndo()) throw new RitmEdgeException.Edit("There is no click to undo: tap on the photo first.");
@@ -132,6 +134,7 @@ public final class Session {
         versions.clear();
         versions.add(chain);
         shown = 0;
+        held = chain.size();
         graphs.trim();
     }
 
@@ -152,21 +155,24 @@ public final class Session {
         }
         alone(() -> {
             List<State> old = versions.get(shown), chain = new ArrayList<>(old.subList(0, kept + 1));
+            State state = chain.get(0);
             try {
                 for (int count = kept + 1; count <= clicks.size(); count++)
                     chain.add(graphs.answer(photo, chain.get(count - 1),
                             Collections.unmodifiableList(clicks.subList(0, count)), flip));
             } catch (RuntimeException error) {
-                for (State state : chain.subList(kept + 1, chain.size())) graphs.give(state);
+                for (State each : chain.subList(kept + 1, chain.size())) graphs.give(each);
                 throw error;
             }
             List<List<State>> dropped = versions.subList(shown + 1, versions.size());
             List<List<State>> forgotten = new ArrayList<>(dropped);
             dropped.clear();
             versions.add(chain);
-            if (versions.size() > MOST_VERSIONS) forgotten.add(versions.remove(0));
-            shown = versions.size() - 1;
+            held += clicks.size() - kept;
             release(forgotten);
+            int most = Math.max(LEAST_STATES, MOST_BYTES / state.output.capacity());
+            while (held > most && versions.size() > 1) release(Collections.singletonList(versions.remove(0)));
+            shown = versions.size() - 1;
         });
     }
 
@@ -175,6 +181,7 @@ public final class Session {
         versions.clear();
         versions.add(Collections.singletonList(state));
         shown = 0;
+        held++;
         release(forgotten);
     }
 
@@ -184,7 +191,11 @@ public final class Session {
         Set<State> used = Collections.newSetFromMap(new IdentityHashMap<>());
         for (List<State> chain : versions) used.addAll(chain);
         for (List<State> chain : chains)
-            for (State state : chain) if (used.add(state)) graphs.give(state);
+            for (State state : chain)
+                if (used.add(state)) {
+                    graphs.give(state);
+                    held--;
+                }
     }
 
     private void requireClick(int index) {

@@ -289,7 +289,30 @@ class SessionTest {
             outputs.add(session.state().output);
             if (i % 3 == 0) session.undo();
         }
-        assertTrue(outputs.size() < 250, outputs.size() + " buffers for 500 edits");
+        assertTrue(outputs.size() < 340, outputs.size() + " buffers for 500 edits"); // those of undone edits again
+    }
+
+    @Test
+    void undoKeepsABoundedNumberOfOutputs() {
+        MadeModel large = new MadeModel(); // an output of 1 MB: 64 of them are kept
+        large.rows = large.columns = 512;
+        ModelFile model = large.model();
+        java.util.Set<ByteBuffer> outputs = java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
+        Graphs recording = new MadeGraphs() {
+            @Override
+            public void run(String graph, java.util.Map<String, ByteBuffer> in,
+                    java.util.Map<String, ByteBuffer> out) {
+                if (graph.equals(NETWORK)) outputs.add(out.get("mask"));
+            }
+        };
+        Session session = new Session(new SessionGraphs(model, recording), photo(model), false);
+        for (Click each : CLICKS) session.click(each.row(), each.column(), each.positive());
+        for (int i = 0; i < 200; i++) session.move(0, i % ROWS, i % COLUMNS); // three outputs each
+        assertTrue(outputs.size() < 64 + 40, outputs.size() + " outputs");
+        int undone = 0;
+        for (; session.canUndo(); undone++) session.undo();
+        assertTrue(undone >= 15 && undone < 30, undone + " versions");
+        assertEquals(3, session.clicks().size());
     }
 
     @Test

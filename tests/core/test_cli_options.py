@@ -50,6 +50,7 @@ IDLE = [
     ("curve a.jsonl -o b.png", "bench curve"),
     ("export -t onnx --dynamic --size 64x64", "--size"),
     ("export -t onnx --fit stretch", "--fit"),
+    ("export -t onnx --android {run}", "--android"),
     ("demo --build {run} --port 8000", "--port"),
     ("demo --build {run} --no-browser", "--browser"),
     ("bench latency --no-pytorch --checkpoint {weights}", "--checkpoint"),

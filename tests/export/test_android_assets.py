@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from ritm_edge.cli.main import app
-from ritm_edge.errors import ArtifactError, OutputFileError, UsageError
+from ritm_edge.errors import ArtifactError, OutputFileError
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.verification import android_assets
 from ritm_edge.verification.android_assets import write_assets
@@ -69,10 +67,3 @@ def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path, artifact)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputFileError, match="cannot write"):
         write_assets(artifact, tmp_path / "file" / "assets")
-
-
-def test_only_a_tflite_goes_into_the_app(tmp_path):
-    arguments = ["export", "--target", "onnx", "--android", str(tmp_path / "assets")]
-    with pytest.raises(UsageError, match="pass --target tflite too"):
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert not list(tmp_path.iterdir())

@@ -6,6 +6,8 @@
 # make demo         open it in your browser; ARTIFACT=FILE runs that .tflite
 # make test-web     build it and test what needs no browser
 # make test-page    test it in Chromium, where CHROMIUM says or in /usr/bin
+# make android      compile the Android app and test its core on the JVM; needs Debian packages, no SDK
+# make test-android the same, and core with exported models
 #
 # PYTHON is the newest Python found on which everything can be installed, else 3.14, without conversion
 # to TFLite and without Core ML. On Linux, PyPI's torch brings several GB of CUDA packages, so without an
@@ -40,7 +42,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: quickstart dist notebook web node demo test-web test-page web-speed shipped test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed shipped test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session session-times on-browser
 
@@ -336,6 +338,45 @@ on-browser: $(S400).tflite web
 	$(BIN)/ritm-edge bench latency $< --on here --on browser --threads $(THREADS) \
 	    -o $(ON_BROWSER)-latency.json
 	$(MAKE) tables
+
+# The Android app, as far as it goes without an SDK; sh android_demo/packages.sh installs what it needs.
+ANDROID := android_demo
+android:
+	sh $(ANDROID)/build.sh compile
+	sh $(ANDROID)/build.sh test
+
+# Small models of every fit with their golden traces, run by LiteRT in a child process.
+ANDROID_MODELS := $(OUT)/android
+S256 := $(OUT)/session/lite0-256x256
+$(S256).tflite: | setup
+	$(BIN)/ritm-edge export --checkpoint lite0 --target tflite --session --size 256x256 --output $(@D)
+
+FITS := context stretch letterbox
+test-android: setup android $(foreach f,$(FITS),$(ANDROID_MODELS)/$(f)/golden/traces.json)
+	MODELS=$(abspath $(ANDROID_MODELS)) PYTHON=$(abspath $(BIN))/python sh $(ANDROID)/build.sh model
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/demos/test_android_device.py tests/demos/test_android_report.py
+
+$(ANDROID_MODELS)/%/golden/traces.json: ritm_edge/weights/lite0.safetensors | setup
+	rm -rf $(ANDROID_MODELS)/$*
+	$(BIN)/ritm-edge export --checkpoint lite0 --target tflite --session --size 128x128 --fit $* \
+	    --output $(ANDROID_MODELS)/$*
+	$(BIN)/ritm-edge golden $(ANDROID_MODELS)/$*/lite0-128x128.tflite -o $(ANDROID_MODELS)/$*/golden
+
+# lite0 and what the app's report compares it with, where the app looks for them.
+android-assets: setup
+	$(BIN)/ritm-edge export --checkpoint lite0 --target tflite --output $(OUT)/android-assets \
+	    --android $(ANDROID)/app/src/main/assets
+
+# core's own part of a tap on 12 megapixels. Needs a quiet machine.
+android-speed: android
+	mkdir -p $(OUT)
+	sh $(ANDROID)/build.sh time > $(OUT)/android-taps.json
+	mv $(OUT)/android-taps.json $(RESULTS)/android-taps.json
+
+# The screen as core draws it, with the sample photo and a mask of lite0.
+android-picture: setup android $(S256).tflite
+	MODEL=$(abspath $(S256)).tflite PHOTO=$(abspath $(PHOTO)) PICTURE=$(abspath docs/android-screen.png) \
+	    PYTHON=$(abspath $(BIN))/python sh $(ANDROID)/build.sh picture
 
 # Runs the notebook of the documentation and keeps its outputs; `make test` checks that it runs.
 notebook: setup

@@ -95,6 +95,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    android: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Add --session, and put the .tflite and its golden traces in this folder too, for "
+            "the app in android_demo/: android_demo/app/src/main/assets.",
+        ),
+    ] = None,
     output: Annotated[Path, Option("--output", "-o", help="Folder for the exported files.")] = Path(
         "artifacts"
     ),
@@ -119,6 +127,11 @@ def command(
     from ..session.fit import DEFAULT_FIT, check_fit
     from ..weights import checkpoint_path
 
+    if android is not None and ("tflite" not in target or session is False or dynamic):
+        raise UsageError(
+            "--android takes a .tflite with a session: pass --target tflite too, and leave "
+            "--no-session and --dynamic out."
+        )
     targets = [find_target(name) for name in dict.fromkeys(target)]
     can_hold = [] if dynamic else [each.name for each in targets if each.add_session]
     if fit is not None and (session is False or not can_hold):
@@ -171,6 +184,11 @@ def command(
                 )
             )
             progress.update(task, advance=1, status="")
+        if android is not None:
+            from ..verification.android_assets import write_assets
+
+            progress.update(task, status="traces for the app")
+            write_assets(next(each.path for each in done if each.target == "tflite"), android)
     if as_json:
         print_json([_as_dict(item) for item in done])
         return

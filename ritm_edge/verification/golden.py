@@ -4,7 +4,7 @@ The format is docs/golden-traces.md.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,13 @@ class _Recorder(MadeRuntime):
         return output
 
 
-def write_traces(artifact: Runtime, folder: Path) -> int:
+def write_traces(artifact: Runtime, folder: Path, fits: Sequence[str] = FITS) -> int:
     """Write all traces into a new folder.
 
     Args:
         artifact: whose size and slots the sessions have; its network answers in one of them.
         folder: to make, with `traces.json` and the raw files that it names.
+        fits: of which there are traces.
 
     Returns:
         Number of traces.
@@ -87,7 +88,7 @@ def write_traces(artifact: Runtime, folder: Path) -> int:
         (folder / f"{name}.png").write_bytes(encode_image(photo, Path(f"{name}.png")))
     traces = [
         _trace(artifact, folder, name, photos[name], fit=fit, flip=flip, mask=mask, made=made)
-        for fit in FITS
+        for fit in fits
         for name, flip, mask, made in (
             ("lying", False, False, True),
             ("lying", True, False, True),

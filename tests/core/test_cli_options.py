@@ -51,6 +51,8 @@ IDLE = [
     ("export -t onnx --dynamic --size 64x64", "--size"),
     ("export -t onnx --no-session --fit stretch", "--fit"),
     ("export -t coreml --fit stretch", "--fit"),
+    ("export -t onnx --android {run}", "--android"),
+    ("export -t tflite --no-session --android {run}", "--android"),
     ("demo --build {run} --port 8000", "--port"),
     ("demo --build {run} --no-browser", "--browser"),
     ("bench latency --no-pytorch --checkpoint {weights}", "--checkpoint"),

@@ -40,7 +40,7 @@ AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
 .PHONY: quickstart dist notebook web demo test-web test-page web-speed test check-style types layout setup clean noc fixed-size tables precisions \
-    precisions-exported speed speed-by-size gallery curve ablation ablation-scores \
+    precisions-exported half-precision speed speed-by-size gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session
 
 quickstart: setup
@@ -138,6 +138,24 @@ speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	    $(call AT400,.onnx .tflite) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables
 
+# Half precision and accelerators: emulated for every target at every size of SIZES_HALF, and the lists
+# of engines. With REAL=1 also ncnn on a Vulkan device and, where RITM_EDGE_LITERT_PYTHON names a Python
+# with LiteRT 2.3, its GPU accelerator.
+SIZES_HALF := 256x256 400x400 1024x1024
+HALF := $(OUT)/half
+half-precision: setup
+	for model in $(MODELS); do for size in $(SIZES_HALF); do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --size $$size --target onnx --target tflite \
+	        --target openvino --target ncnn --target coreml --output $(HALF) || exit 1; \
+	done; done
+	$(BIN)/python scripts/half_precision.py $(foreach m,$(MODELS),$(foreach z,$(SIZES_HALF), \
+	    $(foreach s,onnx tflite openvino ncnn mlpackage,$(HALF)/$(m)-$(z).$(s)))) \
+	    -o $(RESULTS)/half-precision.json
+	$(if $(REAL),$(foreach m,$(MODELS),$(BIN)/python scripts/half_devices.py \
+	    $(HALF)/$(m)-400x400.ncnn $(if $(RITM_EDGE_LITERT_PYTHON),$(HALF)/$(m)-400x400.tflite) \
+	    --checkpoint $(m) -o $(RESULTS)/half-devices-$(m).json &&) true)
+	$(MAKE) tables
+
 # Sessions of the simulated user on the objects of the sample photo, as pictures.
 gallery: setup
 	mkdir -p $(OUT)/sample/images $(OUT)/sample/masks
@@ -231,7 +249,7 @@ $(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md
+	    docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md docs/devices.md
 
 # The annotator's page, into ritm_edge/page/.
 WEB := web_demo

@@ -13,7 +13,7 @@ from typing import Any
 
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file, write_output
-from ritm_edge.tables import markdown_table
+from ritm_edge.tables import UNMEASURED, markdown_table
 
 from .fit import KIND as FIT_KIND
 from .fit_table import fit_table
@@ -22,6 +22,7 @@ from .flops.report import KIND as FLOPS_KIND
 from .latency.table import latency_table
 from .noc.report import KIND as NOC_KIND
 from .noc.table import noc_table
+from .results import ACCELERATORS_KIND
 from .train_speed import KIND as TRAIN_SPEED_KIND
 from .train_speed import note, rows
 from .train_speed import table as train_speed_table
@@ -61,6 +62,8 @@ def render(values: Any, source: Path) -> str:
         return flops_table(values)
     if isinstance(values, dict) and values.get("kind") == TRAIN_SPEED_KIND:
         return markdown_table(("what", "measured"), rows(values)) + f"\n{note(values)}\n"
+    if isinstance(values, dict) and values.get("kind") == ACCELERATORS_KIND:
+        return accelerator_tables(values)
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
@@ -76,6 +79,43 @@ def figures_table(figures: dict[str, Any]) -> str:
     ]
     benchmarks = (f"clicks on {name}" for name in next(iter(figures["noc"].values())))
     return markdown_table(("model", "GMACs at 400×400", *benchmarks), rows)
+
+
+def accelerator_tables(document: dict[str, Any]) -> str:
+    """What `scripts/half_precision.py` found, or real devices in `scripts/half_devices.py`."""
+    if "devices" in document:
+        rows = [
+            (each["file"], each["device"], *(f"{n:.4f}" for n in each["mask_iou"].values()))
+            for each in document["devices"]
+        ]
+        return markdown_table(("file", "device", "IoU@1", "IoU@2", "IoU@3"), rows)
+    modes = [
+        (
+            each["artifact"],
+            mode["mode"],
+            *(f"{n:.4f}" for n in mode["mask_iou_after_clicks"].values()),
+            str(mode["min_mask_iou"]),
+            mode["reason"] or "safe",
+        )
+        for each in document["artifacts"]
+        for mode in each["modes"]
+    ]
+    engines = [
+        (
+            each["artifact"],
+            found["engine"],
+            f"{UNMEASURED if found['taken'] is None else found['taken']}/{found['operations']}",
+            UNMEASURED if found["partitions"] is None else str(found["partitions"]),
+            ", ".join(found["refused"]) or "none known",
+        )
+        for each in document["artifacts"]
+        for found in each.get("delegates", ())
+    ]
+    text = markdown_table(
+        ("file", "emulated", "IoU@1", "IoU@3", "IoU@5", "limit", "half precision"), modes
+    )
+    columns = ("file", "engine", "operations", "partitions", "left out")
+    return text + "\n" + markdown_table(columns, engines)
 
 
 def flops_table(document: dict[str, Any]) -> str:

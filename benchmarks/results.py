@@ -18,6 +18,8 @@ from ritm_edge.untrusted_json import parse_long_json
 MAX_BYTES = 1 << 28
 KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
 
+ACCELERATORS_KIND = "ritm-edge accelerators"
+
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
@@ -227,6 +229,37 @@ class ParityResults(Parity, _Measured):
     artifact: str
 
 
+class EmulatedMode(_Values):
+    """One mode of `verify --emulate`; see `verification.half_precision`."""
+
+    mode: str
+    safe: bool
+    reason: str
+    mask_iou_after_clicks: dict[str, float]
+    min_mask_iou: float
+
+
+class Accelerator(_Values):
+    """One engine of `verify --delegates`; see `verification.delegates`."""
+
+    engine: str
+    taken: Count | None
+    operations: Count
+    partitions: Count | None
+    refused: list[str]
+
+
+class AcceleratorResults(_Values):
+    """What `verify --emulate` and `verify --delegates` print with `--json`."""
+
+    kind: Literal["ritm-edge accelerators"]
+    artifact: str
+    modes: list[EmulatedMode] = []
+    delegates: list[Accelerator] = []
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+
+
 class _OfBenchmark(Protocol):
     @property
     def benchmark(self) -> str: ...
@@ -243,7 +276,9 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     return found
 
 
-Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults
+Results = (
+    NocResults | LatencyResults | FlopsResults | FitResults | ParityResults | AcceleratorResults
+)
 
 
 def noc_runs(results: Iterable[Results]) -> list[NocRun]:
@@ -280,6 +315,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge noc": NocResults,
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
+            ACCELERATORS_KIND: AcceleratorResults,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

@@ -12,6 +12,7 @@ from ritm_edge.tables import optional
 
 from ..paper.curves import curve_of
 from ..results import (
+    AcceleratorResults,
     FitResults,
     FlopsResults,
     LatencyResults,
@@ -77,6 +78,7 @@ def _content(
         "latency": latency,
         "slowest": max((row.p90_ms for each in latency for row in each.rows), default=1.0),
         "parity": parity,
+        "accelerators": [each for each in results if isinstance(each, AcceleratorResults)],
         "flops": [each for each in results if isinstance(each, FlopsResults)],
         "fits": [each for each in results if isinstance(each, FitResults)],
         "worst": worst_cases(runs, benchmarks, runtime),

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 Layers = dict[str, Any]
+MOST_JOINED = 4  # XNNPACK leaves a concatenation of more to others and is cut in two
 
 
 def replace_guessing_operations() -> None:
@@ -78,7 +79,11 @@ def _concat(graph_node: Any, layers: Layers) -> Any | None:
 
     images = _nhwc_images(graph_node, layers)
     nhwc_axis = (0, 3, 1, 2)[graph_node.attrs["axis"]]
-    return None if images is None else tf.concat(images, axis=nhwc_axis, name=graph_node.name)
+    if images is None:
+        return None
+    while len(images) > MOST_JOINED:
+        images = [tf.concat(images[:MOST_JOINED], axis=nhwc_axis), *images[MOST_JOINED:]]
+    return tf.concat(images, axis=nhwc_axis, name=graph_node.name)
 
 
 def _matmul(graph_node: Any, layers: Layers) -> Any | None:
@@ -91,8 +96,12 @@ def _matmul(graph_node: Any, layers: Layers) -> Any | None:
     if matrix is None or image is None or matrix.ndim != 2 or image.shape[0] != 1:
         return None
     _, height, width, channels = image.shape
+    # LiteRT's GPU accelerator takes a product whose right side is computed only where the left one
+    # is too: this zero makes it so.
+    zero = tf.minimum(tf.nn.relu(image[:, :1, :1, :1]), 0.0)
     if hasattr(first, "values"):
         columns = tf.reshape(image, (height, width * channels))
-        product = tf.matmul(tf.constant(matrix), columns, name=graph_node.name)
+        left = tf.constant(matrix) + tf.reshape(zero, (1, 1))
+        product = tf.matmul(left, columns, name=graph_node.name)
         return tf.reshape(product, (1, matrix.shape[0], width, channels))
-    return tf.matmul(tf.constant(matrix.T[None, None]), image, name=graph_node.name)
+    return tf.matmul(tf.constant(matrix.T[None, None]) + zero, image, name=graph_node.name)

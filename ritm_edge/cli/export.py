@@ -8,6 +8,7 @@ from typer import Option
 from ..artifacts.info import Precision
 from ..errors import UsageError
 from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
+from ..tables import UNMEASURED
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, open_data, parse_size
 from .task_table import print_task_report
@@ -166,7 +167,16 @@ def command(
         print_json([_as_dict(item) for item in done])
         return
     print_table(
-        ("artifact", "MB", "convert s", "max error", "mean error", "mask IoU", "parity"),
+        (
+            "artifact",
+            "MB",
+            "convert s",
+            "max error",
+            "mean error",
+            "mask IoU",
+            "parity",
+            "half precision",
+        ),
         [_row(item) for item in done],
     )
     for item in done:
@@ -187,7 +197,14 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
         verdict,
+        _half_verdict(item),
     )
+
+
+def _half_verdict(item: "Exported") -> str:
+    if item.half is None:
+        return UNMEASURED
+    return "safe" if item.half.passed else f"not safe, because {item.half.reason}"
 
 
 def _as_dict(item: "Exported") -> dict[str, object]:
@@ -199,4 +216,5 @@ def _as_dict(item: "Exported") -> dict[str, object]:
         "rewrites": list(item.rewrites),
         "parity": item.parity.as_dict(),
         "task": None if item.task is None else item.task.as_dict(),
+        "half_precision": None if item.half is None else item.half.as_dict(),
     }

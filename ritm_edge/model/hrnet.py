@@ -1,5 +1,6 @@
 """HRNet with the OCR head (arXiv:1908.07919 and 1909.11065), in the published parameter names."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -130,6 +131,7 @@ class HRNetOCR(nn.Module):
             nn.BatchNorm2d(ocr_channels),
             nn.ReLU(inplace=True),
         )
+        self.gather_context: Callable[[Tensor, Tensor], Tensor] = gather_context
         self.ocr_distri_head = ObjectContextHead(ocr_channels, config.ocr_width)
         self.cls_head = nn.Conv2d(ocr_channels, 1, 1)
         self.aux_head = nn.Sequential(
@@ -185,5 +187,5 @@ class HRNetOCR(nn.Module):
         features = torch.cat([branches[0], *(resize(x, size) for x in branches[1:])], dim=1)
         aux_logits = self.aux_head(features)
         features = self.conv3x3_ocr(features)
-        features = self.ocr_distri_head(features, gather_context(features, aux_logits))
+        features = self.ocr_distri_head(features, self.gather_context(features, aux_logits))
         return self.cls_head(features), aux_logits

@@ -68,7 +68,7 @@ class ContextByMeans(nn.Module):
         """[B, C, H, 1] to [B, C, 1, 1]."""
         if not self.rows.pooled:
             return rows.sum(2, keepdim=True)
-        ones = torch.ones(int(rows.shape[2]), 1)
+        ones = torch.ones(int(rows.shape[2]), 1, dtype=rows.dtype)
         return torch.matmul(rows.transpose(2, 3), ones)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ritm_edge.io_spec import IOSpec
 
-from .graph import RewritableGraph, Rewrite
+from .graph import RewritableGraph, Rewrite, is_fixed
 
 # With larger disks the rows become as many as those of the image and save nothing.
 MAX_RADIUS = 16
@@ -30,19 +30,13 @@ SQUARE_ROOTS = 4  # of the smallest float32, 2⁻¹⁴⁹, four leave 2⁻⁹ or
 
 
 class WindowedDisks(nn.Module):
-    """Clicks [B, 2K, 3] to disk maps [B, 2, H, W], exactly 0.0 or 1.0; see `disk_maps`.
+    """Clicks [B, 2K, 3] to disk maps [B, 2, H, W], exactly 0.0 or 1.0; see `disk_maps`."""
 
-    Args:
-        radius: pixels.
-        pooled: maxima by pooling, which more devices know; it needs H to be a plain number.
-    """
-
-    def __init__(self, radius: float, *, pooled: bool = True) -> None:
+    def __init__(self, radius: float) -> None:
         super().__init__()
         self.reach = math.floor(radius + 0.5) + 1  # farther offsets are clamped to this
         # Where one of two rows so far apart is within the radius, the other is beyond the reach.
         self.period = math.ceil(radius + self.reach)
-        self.pooled = pooled
         # The largest power of two with which the sum of two squares stays below the limit.
         self.scale = 2.0 ** math.floor(math.log2(math.sqrt(LARGEST / 2) / self.reach))
         self.limit = float(np.float32(radius**2)) * self.scale**2
@@ -51,14 +45,14 @@ class WindowedDisks(nn.Module):
 
     def forward(self, clicks: Tensor, height: int, width: int) -> Tensor:
         batch, slots = clicks.shape[0], clicks.shape[1]
-        if self.pooled:
+        if is_fixed(height):
             height = int(height)  # while TorchScript is traced, sizes are tensors
         groups = (height + self.period - 1) // self.period
         padded = groups * self.period
         by_row = self._minus_squares(clicks[:, :, 0:1], padded)
         by_column = self._minus_squares(clicks[:, :, 1:2], width)
         grouped = by_row.reshape(batch, slots, groups, self.period)
-        if self.pooled:
+        if is_fixed(height):
             nearest = torch.max_pool2d(grouped, (groups, 1), (groups, 1))
         else:
             nearest = grouped.amax(dim=2, keepdim=True)
@@ -89,12 +83,12 @@ class WindowedDisks(nn.Module):
         return torch.cat((near * positive, near * (1.0 - positive)), dim=2)
 
 
-def apply(graph: RewritableGraph, spec: IOSpec) -> bool:
+def apply(graph: RewritableGraph, spec: IOSpec) -> bool:  # noqa: ARG001, the size does not matter
     """Replace the encoder of a model with small disks."""
     config = graph.model.config
     if config.encoding != "disk" or config.radius > MAX_RADIUS:
         return False
-    disks = WindowedDisks(config.radius, pooled=spec.size is not None)
+    disks = WindowedDisks(config.radius)
     if disks.step < SMALLEST:
         return False
     graph.encode_clicks = disks

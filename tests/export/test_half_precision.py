@@ -151,10 +151,21 @@ def test_the_context_is_exact_and_its_weights_stay_large():
         features = torch.rand((1, 12, *size), generator=generator) * 5
         logits = torch.randn((1, 1, *size), generator=generator) * spread - 30
         expected = gather_context(features, logits)
-        for pooled in (True, False):
-            found = ContextByMeans(pooled=pooled)(features, logits)
+        for context, mean in (
+            (ContextByMeans(), TwoStageMean()),
+            (open_size(ContextByMeans(), 2), open_size(TwoStageMean(), 1)),
+        ):
+            found = context(features, logits)
             assert found.shape == expected.shape
             assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
-            mean = TwoStageMean(pooled=pooled)(features)
-            assert torch.allclose(mean, features.mean((2, 3), keepdim=True), atol=1e-5)
+            assert torch.allclose(mean(features), features.mean((2, 3), keepdim=True), atol=1e-5)
     assert rewrite(tiny_reference().model, SPEC, ("two_stage_means",))[1] == ("two_stage_means",)
+
+
+def open_size(module, inputs):
+    """The module exported for any height and width."""
+    import torch
+
+    sizes = {2: torch.export.Dim("height", max=4096), 3: torch.export.Dim("width", max=4096)}
+    example = (torch.rand(1, 12, 20, 30), torch.rand(1, 1, 20, 30))[:inputs]
+    return torch.export.export(module, example, dynamic_shapes=(sizes,) * inputs).module()

@@ -138,22 +138,17 @@ speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	    $(call AT400,.onnx .tflite) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables
 
-# Half precision and accelerators: emulated for every target at every size of SIZES_HALF, and the lists
-# of engines. With REAL=1 also ncnn on a Vulkan device and, where RITM_EDGE_LITERT_PYTHON names a Python
-# with LiteRT 2.3, its GPU accelerator.
-SIZES_HALF := 256x256 400x400 1024x1024
-HALF := $(OUT)/half
-half-precision: setup
-	for model in $(MODELS); do for size in $(SIZES_HALF); do \
-	    $(BIN)/ritm-edge export --checkpoint $$model --size $$size --target onnx --target tflite \
-	        --target openvino --target ncnn --target coreml --output $(HALF) || exit 1; \
-	done; done
-	$(BIN)/python scripts/half_precision.py $(foreach m,$(MODELS),$(foreach z,$(SIZES_HALF), \
-	    $(foreach s,onnx tflite openvino ncnn mlpackage,$(HALF)/$(m)-$(z).$(s)))) \
+# Half precision and accelerators: the graphs of every target emulated at every size, and the lists of
+# engines. REAL=1 also runs ncnn on a Vulkan device and, where RITM_EDGE_LITERT_PYTHON names a Python with
+# ritm-edge and LiteRT 2.3, its GPU accelerator.
+half-precision: $(call AT400,.onnx .tflite .mlpackage $(if $(REAL),.ncnn))
+	$(BIN)/python scripts/half_precision.py --models $(MODELS) --sizes 256x256 400x400 1024x1024 \
 	    -o $(RESULTS)/half-precision.json
-	$(if $(REAL),$(foreach m,$(MODELS),$(BIN)/python scripts/half_devices.py \
-	    $(HALF)/$(m)-400x400.ncnn $(if $(RITM_EDGE_LITERT_PYTHON),$(HALF)/$(m)-400x400.tflite) \
-	    --checkpoint $(m) -o $(RESULTS)/half-devices-$(m).json &&) true)
+	$(BIN)/python scripts/half_precision.py $(call AT400,.onnx .tflite .mlpackage) \
+	    -o $(RESULTS)/half-engines.json
+	$(if $(REAL),$(BIN)/python scripts/half_devices.py $(call AT400,.ncnn) -o $(RESULTS)/half-vulkan.json)
+	$(if $(RITM_EDGE_LITERT_PYTHON),$(RITM_EDGE_LITERT_PYTHON) scripts/half_devices.py \
+	    $(call AT400,.tflite) -o $(RESULTS)/half-litert.json)
 	$(MAKE) tables
 
 # Sessions of the simulated user on the objects of the sample photo, as pictures.
@@ -240,11 +235,15 @@ train-speed-gpu: setup
 $(DYNAMICS): $(OUT)/%-dynamic.onnx: ritm_edge/weights/%.safetensors | setup
 	$(BIN)/ritm-edge export --checkpoint $* --target onnx --dynamic --output $(OUT)
 
-$(call AT400,.onnx): $(OUT)/%-400x400.onnx: ritm_edge/weights/%.safetensors | setup
-	$(BIN)/ritm-edge export --checkpoint $* --target onnx --output $(OUT)
+define AT400_RULE
+$(call AT400,$(2)): $(OUT)/%-400x400$(2): ritm_edge/weights/%.safetensors | setup
+	$(BIN)/ritm-edge export --checkpoint $$* --target $(1) --output $(OUT)
 
-$(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors | setup
-	$(BIN)/ritm-edge export --checkpoint $* --target tflite --output $(OUT)
+endef
+$(eval $(call AT400_RULE,onnx,.onnx))
+$(eval $(call AT400_RULE,tflite,.tflite))
+$(eval $(call AT400_RULE,coreml,.mlpackage))
+$(eval $(call AT400_RULE,ncnn,.ncnn))
 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json

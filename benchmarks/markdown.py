@@ -13,7 +13,9 @@ from typing import Any
 
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file, write_output
-from ritm_edge.tables import UNMEASURED, markdown_table
+from ritm_edge.tables import markdown_table
+from ritm_edge.verification.accelerators import KIND as ACCELERATORS_KIND
+from ritm_edge.verification.accelerators import device_table, emulation_table, engine_table
 
 from .fit import KIND as FIT_KIND
 from .fit_table import fit_table
@@ -22,7 +24,6 @@ from .flops.report import KIND as FLOPS_KIND
 from .latency.table import latency_table
 from .noc.report import KIND as NOC_KIND
 from .noc.table import noc_table
-from .results import ACCELERATORS_KIND
 from .train_speed import KIND as TRAIN_SPEED_KIND
 from .train_speed import note, rows
 from .train_speed import table as train_speed_table
@@ -82,40 +83,11 @@ def figures_table(figures: dict[str, Any]) -> str:
 
 
 def accelerator_tables(document: dict[str, Any]) -> str:
-    """What `scripts/half_precision.py` found, or real devices in `scripts/half_devices.py`."""
+    """What `scripts/half_precision.py` found, emulated or on real devices."""
     if "devices" in document:
-        rows = [
-            (each["file"], each["device"], *(f"{n:.4f}" for n in each["mask_iou"].values()))
-            for each in document["devices"]
-        ]
-        return markdown_table(("file", "device", "IoU@1", "IoU@2", "IoU@3"), rows)
-    modes = [
-        (
-            each["artifact"],
-            mode["mode"],
-            *(f"{n:.4f}" for n in mode["mask_iou_after_clicks"].values()),
-            str(mode["min_mask_iou"]),
-            mode["reason"] or "safe",
-        )
-        for each in document["artifacts"]
-        for mode in each["modes"]
-    ]
-    engines = [
-        (
-            each["artifact"],
-            found["engine"],
-            f"{UNMEASURED if found['taken'] is None else found['taken']}/{found['operations']}",
-            UNMEASURED if found["partitions"] is None else str(found["partitions"]),
-            ", ".join(found["refused"]) or "none known",
-        )
-        for each in document["artifacts"]
-        for found in each.get("delegates", ())
-    ]
-    text = markdown_table(
-        ("file", "emulated", "IoU@1", "IoU@3", "IoU@5", "limit", "half precision"), modes
-    )
-    columns = ("file", "engine", "operations", "partitions", "left out")
-    return text + "\n" + markdown_table(columns, engines)
+        return markdown_table(*device_table(document["devices"]))
+    tables = emulation_table(document["artifacts"]), engine_table(document["artifacts"])
+    return "\n".join(markdown_table(*each) for each in tables)
 
 
 def flops_table(document: dict[str, Any]) -> str:

@@ -14,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file
 from ritm_edge.untrusted_json import parse_long_json
+from ritm_edge.verification.accelerators import KIND as ACCELERATORS_KIND
 
 MAX_BYTES = 1 << 28
 KINDS = "bench noc, bench latency, bench flops, bench fit or verify --json"
-
-ACCELERATORS_KIND = "ritm-edge accelerators"
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

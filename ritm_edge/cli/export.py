@@ -8,13 +8,15 @@ from typer import Option
 from ..artifacts.info import Precision
 from ..errors import UsageError
 from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
-from ..tables import UNMEASURED
+from ..verification.accelerators import half_verdict
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, open_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
     from ritm_edge.export.pipeline import Exported
+
+CHECKS = "max error", "mean error", "mask IoU", "parity", "half precision"
 
 
 def _renamed(wanted: bool) -> None:
@@ -167,16 +169,7 @@ def command(
         print_json([_as_dict(item) for item in done])
         return
     print_table(
-        (
-            "artifact",
-            "MB",
-            "convert s",
-            "max error",
-            "mean error",
-            "mask IoU",
-            "parity",
-            "half precision",
-        ),
+        ("artifact", "MB", "convert s", *CHECKS),
         [_row(item) for item in done],
     )
     for item in done:
@@ -197,14 +190,8 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
         verdict,
-        _half_verdict(item),
+        half_verdict(None if item.half is None else item.half.summary()),
     )
-
-
-def _half_verdict(item: "Exported") -> str:
-    if item.half is None:
-        return UNMEASURED
-    return "safe" if item.half.passed else f"not safe, because {item.half.reason}"
 
 
 def _as_dict(item: "Exported") -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Context, Option
 
 from ..tables import UNMEASURED
+from ..verification.accelerators import half_verdict
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Threads, open_data, refuse_idle
 from .task_table import print_task_report
@@ -152,8 +153,7 @@ def command(
         print_notice(f"{artifact} was exported from a different checkpoint than {checkpoint}.")
     half = runtime.info.half_precision
     if half is not None and not as_json:
-        why = "safe" if half["safe"] else f"not safe, because {half['reason']}"
-        print_notice(f"half precision, as exported: {why}.")
+        print_notice(f"half precision, as exported: {half_verdict(half)}.")
     (report if task is None else task).require_passed()
     if session is not None:
         session.require_passed(str(artifact))

@@ -2,23 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..tables import UNMEASURED
+from ..verification.accelerators import KIND, emulation_table, engine_table
 from .console import print_json, print_notice, print_table, progress_bar
 
 if TYPE_CHECKING:
     from ..runtimes.base import Runtime
     from ..runtimes.pytorch import PytorchRuntime
-
-
-KIND = "ritm-edge accelerators"
-
-
-def _results(artifact: Path, **found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `--json` prints and `report` reads."""
-    return {"kind": KIND, "artifact": artifact.name, **found}
 
 
 def verify_half_precision(
@@ -54,30 +46,18 @@ def verify_half_precision(
         for device in devices:
             progress.update(bar, status=device.label)
             reports.append(judge(device, reference, samples, max_loss=max_loss))
+    results = {
+        "kind": KIND,
+        "artifact": artifact.name,
+        "modes": [each.as_dict() for each in reports],
+    }
     if as_json:
-        print_json(_results(artifact, modes=[each.as_dict() for each in reports]))
+        print_json(results)
     else:
-        print_table(
-            (
-                "half precision",
-                *(f"IoU with fp32 @{n}" for n in reports[0].mask_iou),
-                "limit",
-                "finite",
-                f"first to lose {max_loss:.0%}",
-                "result",
-            ),
-            [
-                (
-                    each.mode,
-                    *(f"{value:.4f}" for value in each.mask_iou.values()),
-                    str(each.min_mask_iou),
-                    "yes" if each.finite else "NO",
-                    UNMEASURED if each.first_loss is None else str(each.first_loss),
-                    "ok" if each.passed else "FAILED",
-                )
-                for each in reports
-            ],
-        )
+        print_table(*emulation_table([results]))
+    for each in reports:
+        if each.first_loss and not as_json:
+            print_notice(f"{each.mode}: the first to lose {max_loss:.0%} is {each.first_loss}.")
     for each in reports:
         each.require_passed(artifact.name)
 
@@ -86,20 +66,10 @@ def verify_delegates(artifact: Path, *, allow_changed: bool, as_json: bool) -> N
     """Print which engines take which operations."""
     from ..verification.delegates import delegates
 
-    found = delegates(artifact, allow_changed=allow_changed)
+    found = [asdict(each) for each in delegates(artifact, allow_changed=allow_changed)]
+    results = {"kind": KIND, "artifact": artifact.name, "delegates": found}
     if as_json:
-        print_json(_results(artifact, delegates=[asdict(each) for each in found]))
+        print_json(results)
         return
-    print_table(
-        ("engine", "operations", "partitions", "left out"),
-        [
-            (
-                each.engine,
-                f"{UNMEASURED if each.taken is None else each.taken}/{each.operations}",
-                UNMEASURED if each.partitions is None else str(each.partitions),
-                ", ".join(each.refused) or "none known",
-            )
-            for each in found
-        ],
-    )
+    print_table(*engine_table([results]))
     print_notice("Only names and a few rules are checked; a device may still refuse an operation.")

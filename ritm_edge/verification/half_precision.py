@@ -6,7 +6,7 @@ they would.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,26 +33,6 @@ TENSOR_PIXELS = 60 * 400 * 400  # of the tensors that are compared at a time
 
 
 @dataclass(frozen=True)
-class TensorLoss:
-    """The first tensor that half precision spoils.
-
-    Attributes:
-        tensor: its name in the ONNX graph, with the operation that writes it.
-        problem: "overflows", "turns NaN" or "loses".
-        share: root mean square of the difference to float32, divided by the tensor's own; None
-            where it is not finite.
-    """
-
-    tensor: str
-    problem: str
-    share: float | None = None
-
-    def __str__(self) -> str:
-        lost = "" if self.share is None else f" {self.share:.0%} of its root mean square"
-        return f"{self.tensor} {self.problem}{lost}"
-
-
-@dataclass(frozen=True)
 class HalfReport:
     """What one mode of emulation found.
 
@@ -61,14 +41,15 @@ class HalfReport:
         mask_iou: number of clicks → lowest IoU with the float32 mask over the objects.
         min_mask_iou: the limit.
         finite: no value inside was infinite or NaN.
-        first_loss: what went wrong first; None where nothing did, or where nobody looked.
+        first_loss: the first tensor that half precision spoils, by its name in the ONNX graph and
+            the operation that writes it; empty where there is none, or nobody looked.
     """
 
     mode: str
     mask_iou: dict[int, float]
     min_mask_iou: float
     finite: bool
-    first_loss: TensorLoss | None = None
+    first_loss: str = ""
 
     @property
     def passed(self) -> bool:
@@ -80,7 +61,7 @@ class HalfReport:
         if self.passed:
             return ""
         if not self.finite:
-            return str(self.first_loss)
+            return self.first_loss
         lowest = min(self.mask_iou.values())
         first = f"; {self.first_loss} first" if self.first_loss else ""
         return f"mask IoU {lowest:.3f} with float32, limit {self.min_mask_iou}{first}"
@@ -95,8 +76,8 @@ class HalfReport:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        first = None if self.first_loss is None else asdict(self.first_loss)
-        return {**self.summary(), "min_mask_iou": self.min_mask_iou, "first_loss": first}
+        limits = {"min_mask_iou": self.min_mask_iou, "first_loss": self.first_loss}
+        return self.summary() | limits
 
     def require_passed(self, name: str) -> None:
         """Raise unless half precision keeps the masks.
@@ -144,8 +125,10 @@ class EmulatedDevice:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def first_loss(self, max_loss: float = MAX_LOSS) -> TensorLoss | None:
-        """The first tensor of the last run that overflows, turns NaN or loses too much."""
+    def first_loss(self, max_loss: float = MAX_LOSS) -> str:
+        """The first tensor of the last run that overflows, turns NaN, or differs from float32 by
+        more than `max_loss`: root mean square of the difference by the tensor's own. Empty where
+        there is none."""
         onnx = require("onnx", extra="onnx")
         half, watched = half_graph(self._model, self.mode)
         pair = []
@@ -165,10 +148,10 @@ class EmulatedDevice:
             names = watched[start : start + step]
             arrays = (session.run(names, self.last_inputs) for session in pair)
             for name, exact, rounded in zip(names, *arrays, strict=True):
-                problem, share = _problem(exact, rounded)
-                if problem != "loses" or (share or 0.0) > max_loss:
-                    return TensorLoss(f"{writers[name]} '{name}'", problem, share)
-        return None
+                problem = _problem(exact, rounded, max_loss)
+                if problem:
+                    return f"{writers[name]} '{name}' {problem}"
+        return ""
 
 
 class EmulatedProgram(EmulatedDevice):
@@ -192,20 +175,21 @@ class EmulatedProgram(EmulatedDevice):
         arrays = float32_arrays(check_inputs(self.spec, inputs))
         return {MASK: self._program.run(arrays, half=True)[MASK]}
 
-    def first_loss(self, max_loss: float = MAX_LOSS) -> TensorLoss | None:  # noqa: ARG002
+    def first_loss(self, max_loss: float = MAX_LOSS) -> str:  # noqa: ARG002
         """The first value that is infinite or NaN; shares are not measured here."""
         name = self._program.not_finite
-        return None if name is None else TensorLoss(name, "is not finite")
+        return "" if name is None else f"{name} is not finite"
 
 
-def _problem(exact: NDArray[np.float32], rounded: NDArray[np.float32]) -> tuple[str, float | None]:
+def _problem(exact: NDArray[np.float32], rounded: NDArray[np.float32], max_loss: float) -> str:
     if np.isnan(rounded).any():
-        return "turns NaN", None
+        return "turns NaN"
     if np.isinf(rounded).any():
-        return "overflows", None
+        return "overflows"
     exact = exact.astype(np.float64)
     size = np.sqrt(np.mean(exact**2))
-    return "loses", float(np.sqrt(np.mean((rounded - exact) ** 2)) / size) if size else 0.0
+    share = np.sqrt(np.mean((rounded - exact) ** 2)) / size if size else 0.0
+    return f"loses {share:.0%} of its root mean square" if share > max_loss else ""
 
 
 def judge(
@@ -235,5 +219,5 @@ def judge(
     report = HalfReport(name, lowest, MIN_MASK_IOU[mode], device.finite)
     if max_loss is None and report.passed:
         return report
-    first = device.first_loss(MAX_LOSS if max_loss is None else max_loss)
-    return replace(report, first_loss=first)
+    loss = MAX_LOSS if max_loss is None else max_loss
+    return replace(report, first_loss=device.first_loss(loss))

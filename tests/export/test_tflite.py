@@ -23,27 +23,28 @@ from ritm_edge.artifacts.tflite import metadata_text
 from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
-from ritm_edge.export.rewrites.graph import RewritableGraph
+from ritm_edge.export.registry import find_target
+from ritm_edge.export.rewrites import rewrite
 from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite import process, worker
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
 from ritm_edge.io_spec import CLICKS, IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.model.ritm import ModelConfig, RitmModel
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
 from ..golden_files import load_arrays
 from ..graphs import ClickMaps, flatbuffer_of, run_tflite
-from ..models import TINY, spread_outputs, tiny_model
+from ..models import tiny_model
 from ..runtimes import tiny_info
 
 SPEC = IOSpec(64, 96, max_clicks=3)
 
 
-def convert(model, spec, path):
-    tflite.convert(ExportInput(RewritableGraph(model), example_inputs(spec), ("mask",)), path)
+def convert(model, spec, path, rewrites=()):
+    graph, _ = rewrite(model, spec, rewrites)
+    tflite.convert(ExportInput(graph, example_inputs(spec), ("mask",)), path)
     tflite.stamp(path, tiny_info(spec, "tflite").to_json())
     return path
 
@@ -60,21 +61,30 @@ def copy(artifact, tmp_path):
     return path
 
 
-@pytest.mark.parametrize(
-    ("config", "spec"),
-    [
-        ({"input_scheme": "conv1e", "leaky_relu": False}, IOSpec(75, 101, max_clicks=1)),
-        # Somewhere inside, channels, height and width are equal: 16 at 64×64, 8 at 32×32.
-        ({"input_scheme": "dmf"}, IOSpec(64, 64, max_clicks=3)),
-        ({"encoding": "distance", "radius": 260}, IOSpec(32, 32, max_clicks=48)),
-    ],
-    ids=["conv1e odd size", "dmf 64x64", "distance 32x32"],
-)
-def test_variants_agree_with_pytorch_at_awkward_sizes(config, spec, tmp_path):
-    torch.manual_seed(0)
-    model = RitmModel(ModelConfig("hrnet18s", **config), TINY).eval()
-    spread_outputs(model)
-    runtime = open_runtime(convert(model, spec, tmp_path / "v.tflite"))
+DEFAULT, BASELINE = find_target("tflite").rewrites, ()
+# Wherever sizes meet, a converter that tells axes by their size takes the wrong one: as many slots
+# as coordinates (2K = 2), as rows (2K = H = W), as many channels as rows inside (16 at 64x64).
+VARIANTS = [
+    ({"prev_mask": False}, (64, 64, 1), DEFAULT),
+    ({"input_scheme": "conv1e"}, (75, 101, 1), DEFAULT),
+    ({"input_scheme": "conv1e"}, (32, 32, 16), BASELINE),
+    ({"input_scheme": "dmf"}, (64, 64, 3), DEFAULT),
+    ({"input_scheme": "dmf", "prev_mask": False}, (48, 33, 24), BASELINE),
+    ({"encoding": "distance", "radius": 260}, (32, 32, 48), DEFAULT),
+    ({"encoding": "distance", "prev_mask": False}, (33, 64, 1), BASELINE),
+    ({"radius": 2.5}, (32, 32, 16), DEFAULT),
+    ({"lite": True, "radius": 20}, (32, 64, 16), DEFAULT),
+    ({"lite": True, "prev_mask": False}, (32, 32, 1), DEFAULT),
+    ({"lite": True, "input_scheme": "dmf", "encoding": "distance"}, (96, 96, 48), DEFAULT),
+    ({"lite": True, "input_scheme": "conv1e"}, (33, 37, 2), BASELINE),
+]
+
+
+@pytest.mark.parametrize(("options", "size", "rewrites"), VARIANTS, ids=str)
+def test_variants_agree_with_pytorch_at_awkward_sizes(options, size, rewrites, tmp_path):
+    model = tiny_model(**options)
+    spec = IOSpec(*size, prev_mask=model.config.prev_mask)
+    runtime = open_runtime(convert(model, spec, tmp_path / "v.tflite", rewrites))
     report = compare(
         runtime, PytorchRuntime(model, tmp_path / "v.pth"), parity_cases(spec), FP32_TOLERANCE
     )
@@ -111,9 +121,10 @@ def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
     assert all(resize.alignCorners and not resize.halfPixelCenters for resize in resizes)
 
 
-def disks_of(height, width, slots, path):
+def disks_of(height, width, slots, path, rewrites=()):
     """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
-    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
+    rewritten, _ = rewrite(tiny_model(), IOSpec(height, width, slots), rewrites)
+    graph = ClickMaps(rewritten, height, width)
     example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
     tflite.convert(ExportInput(graph, example, ("disks",)), path)
     return (
@@ -178,10 +189,28 @@ def slotted(points, slots):
     return clicks
 
 
-def test_as_many_slots_as_pixels_are_refused(tmp_path):
-    """2K = H = W: onnx2tf would swap the axes of the click maps."""
-    with pytest.raises(ConversionError, match="--max-clicks 17"):
-        disks_of(32, 32, 16, tmp_path / "disks.tflite")
+@pytest.mark.parametrize("rewritten", [True, False])
+@pytest.mark.parametrize(("height", "width", "slots"), [(32, 32, 16), (64, 64, 1), (12, 33, 6)])
+def test_disk_maps_are_bit_equal_where_axes_have_equal_sizes(
+    height, width, slots, rewritten, tmp_path
+):
+    reference, converted = disks_of(
+        height, width, slots, tmp_path / "disks.tflite", DEFAULT if rewritten else BASELINE
+    )
+    for clicks in awkward_clicks(height, width, slots):
+        assert converted(clicks).tobytes() == reference(clicks).tobytes()
+
+
+def test_an_unknown_click_encoding_is_refused(tmp_path):
+    """Rather than guessed at."""
+
+    class Rounded(nn.Module):
+        def forward(self, clicks):
+            return torch.round(clicks)[:, None]
+
+    source = ExportInput(Rounded().eval(), {CLICKS: torch.rand(1, 4, 3)}, ("maps",))
+    with pytest.raises(ConversionError, match="the operation Round"):
+        tflite.convert(source, tmp_path / "maps.tflite")
     assert list(tmp_path.iterdir()) == []
 
 

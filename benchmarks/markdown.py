@@ -87,7 +87,7 @@ def accelerator_tables(document: dict[str, Any]) -> str:
     if "devices" in document:
         return markdown_table(*device_table(document["devices"]))
     tables = emulation_table(document["artifacts"]), engine_table(document["artifacts"])
-    return "\n".join(markdown_table(*each) for each in tables)
+    return "\n".join(markdown_table(*each) for each in tables if each[1])
 
 
 def flops_table(document: dict[str, Any]) -> str:

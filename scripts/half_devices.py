@@ -25,6 +25,7 @@ from ritm_edge.verification.accelerators import KIND
 from ritm_edge.verification.acceptance import mask_agreement
 
 COUNTS = (1, 2, 3)
+TIMED_OUT, PATIENCE = "code=7", 30
 
 
 class LiteRTGpu(FileRuntime):
@@ -57,8 +58,19 @@ class LiteRTGpu(FileRuntime):
             buffer.write(np.ascontiguousarray(array, np.float32))
         self._model.run_by_name(self._key, inputs, {MASK: output})
         height, width = arrays["image"].shape[2:]
-        mask = np.array(output.read(height * width, np.float32))
-        return {MASK: mask.reshape(1, 1, height, width)}
+        return {MASK: _patiently(output, height * width).reshape(1, 1, height, width)}
+
+
+def _patiently(output: Any, count: int) -> NDArray[np.float32]:
+    """Values of a buffer, however long they take: in software the first run compiles for minutes,
+    and reading gives up before."""
+    for _ in range(PATIENCE):
+        try:
+            return np.array(output.read(count, np.float32))
+        except RuntimeError as error:
+            if TIMED_OUT not in str(error):
+                raise
+    raise TimeoutError(f"LiteRT's GPU accelerator gave no result in {PATIENCE} waits")
 
 
 def executors(path: Path) -> Iterator[tuple[str, Runtime]]:

@@ -105,10 +105,9 @@ class _Rounding:
             exact = self._sum_in_half(node)
         else:
             self.nodes.append(node)
-            terms = self._terms(node, name) if node.op_type in MEANS else 1
-            if (
-                self.mode != HalfMode.STORAGE and terms > 1
-            ):  # the sum is stored before it is divided
+            averaged = node.op_type in MEANS and self.mode != HalfMode.STORAGE
+            terms = self._terms(node, name) if averaged else 1
+            if terms > 1:  # the sum is stored before it is divided
                 total = self._round(self._node("Mul", [exact, self._constant(np.float32(terms))]))
                 exact = self._node("Mul", [total, self._constant(np.float32(1 / terms))])
         self._round(exact, name)
@@ -129,11 +128,8 @@ class _Rounding:
         axes = (1, 1) if convolution else (-1, -2)
         shape = self.shapes.get(second, [])
         terms = shape[axes[1]] if len(shape) > 1 else 0
-        if terms <= SLICE:
-            self.nodes.append(node)
-            return str(node.output[0])
         groups = next((a.i for a in node.attribute if a.name == "group"), 1)
-        if groups != 1:
+        if terms <= SLICE or groups != 1:
             self.nodes.append(node)
             return str(node.output[0])
         total = ""

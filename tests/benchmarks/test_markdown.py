@@ -16,6 +16,7 @@ TEXTS = (
     "docs/measure.md",
     "docs/runtimes.md",
     "docs/training.md",
+    "docs/devices.md",
 )
 
 

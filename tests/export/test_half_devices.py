@@ -19,7 +19,7 @@ LITERT_PYTHON = "RITM_EDGE_LITERT_PYTHON"
 
 def masks_of(target, tmp_path, python=sys.executable):
     """Device → lowest IoU with float32 after 1, 2 and 3 clicks, of the embedded lite0."""
-    spec = IOSpec(160, 160, max_clicks=6)
+    spec = IOSpec(256, 256, max_clicks=6)
     item = export_checkpoint(
         default_checkpoint("lite0"), find_target(target), spec=spec, output=tmp_path
     )

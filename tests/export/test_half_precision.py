@@ -71,7 +71,7 @@ def test_an_ml_program_is_emulated_by_its_evaluator(tmp_path):
 @pytest.fixture(scope="module")
 def lite0(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lite0")
-    spec = IOSpec(160, 160, max_clicks=8)
+    spec = IOSpec(256, 256, max_clicks=8)
     checkpoint = default_checkpoint("lite0")
     for rewrites in (None, ()):
         export_checkpoint(
@@ -81,7 +81,7 @@ def lite0(tmp_path_factory):
 
 
 def test_verify_emulates_every_mode(lite0):
-    path = lite0 / "lite0-160x160.onnx"
+    path = lite0 / "lite0-256x256.onnx"
     done = CliRunner().invoke(app, ["verify", str(path), "--emulate", "fp16", "--json"])
     assert done.exit_code == 0, done.exception
     modes = json.loads(done.stdout)["modes"]
@@ -92,7 +92,7 @@ def test_verify_emulates_every_mode(lite0):
 
 
 def test_verify_refuses_what_half_precision_breaks(lite0):
-    path = lite0 / "lite0-160x160-baseline.onnx"
+    path = lite0 / "lite0-256x256-baseline.onnx"
     done = CliRunner().invoke(app, ["verify", str(path), "--emulate", "fp16"])
     assert isinstance(done.exception, ParityError)
     assert done.exception.exit_code == 3
@@ -100,7 +100,7 @@ def test_verify_refuses_what_half_precision_breaks(lite0):
 
 
 def test_other_kinds_of_emulation_are_refused(lite0):
-    path = lite0 / "lite0-160x160.onnx"
+    path = lite0 / "lite0-256x256.onnx"
     done = CliRunner().invoke(app, ["verify", str(path), "--emulate", "bf16"])
     assert isinstance(done.exception, UsageError)
     assert "--emulate bf16" in str(done.exception)
@@ -124,7 +124,7 @@ def test_accelerators_take_the_default_artifact_whole(exported):
 
 
 def test_delegates_names_what_falls_out(lite0):
-    path = lite0 / "lite0-160x160-baseline.onnx"
+    path = lite0 / "lite0-256x256-baseline.onnx"
     done = CliRunner().invoke(app, ["verify", str(path), "--delegates", "--json"])
     found = json.loads(done.stdout)["delegates"]
     assert all(each["partitions"] > 1 and each["taken"] < each["operations"] for each in found)

@@ -43,7 +43,7 @@ AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
 .PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed shipped test check-style types layout setup clean noc fixed-size tables precisions \
-    precisions-exported speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
+    precisions-exported half-precision speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session session-times on-browser
 
 quickstart: setup
@@ -183,6 +183,19 @@ speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 	    $(call AT400,.onnx .tflite) --kinds -o $(RESULTS)/flops.json
 	$(MAKE) tables
 
+# Half precision and accelerators: the graphs of every target emulated at every size, and the lists of
+# engines. REAL=1 also runs ncnn on a Vulkan device and, where RITM_EDGE_LITERT_PYTHON names a Python with
+# ritm-edge and LiteRT 2.3, its GPU accelerator.
+half-precision: $(call AT400,.onnx .tflite .mlpackage $(if $(REAL),.ncnn))
+	$(BIN)/python scripts/half_precision.py --models $(MODELS) --sizes 256x256 400x400 1024x1024 \
+	    -o $(RESULTS)/half-precision.json
+	$(BIN)/python scripts/half_precision.py $(call AT400,.onnx .tflite .mlpackage) \
+	    -o $(RESULTS)/half-engines.json
+	$(if $(REAL),$(BIN)/python scripts/half_devices.py $(call AT400,.ncnn) -o $(RESULTS)/half-vulkan.json)
+	$(if $(RITM_EDGE_LITERT_PYTHON),$(RITM_EDGE_LITERT_PYTHON) scripts/half_devices.py \
+	    $(call AT400,.tflite) -o $(RESULTS)/half-litert.json)
+	$(MAKE) tables
+
 # Sessions of the simulated user on the objects of the sample photo, as pictures.
 gallery: setup
 	mkdir -p $(OUT)/sample/images $(OUT)/sample/masks
@@ -267,16 +280,21 @@ train-speed-gpu: setup
 $(DYNAMICS): $(OUT)/%-dynamic.onnx: ritm_edge/weights/%.safetensors | setup
 	$(BIN)/ritm-edge export --checkpoint $* --target onnx --dynamic --output $(OUT)
 
-$(call AT400,.onnx): $(OUT)/%-400x400.onnx: ritm_edge/weights/%.safetensors | setup
-	$(BIN)/ritm-edge export --checkpoint $* --target onnx --output $(OUT)
+define AT400_RULE
+$(call AT400,$(2)): $(OUT)/%-400x400$(2): ritm_edge/weights/%.safetensors | setup
+	$(BIN)/ritm-edge export --checkpoint $$* --target $(1) --output $(OUT)
 
-$(call AT400,.tflite): $(OUT)/%-400x400.tflite: ritm_edge/weights/%.safetensors | setup
-	$(BIN)/ritm-edge export --checkpoint $* --target tflite --output $(OUT)
+endef
+$(eval $(call AT400_RULE,onnx,.onnx))
+$(eval $(call AT400_RULE,tflite,.tflite))
+$(eval $(call AT400_RULE,coreml,.mlpackage))
+$(eval $(call AT400_RULE,ncnn,.ncnn))
 
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md docs/training.md docs/web.md
+	    docs/accelerators.md docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md \
+	    docs/training.md docs/web.md
 
 # The annotator's page, into ritm_edge/page/.
 WEB := web_demo

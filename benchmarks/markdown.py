@@ -14,6 +14,8 @@ from typing import Any
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file, write_output
 from ritm_edge.tables import UNMEASURED, markdown_table
+from ritm_edge.verification.accelerators import KIND as ACCELERATORS_KIND
+from ritm_edge.verification.accelerators import device_table, emulation_table, engine_table
 
 from .fit import KIND as FIT_KIND
 from .fit_table import fit_table
@@ -69,6 +71,8 @@ def render(values: Any, source: Path) -> str:
         return parity_table(values)
     if isinstance(values, dict) and values.get("kind") == "ritm-edge browser click times":
         return click_times_table(values)
+    if isinstance(values, dict) and values.get("kind") == ACCELERATORS_KIND:
+        return accelerator_tables(values)
     if isinstance(values, dict) and values.keys() == {"noc", "macs"}:
         return figures_table(values)
     raise InputFileError(
@@ -111,6 +115,14 @@ def click_times_table(values: dict[str, Any]) -> str:
     )
     note = "Median ms; {threads} threads, {rounds} × {clicks} clicks, {browser}, {cpu}."
     return markdown_table(("file", *names.values()), rows) + f"\n{note.format(**values)}\n"
+
+
+def accelerator_tables(document: dict[str, Any]) -> str:
+    """What `scripts/half_precision.py` found, emulated or on real devices."""
+    if "devices" in document:
+        return markdown_table(*device_table(document["devices"]))
+    tables = emulation_table(document["artifacts"]), engine_table(document["artifacts"])
+    return "\n".join(markdown_table(*each) for each in tables if each[1])
 
 
 def flops_table(document: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from ritm_edge.files import existing_file
 from ritm_edge.session.fit import DEFAULT_FIT, check_fit
 from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.untrusted_json import parse_long_json
+from ritm_edge.verification.accelerators import KIND as ACCELERATORS_KIND
 
 MAX_BYTES = 1 << 28
 KINDS = "bench noc, bench latency, bench flops, bench fit, verify --json or a browser's self-check"
@@ -298,6 +299,37 @@ class BrowserCheck(_Measured):
     session: CheckedSession
 
 
+class EmulatedMode(_Values):
+    """One mode of `verify --emulate`; see `verification.half_precision`."""
+
+    mode: str
+    safe: bool
+    reason: str
+    mask_iou_after_clicks: dict[str, float]
+    min_mask_iou: float
+
+
+class Accelerator(_Values):
+    """One engine of `verify --delegates`; see `verification.delegates`."""
+
+    engine: str
+    taken: Count | None
+    operations: Count
+    partitions: Count | None
+    refused: list[str]
+
+
+class AcceleratorResults(_Values):
+    """What `verify --emulate` and `verify --delegates` print with `--json`."""
+
+    kind: Literal["ritm-edge accelerators"]
+    artifact: str
+    modes: list[EmulatedMode] = []
+    delegates: list[Accelerator] = []
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+
+
 class _OfBenchmark(Protocol):
     @property
     def benchmark(self) -> str: ...
@@ -314,7 +346,15 @@ def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     return found
 
 
-Results = NocResults | LatencyResults | FlopsResults | FitResults | ParityResults | BrowserCheck
+Results = (
+    NocResults
+    | LatencyResults
+    | FlopsResults
+    | FitResults
+    | ParityResults
+    | BrowserCheck
+    | AcceleratorResults
+)
 
 
 def noc_runs(results: Iterable[Results]) -> list[NocRun]:
@@ -352,6 +392,7 @@ def _kind_of(values: Any, path: Path) -> type[Results]:
             "ritm-edge flops": FlopsResults,
             "ritm-edge fit": FitResults,
             "ritm-edge browser check": BrowserCheck,
+            ACCELERATORS_KIND: AcceleratorResults,
         }
         kind = values.get("kind")
         if isinstance(kind, str) and kind in kinds:

@@ -22,11 +22,13 @@ from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.runtimes.pytorch import open_file as open_checkpoint
 from ritm_edge.session.fit import Fit
 from ritm_edge.verification.acceptance import TaskReport, accept
+from ritm_edge.verification.half_precision import HalfReport
 from ritm_edge.verification.parity import ParityReport, compare, parity_cases
 from ritm_edge.verification.session_check import check_session
 
 from .calibration import Calibration, record_calibration
 from .export_input import ExportInput
+from .half_precision import examine
 from .precision import PrecisionOptions, ReducedPrecision
 from .registry import find_precision
 from .rewrites import rewrite
@@ -48,6 +50,7 @@ class Exported:
         rewrites: names of the passes that changed the graph; empty for the baseline one.
         parity: differences from PyTorch; fp32 passed it, other precisions only report them.
         task: what decided about a precision below fp32; None for fp32.
+        half: whether half-precision devices keep its masks; None where that was not emulated.
     """
 
     target: str
@@ -57,6 +60,7 @@ class Exported:
     rewrites: tuple[str, ...]
     parity: ParityReport
     task: TaskReport | None = None
+    half: HalfReport | None = None
 
 
 def artifact_name(
@@ -214,10 +218,14 @@ def export_model(
             clicked.require_passed(path.name)
             info = replace(info, session={**info.session, "verified": clicked.summary()})
         artifact.close()
+        stage("emulating half precision of")
+        half = examine(source, reference, info)
         # The task decides where there is one: its "passed" replaces that of the differences.
         summary = {**report.summary(), **({} if task is None else task.summary())}
-        target.stamp(temporary, replace(info, parity=summary).to_json())
-    return Exported(target.name, path, size_in_bytes(path) / 1e6, seconds, applied, report, task)
+        noted = None if half is None else half.summary()
+        target.stamp(temporary, replace(info, parity=summary, half_precision=noted).to_json())
+    megabytes = size_in_bytes(path) / 1e6
+    return Exported(target.name, path, megabytes, seconds, applied, report, task, half)
 
 
 @contextmanager

@@ -17,12 +17,13 @@ RULES = by_operation(
         Rule.SIGMOID: "sigmoid tanh",
         Rule.SOFTMAX: "softmax",
         Rule.BILINEAR: "upsample_bilinear",
-        Rule.CALCULATE: "abs add ceil floor less less_equal maximum mul select sqrt sub",
+        Rule.CALCULATE: "abs add ceil floor less less_equal maximum mul real_div select sqrt sub",
         Rule.REDUCE: "reduce_mean reduce_min",
         Rule.MOVE: "cast concat expand_dims fill_like pad reshape slice_by_index tile transpose",
     }
 )
 
+WINDOWS = ("avg_pool", "max_pool")
 Shape = tuple[int, ...]
 
 
@@ -58,7 +59,7 @@ class _Graph:
             self._add_convolution(step, result)
         elif kind == "matmul":
             self._add_product(step, result)
-        elif kind == "max_pool":
+        elif kind in WINDOWS:
             self.count.add_elements(REDUCTION, result, prod(step.constants["kernel_sizes"]))
         else:
             rule = rule_of(kind, RULES, self.path)

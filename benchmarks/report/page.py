@@ -12,6 +12,7 @@ from ritm_edge.tables import optional
 
 from ..paper.curves import curve_of
 from ..results import (
+    AcceleratorResults,
     BrowserCheck,
     FitResults,
     FlopsResults,
@@ -79,6 +80,7 @@ def _content(
         "slowest": max((row.p90_ms for each in latency for row in each.rows), default=1.0),
         "checks": [each for each in results if isinstance(each, BrowserCheck)],
         "parity": parity,
+        "accelerators": [each for each in results if isinstance(each, AcceleratorResults)],
         "flops": [each for each in results if isinstance(each, FlopsResults)],
         "fits": [each for each in results if isinstance(each, FitResults)],
         "worst": worst_cases(runs, benchmarks, runtime),

@@ -1,9 +1,11 @@
 """PyTorch to a simplified ONNX graph: the ONNX target itself and the first half of TFLite."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
@@ -14,14 +16,26 @@ from ..quiet import quiet
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
 OPSET = 18
+_made: WeakKeyDictionary[nn.Module, dict[Any, bytes]] = WeakKeyDictionary()
 
 
 def onnx_graph(source: ExportInput) -> Any:
     """One self-contained ONNX `ModelProto` with the given input and output names.
 
+    Each call returns a copy of its own; the same graph is not traced twice.
+
     Raises:
         ConversionError: the exporter or the simplifier failed.
     """
+    onnx = require("onnx", extra="onnx")
+    key = (source.output_names, source.any_size)
+    made = _made.setdefault(source.graph, {})
+    if key not in made:
+        made[key] = _trace(source).SerializeToString()
+    return onnx.ModelProto.FromString(made[key])
+
+
+def _trace(source: ExportInput) -> Any:
     onnx = require("onnx", extra="onnx")
     require("onnxscript", extra="onnx")
     simplifier = require("onnxsim", extra="onnx")
@@ -53,6 +67,40 @@ def onnx_graph(source: ExportInput) -> Any:
         _name_dimensions(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def give_every_input(model: Any) -> None:
+    """Let resizes of known size have all inputs, in place.
+
+    ONNX Runtime's check of graphs for mobile engines takes an input that is left out for one of
+    unknown shape, and cuts the graph there.
+    """
+    onnx = require("onnx", extra="onnx")
+    graph = model.graph
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    for node in graph.node:
+        sizes = [shapes.get(name, [0]) for name in (node.input[0], node.output[0])]
+        if node.op_type == "Resize" and len(node.input) == 4 and all(map(all, sizes)):
+            scales = [_scale(*pair) for pair in zip(*sizes, strict=True)]
+            # The region is not looked at in this mode of coordinates.
+            region = [0.0] * len(scales) + [1.0] * len(scales)
+            for kind, values in (("region", region), ("scales", scales)):
+                tensor = np.asarray(values, np.float32)
+                name = f"{node.output[0]}_{kind}"
+                graph.initializer.append(onnx.numpy_helper.from_array(tensor, name))
+            del node.input[1:]
+            node.input.extend(f"{node.output[0]}_{kind}" for kind in ("region", "scales"))
+
+
+def _scale(before: int, after: int) -> np.float32:
+    """The smallest one, at or above the quotient, with which the size comes out whole."""
+    scale = np.float32(after / before)
+    while np.floor(np.float32(before) * scale) < after:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return scale
 
 
 def _dynamic_shapes(example: dict[str, Tensor]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from . import (
     fold_batch_norm,
     fold_scales,
     resize_by_matrices,
+    two_stage_means,
     windowed_disks,
 )
 from .graph import RewritableGraph, Rewrite
@@ -29,15 +30,17 @@ ALL: tuple[Rewrite, ...] = (
     fold_scales.REWRITE,
     windowed_disks.REWRITE,
     drop_dead_attention.REWRITE,
+    two_stage_means.REWRITE,
     commute_upsampling.REWRITE,
     resize_by_matrices.REWRITE,
 )
 NAMES: tuple[str, ...] = tuple(rewrite.name for rewrite in ALL)
-# Those that fold constants and drop what changes nothing; the others turn convolutions and resizes
-# into matrix products.
-FOLD_AND_DROP = tuple(rewrite.name for rewrite in ALL[:4])
+# Those that need no matrices; the others turn convolutions and resizes into matrix products.
+FOLD_AND_DROP = tuple(rewrite.name for rewrite in ALL[:5])
 # Where a runtime's own resize is as fast as the products, which also bring 0.2 MB of matrices.
 WITHOUT_MATRICES = tuple(name for name in NAMES if name != resize_by_matrices.REWRITE.name)
+# Integers keep the softmax of the context in float32, and would round the means instead.
+FOR_INTEGERS = tuple(name for name in WITHOUT_MATRICES if name != two_stage_means.REWRITE.name)
 
 
 def rewrite(

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.hrnet import ExchangeModule, HRNetOCR
 from ritm_edge.model.layers import BasicBlock, resize
-from ritm_edge.model.ocr import gather_context
 
 from .graph import RewritableGraph, Rewrite
 from .interpolation import SumHeights, Widen, branch_sizes, matrix, shifted
@@ -99,7 +98,7 @@ class CommutedHeads(nn.Module):
         far = [widen(x) for widen, x in zip(self.widen, branches[NEAR:], strict=True)]
         aux_logits = self.aux_head(self.for_aux(near, far))
         features = self.conv3x3_ocr(self.for_context(near, far))
-        context = gather_context(features, aux_logits)
+        context = self.network.gather_context(features, aux_logits)
         features = self.network.ocr_distri_head(features, context)
         return self.network.cls_head(features), aux_logits
 

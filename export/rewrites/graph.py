@@ -57,6 +57,14 @@ class RewritableGraph(nn.Module):
         return torch.sigmoid(self.model.segment(self.normalise(image), maps).mask_logits)
 
 
+def is_fixed(size: int) -> bool:
+    """Whether a height or width is a number in the graph that is being exported.
+
+    Then a maximum or mean over it can be a pooling, which more devices know than reductions.
+    """
+    return not isinstance(size, torch.SymInt)
+
+
 @dataclass(frozen=True)
 class Rewrite:
     """One pass.

@@ -13,10 +13,10 @@ from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..export_input import ExportInput
 from ..layer_names import KEEP_FLOAT
-from ..onnx.graph import onnx_graph
+from ..onnx.graph import give_every_input, onnx_graph
 from ..onnx.precision import fp16_graph, int8_dynamic_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..rewrites import NAMES, WITHOUT_MATRICES
+from ..rewrites import FOR_INTEGERS, NAMES, WITHOUT_MATRICES
 from ..session_graphs.onnx import write_session_graphs
 from ..target import Target
 
@@ -25,7 +25,9 @@ def convert(
     source: ExportInput, path: Path, *, make: Callable[[ExportInput], Any] = onnx_graph
 ) -> None:
     """Write a self-contained .onnx file; `make` decides the precision and raises the errors."""
-    path.write_bytes(make(source).SerializeToString())
+    model = make(source)
+    give_every_input(model)
+    path.write_bytes(model.SerializeToString())
 
 
 def stamp(path: Path, text: str) -> None:
@@ -61,14 +63,14 @@ TARGETS = (
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
                 any_size=True,
-                rewrites=WITHOUT_MATRICES,
+                rewrites=FOR_INTEGERS,
             ),
             Precision.INT8_DYNAMIC: ReducedPrecision(
                 partial(convert, make=int8_dynamic_graph),
                 INT8_TASK,
                 keep_float=KEEP_FLOAT,
                 any_size=True,
-                rewrites=WITHOUT_MATRICES,
+                rewrites=FOR_INTEGERS,
             ),
         },
     ),

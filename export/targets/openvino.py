@@ -18,7 +18,7 @@ from ..layer_names import KEEP_FLOAT
 from ..onnx.graph import onnx_graph
 from ..onnx.precision import fp16_graph, int8_graph
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..rewrites import WITHOUT_MATRICES
+from ..rewrites import FOR_INTEGERS, WITHOUT_MATRICES
 from ..target import Target
 
 
@@ -64,7 +64,7 @@ TARGETS = (
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
-                rewrites=WITHOUT_MATRICES,
+                rewrites=FOR_INTEGERS,
             ),
         },
     ),

@@ -23,7 +23,7 @@ from ..onnx.equalize import equalize_channels
 from ..onnx.graph import onnx_graph
 from ..onnx.precision import quantizing
 from ..precision import FP16_TASK, INT8_TASK, ReducedPrecision
-from ..rewrites import FOLD_AND_DROP, WITHOUT_MATRICES
+from ..rewrites import FOLD_AND_DROP, FOR_INTEGERS, WITHOUT_MATRICES
 from ..session_graphs.tflite import add_session_graphs
 from ..target import Target
 from ..tflite.flatbuffer import name_tensors, pack, set_metadata, unpack
@@ -34,6 +34,7 @@ from ..tflite.process import run_worker
 from ..tflite.split import split_at_click_maps
 
 WORKER = "ritm_edge.export.tflite.worker"
+INTEGER_REWRITES = tuple(name for name in FOR_INTEGERS if name in FOLD_AND_DROP)
 
 
 def convert(source: ExportInput, path: Path, *, precision: Precision = Precision.FP32) -> None:
@@ -130,12 +131,12 @@ TARGETS = (
                 INT8_TASK,
                 calibrated=True,
                 keep_float=KEEP_FLOAT,
-                rewrites=FOLD_AND_DROP,
+                rewrites=INTEGER_REWRITES,
             ),
             Precision.INT8_DYNAMIC: ReducedPrecision(
                 partial(convert, precision=Precision.INT8_DYNAMIC),
                 INT8_TASK,
-                rewrites=FOLD_AND_DROP,
+                rewrites=INTEGER_REWRITES,
             ),
         },
     ),

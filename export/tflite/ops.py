@@ -9,19 +9,29 @@ operation on, nothing needs to be guessed.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 Layers = dict[str, Any]
+MOST_JOINED = 4  # XNNPACK leaves a concatenation of more to others and is cut in two
 
 
 def replace_guessing_operations() -> None:
     """Register the replacements; onnx2tf finds an operation by its module's name."""
-    for name, compute in (("Add", _add), ("Concat", _concat), ("MatMul", _matmul)):
+    for name, compute in _replacements().items():
         module = import_module(f"onnx2tf.ops.{name}")
         if not isinstance(module, _Replacement):
             sys.modules[module.__name__] = _Replacement(module, compute)
+
+
+def _replacements() -> dict[str, Callable[[Any, Layers], Any]]:
+    import tensorflow as tf
+
+    of_two = {"Add": tf.add, "Sub": tf.subtract, "Mul": tf.multiply, "Div": tf.divide}
+    elementwise = {name: partial(_elementwise, compute) for name, compute in of_two.items()}
+    return {**elementwise, "Concat": _concat, "MatMul": _matmul}
 
 
 class _Replacement(ModuleType):
@@ -66,11 +76,22 @@ def _nhwc_images(graph_node: Any, layers: Layers) -> list[Any] | None:
     return None if any(image is None for image in images) else images
 
 
-def _add(graph_node: Any, layers: Layers) -> Any | None:
-    import tensorflow as tf
+def _elementwise(compute: Callable[..., Any], graph_node: Any, layers: Layers) -> Any | None:
+    """Of two images, or of one and a constant that ONNX spreads over it."""
+    constants = [_nhwc_constant(value) for value in graph_node.inputs]
+    images = [_nhwc_image(value, layers) for value in graph_node.inputs]
+    operands = [c if i is None else i for c, i in zip(constants, images, strict=True)]
+    if any(each is None for each in operands) or not any(i is not None for i in images):
+        return None
+    return compute(*operands, name=graph_node.name)
 
-    images = _nhwc_images(graph_node, layers)
-    return None if images is None else tf.math.add(*images, name=graph_node.name)
+
+def _nhwc_constant(value: Any) -> Any | None:
+    """A constant with four axes, channels last; None of what is computed."""
+    if not hasattr(value, "values"):
+        return None
+    array = value.values
+    return array.reshape((1,) * (4 - array.ndim) + array.shape).transpose(0, 2, 3, 1)
 
 
 def _concat(graph_node: Any, layers: Layers) -> Any | None:
@@ -78,7 +99,11 @@ def _concat(graph_node: Any, layers: Layers) -> Any | None:
 
     images = _nhwc_images(graph_node, layers)
     nhwc_axis = (0, 3, 1, 2)[graph_node.attrs["axis"]]
-    return None if images is None else tf.concat(images, axis=nhwc_axis, name=graph_node.name)
+    if images is None:
+        return None
+    while len(images) > MOST_JOINED:
+        images = [tf.concat(images[:MOST_JOINED], axis=nhwc_axis), *images[MOST_JOINED:]]
+    return tf.concat(images, axis=nhwc_axis, name=graph_node.name)
 
 
 def _matmul(graph_node: Any, layers: Layers) -> Any | None:
@@ -91,8 +116,12 @@ def _matmul(graph_node: Any, layers: Layers) -> Any | None:
     if matrix is None or image is None or matrix.ndim != 2 or image.shape[0] != 1:
         return None
     _, height, width, channels = image.shape
+    # LiteRT's GPU accelerator takes a product whose right side is computed only where the left one
+    # is too: this zero makes it so.
+    zero = tf.minimum(tf.nn.relu(image[:, :1, :1, :1]), 0.0)
     if hasattr(first, "values"):
         columns = tf.reshape(image, (height, width * channels))
-        product = tf.matmul(tf.constant(matrix), columns, name=graph_node.name)
+        left = tf.constant(matrix) + tf.reshape(zero, (1, 1))
+        product = tf.matmul(left, columns, name=graph_node.name)
         return tf.reshape(product, (1, matrix.shape[0], width, channels))
-    return tf.matmul(tf.constant(matrix.T[None, None]), image, name=graph_node.name)
+    return tf.matmul(tf.constant(matrix.T[None, None]) + zero, image, name=graph_node.name)

@@ -1,9 +1,7 @@
-"""Cuts the click encoding off an ONNX graph, so that onnx2tf converts each half in one layout.
+"""Cuts the click encoding off an ONNX graph, so that onnx2tf sees nothing but images.
 
 onnx2tf turns images into NHWC but must leave the clicks, and all that is computed from them, as
-they are. It passes "was not transposed" on from operation to operation, and where the click maps
-meet the image it has to guess, from shapes, which layout follows. Cut apart, the first half has no
-images and the second half nothing else.
+they are; it would have to guess, from shapes, which is which. `click_maps` takes the first half.
 """
 
 from typing import Any
@@ -28,8 +26,7 @@ def split_at_click_maps(source: Any) -> list[Any]:
         graph is the click encoding, or has no clicks.
 
     Raises:
-        ConversionError: a square size of as many pixels as there are click slots, or clicks that
-            reach the rest of the graph through several tensors.
+        ConversionError: clicks reach the rest of the graph through several tensors.
     """
     onnx = require("onnx", extra="tflite")
     model = onnx.shape_inference.infer_shapes(source)
@@ -42,7 +39,6 @@ def split_at_click_maps(source: Any) -> list[Any]:
             f"the clicks leave their encoding through {', '.join(sorted(maps))}: export with the "
             "versions of constraints.txt."
         )
-    _refuse_ambiguity(model.graph, maps or set(outputs))
     if not maps:
         return [source]
     _rename(model.graph, maps.pop(), CLICK_MAPS)
@@ -52,19 +48,6 @@ def split_at_click_maps(source: Any) -> list[Any]:
         extractor.extract_model([CLICKS], [CLICK_MAPS]),
         extractor.extract_model([*images, CLICK_MAPS], outputs),
     ]
-
-
-def _refuse_ambiguity(graph: Any, maps: set[str]) -> None:
-    """With 2K = H = W the axes of [1, 2K, H, W] cannot be told apart, and onnx2tf swaps them."""
-    values = [*graph.input, *graph.value_info, *graph.output]
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
-    slots = shapes[CLICKS][1]
-    for name in maps:
-        if shapes[name][2:] == [slots, slots]:
-            raise ConversionError(
-                f"onnx2tf confuses the axes of {slots} click slots at {slots}x{slots} pixels: "
-                f"export with --max-clicks {slots // 2 + 1}."
-            )
 
 
 def _rename(graph: Any, old: str, new: str) -> None:

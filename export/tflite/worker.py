@@ -6,7 +6,7 @@ reaches the caller. The folder of the parts is scratch space.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.artifacts.info import Precision
+from ritm_edge.io_spec import CLICKS
 
+from .click_maps import ClickEncoding
 from .int8 import KEPT, integer_model
 
 Shape = tuple[int, ...]
@@ -23,19 +25,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """One converted ONNX graph. Shapes are those of the ONNX file; the model works in NHWC."""
+    """One ONNX graph as a function of TensorFlow tensors by name, images in NHWC.
 
-    model: Any
+    Shapes are those of the ONNX file.
+    """
+
     inputs: dict[str, Shape]
     outputs: dict[str, Shape]
-
-    def __call__(self, tensors: dict[str, Any]) -> dict[str, Any]:
-        results = self.model([tensors[tensor.name] for tensor in self.model.inputs])
-        results = results if isinstance(results, list | tuple) else [results]
-        return {
-            name: _channels_last(result, shape)
-            for (name, shape), result in zip(self.outputs.items(), results, strict=True)
-        }
+    compute: Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
@@ -63,7 +60,7 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
 
     def serve(**tensors: Any) -> dict[str, Any]:
         for part in parts:
-            tensors.update(part(tensors))
+            tensors.update(part.compute(tensors))
         return {name: tf.identity(tensors[name]) for name in parts[-1].outputs}
 
     concrete = tf.function(serve).get_concrete_function(**specs)
@@ -85,6 +82,25 @@ def main(target: Path, job: Path, sources: Sequence[Path]) -> None:
 
 def _convert(source: Path) -> Part:
     import onnx
+
+    graph = onnx.load(source).graph
+    inputs = {value.name: _shape(value) for value in graph.input}
+    outputs = {value.name: _shape(value) for value in graph.output}
+    make = _click_encoding if inputs.keys() == {CLICKS} else _network
+    return Part(inputs, outputs, make(graph, source))
+
+
+def _click_encoding(graph: Any, _: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    import tensorflow as tf
+
+    encoding = ClickEncoding(graph)
+    to_nhwc = (0, 2, 3, 1)
+    return lambda tensors: {
+        name: tf.transpose(result, to_nhwc) for name, result in encoding(tensors[CLICKS]).items()
+    }
+
+
+def _network(graph: Any, source: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
     import onnx2tf
 
     from .ops import replace_guessing_operations
@@ -94,17 +110,12 @@ def _convert(source: Path) -> Part:
     # without an error and then cannot run, lose their masks in int8 or are wrong at open sizes.
     two = int(version("onnx2tf").partition(".")[0]) >= 2
     backend = {"tflite_backend": "tf_converter"} if two else {}
-    graph = onnx.load(source).graph
-    inputs = {value.name: _shape(value) for value in graph.input}
-    outputs = {value.name: _shape(value) for value in graph.output}
     model = onnx2tf.convert(
         input_onnx_file_path=str(source),
         output_folder_path=str(source.parent / "saved_model"),
         # It is already simplified and every node has a name.
         not_use_onnxsim=True,
         not_use_opname_auto_generate=True,
-        # By default a tensor of three axes is taken for a sequence and transposed.
-        keep_shape_absolutely_input_names=[n for n, shape in inputs.items() if len(shape) == 3],
         # Its own TFLite step would write a second, float16 file and lose the output names.
         disable_model_save=True,
         onnxruntime_output_memmap_dir=str(source.parent),
@@ -112,10 +123,20 @@ def _convert(source: Path) -> Part:
         **backend,
     )
     found = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
-    expected = {name: _nhwc(shape) for name, shape in inputs.items()}
+    expected = {value.name: _nhwc(_shape(value)) for value in graph.input}
     if found != expected:
         raise RuntimeError(f"onnx2tf made the inputs {found} instead of {expected}")
-    return Part(model, inputs, outputs)
+    wanted = {value.name: _nhwc(_shape(value)) for value in graph.output}
+    made = [tuple(tensor.shape) for tensor in model.outputs]
+    if made != list(wanted.values()):
+        raise RuntimeError(f"onnx2tf made outputs of {made} instead of {wanted}")
+
+    def compute(tensors: dict[str, Any]) -> dict[str, Any]:
+        results = model([tensors[tensor.name] for tensor in model.inputs])
+        results = results if isinstance(results, list | tuple) else [results]
+        return dict(zip(wanted, results, strict=True))
+
+    return compute
 
 
 def _shape(value: Any) -> Shape:
@@ -124,17 +145,6 @@ def _shape(value: Any) -> Shape:
 
 def _nhwc(shape: Shape) -> Shape:
     return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
-
-
-def _channels_last(tensor: Any, onnx_shape: Shape) -> Any:
-    """onnx2tf leaves some outputs NCHW (the click maps); one or two channels tell them apart."""
-    import tensorflow as tf
-
-    if tuple(tensor.shape) == _nhwc(onnx_shape):
-        return tensor
-    if tuple(tensor.shape) == onnx_shape:
-        return tf.transpose(tensor, (0, 2, 3, 1))
-    raise RuntimeError(f"onnx2tf made an output of {tuple(tensor.shape)} from {onnx_shape}")
 
 
 if __name__ == "__main__":

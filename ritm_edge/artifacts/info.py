@@ -52,6 +52,7 @@ _KINDS = {
         "cases": untrusted.COUNT,
         **dict.fromkeys(("max_abs", "mean_abs", "min_mask_iou", "atol"), untrusted.MEASURE),
     },
+    "half_precision?": {"safe": untrusted.FLAG, "mode": untrusted.TEXT, "reason": untrusted.TEXT},
     "reduction?": {
         "calibration": untrusted.TEXT,
         "calibration_inputs": untrusted.COUNT,
@@ -86,6 +87,8 @@ class ArtifactInfo:
         reduction: how a precision below fp32 was reached ("calibration", "kept_float"); None for
             fp32.
         session: what is fixed in the session graphs, and how they were verified; None without them.
+        half_precision: whether devices that compute in float16 keep its masks ("safe", "mode",
+            "reason"); None where nobody looked.
         contract: version of what the graph takes and gives.
         content_sha256: see `checksum`; zeros until the file is stamped, None in files from before
             there were checksums.
@@ -101,6 +104,7 @@ class ArtifactInfo:
     parity: Mapping[str, Any] | None = None
     reduction: Mapping[str, Any] | None = None
     session: Mapping[str, Any] | None = None
+    half_precision: Mapping[str, Any] | None = None
     contract: int = CONTRACT
     content_sha256: str | None = BLANK
 

@@ -8,12 +8,15 @@ from typer import Option
 from ..artifacts.info import Precision
 from ..errors import UsageError
 from ..io_spec import DEFAULT_MAX_CLICKS, DEFAULT_SIZE, IOSpec
+from ..verification.accelerators import half_verdict
 from .console import print_json, print_notice, print_table, progress_bar
 from .options import AllowChanged, AsJson, Checkpoint, ClickSlots, InputSize, open_data, parse_size
 from .task_table import print_task_report
 
 if TYPE_CHECKING:
     from ritm_edge.export.pipeline import Exported
+
+CHECKS = "max error", "mean error", "mask IoU", "parity", "half precision"
 
 
 def _renamed(wanted: bool) -> None:
@@ -193,7 +196,7 @@ def command(
         print_json([_as_dict(item) for item in done])
         return
     print_table(
-        ("artifact", "MB", "convert s", "max error", "mean error", "mask IoU", "parity"),
+        ("artifact", "MB", "convert s", *CHECKS),
         [_row(item) for item in done],
     )
     for item in done:
@@ -214,6 +217,7 @@ def _row(item: "Exported") -> tuple[str, ...]:
         f"{item.parity.mean_abs:.1e}",
         f"{item.parity.min_mask_iou:.4f}",
         verdict,
+        half_verdict(None if item.half is None else item.half.summary()),
     )
 
 
@@ -226,4 +230,5 @@ def _as_dict(item: "Exported") -> dict[str, object]:
         "rewrites": list(item.rewrites),
         "parity": item.parity.as_dict(),
         "task": None if item.task is None else item.task.as_dict(),
+        "half_precision": None if item.half is None else item.half.as_dict(),
     }

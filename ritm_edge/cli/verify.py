@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
 from ..tables import UNMEASURED
+from ..verification.accelerators import half_verdict
 from .console import print_json, print_notice, print_table, progress_bar
 from .devices import Listen, On, opened_runtimes
-from .options import AllowChanged, AsJson, Threads, open_data
+from .options import AllowChanged, AsJson, Threads, open_data, refuse_idle
 from .task_table import print_task_report
+from .verify_devices import verify_delegates, verify_half_precision
 
 if TYPE_CHECKING:
     from ..verification.acceptance import TaskReport
@@ -21,7 +22,7 @@ SESSION_CLICKS = 100
 
 
 def command(
-    context: typer.Context,
+    context: Context,
     artifact: Annotated[Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")],
     checkpoint: Annotated[
         Path | None,
@@ -44,6 +45,28 @@ def command(
             "the sample photo."
         ),
     ] = None,
+    emulate: Annotated[
+        str | None,
+        Option(
+            "--emulate",
+            metavar="fp16",
+            help="Instead: emulate devices that compute in half precision, in three modes.",
+            show_default=False,
+        ),
+    ] = None,
+    max_loss: Annotated[
+        float,
+        Option(
+            "--max-loss",
+            min=0.0,
+            help="With --emulate: name the first tensor that loses a larger share of its root mean "
+            "square.",
+        ),
+    ] = 0.25,
+    delegates: Annotated[
+        bool,
+        Option("--delegates", help="Instead: which accelerators take which operations."),
+    ] = False,
     seed: Annotated[int, Option(help="Seed of the random inputs.")] = 1,
     on: On = None,
     listen: Listen = None,
@@ -70,6 +93,13 @@ def command(
     from ..verification.session_check import check_session
     from ..weights import checkpoint_path
 
+    if emulate is None:
+        refuse_idle(context, "without --emulate", "max_loss")
+    else:
+        refuse_idle(context, "with --emulate", "photo", "data", "seed", "delegates", "on", "listen")
+    if delegates:
+        others = ("checkpoint", "photo", "data", "objects", "seed", "threads", "on", "listen")
+        refuse_idle(context, "with --delegates", *others)
     (runtime,) = context.with_resource(
         opened_runtimes(
             context, [artifact], on, listen, threads=threads, allow_changed=allow_changed
@@ -77,8 +107,22 @@ def command(
     )
     if runtime.info is None:
         raise ArtifactError(f"{artifact} is a checkpoint: export it, and verify the exported file.")
+    if delegates:
+        verify_delegates(artifact, allow_changed=allow_changed, as_json=as_json)
+        return
     checkpoint = checkpoint_path(checkpoint, model=str(runtime.info.model["name"]))
     reference = open_file(ModelFile(checkpoint, threads, allow_changed))
+    if emulate is not None:
+        verify_half_precision(
+            artifact,
+            runtime,
+            reference,
+            kind=emulate,
+            max_loss=max_loss,
+            objects=objects,
+            as_json=as_json,
+        )
+        return
 
     from ritm_edge.export.registry import find_precision, find_target
 
@@ -115,6 +159,9 @@ def command(
             print_task_report(task)
     if reference.sha256 != runtime.info.checkpoint_sha256:
         print_notice(f"{artifact} was exported from a different checkpoint than {checkpoint}.")
+    half = runtime.info.half_precision
+    if half is not None and not as_json:
+        print_notice(f"half precision, as exported: {half_verdict(half)}.")
     (report if task is None else task).require_passed()
     if session is not None:
         session.require_passed(str(artifact))

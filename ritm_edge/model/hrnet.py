@@ -1,5 +1,6 @@
 """HRNet with the OCR head (arXiv:1908.07919 and 1909.11065), in the published parameter names."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -130,6 +131,7 @@ class HRNetOCR(nn.Module):
             nn.BatchNorm2d(ocr_channels),
             nn.ReLU(inplace=True),
         )
+        self.gather_context: Callable[[Tensor, Tensor], Tensor] = gather_context
         self.ocr_distri_head = ObjectContextHead(ocr_channels, config.ocr_width)
         self.cls_head = nn.Conv2d(ocr_channels, 1, 1)
         self.aux_head = nn.Sequential(
@@ -193,7 +195,8 @@ class HRNetOCR(nn.Module):
         logits."""
         aux_logits = self.aux_head(features)
         features = self.conv3x3_ocr(features)
-        return self.ocr_distri_head(features, gather_context(features, aux_logits)), aux_logits
+        context = self.gather_context(features, aux_logits)
+        return self.ocr_distri_head(features, context), aux_logits
 
     def classified(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Concatenated features to both logit maps."""

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,22 @@ HALF_PRECISION = (
     "use_bf16_packed",
     "use_bf16_storage",
 )
+# On the first Vulkan device: float16 tensors with float32 arithmetic, and float16 throughout.
+VULKAN_STORAGE = {"use_vulkan_compute": True, "use_fp16_packed": True, "use_fp16_storage": True}
+VULKAN_ARITHMETIC = {**VULKAN_STORAGE, "use_fp16_arithmetic": True}
 
 
 class NcnnGraph:
     """One loaded graph; float32 arrays without a batch axis in and out by name."""
 
-    def __init__(self, path: Path, file: NcnnFile, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: NcnnFile,
+        *,
+        threads: int | None = None,
+        options: Mapping[str, bool] = MappingProxyType({}),
+    ) -> None:
         ncnn = self._ncnn = require("ncnn", extra="ncnn")
         self.path = path
         try:
@@ -51,6 +62,10 @@ class NcnnGraph:
         self._net = ncnn.Net()
         for name in HALF_PRECISION:
             setattr(self._net.opt, name, False)
+        for name, value in options.items():
+            setattr(self._net.opt, name, value)
+        if self._net.opt.use_vulkan_compute:
+            self._net.set_vulkan_device(0)
         if threads is not None:
             self._net.opt.num_threads = threads
         # From files: read from memory, ncnn does not notice where the weights end.
@@ -85,13 +100,14 @@ class NcnnRuntime(FileRuntime):
     name = "ncnn"
     parallel = True  # each run has an extractor of its own
 
-    def __init__(self, file: ModelFile) -> None:
-        """Open the file, see `open_runtime`."""
+    def __init__(self, file: ModelFile, options: Mapping[str, bool] = MappingProxyType({})) -> None:
+        """Open the file, see `open_runtime`; `options` are ncnn's own, instead of ours: with
+        `VULKAN_STORAGE` and `VULKAN_ARITHMETIC` it computes as on a phone's GPU."""
         path = file.path
         zipped = NcnnFile.read(path, allow_changed=file.allow_changed)
         info = file.info or ArtifactInfo.from_json(zipped.description, path)
         super().__init__(file, info.io, info)
-        self._graph = NcnnGraph(path, zipped, threads=file.threads)
+        self._graph = NcnnGraph(path, zipped, threads=file.threads, options=options)
         # The format knows neither batch nor types, and shapes of inputs only.
         inputs = {name: (FLOAT32, (1, *shape)) for name, shape in self._graph.inputs.items()}
         outputs = {n: (FLOAT32, info.io.shapes().get(n, ())) for n in self._graph.outputs}

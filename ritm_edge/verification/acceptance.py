@@ -188,18 +188,24 @@ def _count_clicks(
 
 
 def mask_agreement(
-    artifact: Runtime, reference: Runtime, sample: Sample, counts: Sequence[int] = CLICKS
+    artifact: Runtime,
+    reference: Runtime,
+    sample: Sample,
+    counts: Sequence[int] = CLICKS,
+    *,
+    flip: bool = True,
 ) -> list[float]:
     """IoU of the two masks after each number of clicks, with the clicks made on the reference.
 
-    Each feeds its own mask back, so that errors add up as they would in an app.
+    Each feeds its own mask back, so that errors add up as they would in an app. `flip` averages
+    over the mirrored photo.
     """
-    settings = EvaluationSettings(max_clicks=max(counts))
+    settings = EvaluationSettings(max_clicks=max(counts), flip=flip)
     expected: list[NDArray[np.bool_]] = []
     result = evaluate_sample(
         reference, sample, settings, observe=lambda session, _: expected.append(session.mask)
     )
-    session = InteractiveSession(artifact, protocol="published")
+    session = InteractiveSession(artifact, protocol="published", flip=flip)
     image, _ = sample.load()
     session.set_image(image)
     got = [session.click(c.row, c.column, positive=c.positive) for c in result.clicks]

@@ -16,7 +16,11 @@ TEXTS = (
     "docs/measure.md",
     "docs/runtimes.md",
     "docs/training.md",
+<<<<<<< HEAD
     "docs/web.md",
+=======
+    "docs/devices.md",
+>>>>>>> w18b
 )
 
 

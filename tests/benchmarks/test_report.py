@@ -81,6 +81,23 @@ def test_every_committed_measurement_has_its_section():
     assert Tags(page).balanced
 
 
+def test_half_precision_and_accelerators_have_their_section(tmp_path):
+    mode = {"mode": "flushed", "safe": True, "reason": "", "min_mask_iou": 0.97}
+    mode |= {"mask_iou_after_clicks": {"1": 0.98, "3": 0.99}, "first_loss": None}
+    broken = mode | {"safe": False, "reason": HOSTILE}
+    engine = {"engine": HOSTILE, "taken": 3, "operations": 5, "partitions": 2, "refused": ["Where"]}
+    kind = {"kind": "ritm-edge accelerators", "artifact": HOSTILE}
+    for found in ({"modes": [mode, broken]}, {"delegates": [engine, engine | {"taken": None}]}):
+        page = page_of(tmp_path, kind | found)
+        assert '<h2 id="accelerators">' in page
+        assert 'href="#accelerators"' in page
+        tags = Tags(page)
+        assert tags.balanced
+        assert "script" not in {tag for tag, _ in tags.found}
+    assert "3/5" in page
+    assert "—/5" in page
+
+
 def test_the_page_asks_the_network_for_nothing_and_runs_nothing():
     page = render_page(committed())
     tags = Tags(page).found

@@ -85,6 +85,7 @@ ELEMENTWISE = [
     binary("sub", np.subtract),
     binary("mul", np.multiply),
     binary("maximum", np.maximum),
+    binary("real_div", np.divide),
     compare("less", np.less),
     compare("less_equal", np.less_equal),
     Case("select", lambda a, b: mb.select(cond=mb.less(x=a, y=0.0), a=b, b=a),
@@ -224,4 +225,10 @@ WINDOW = [
     image_case("max_pool", torch_pool(torch.nn.functional.max_pool2d, kernel_size=3, stride=2,
                                       padding=1), 0.0,
                kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1]),
+    image_case("avg_pool", torch_pool(torch.nn.functional.avg_pool2d, kernel_size=3, stride=2,
+                                      padding=1, count_include_pad=False), 1e-6,
+               kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1],
+               exclude_padding_from_average=True),
+    image_case("avg_pool", torch_pool(torch.nn.functional.avg_pool2d, kernel_size=(1, 4)), 1e-6,
+               kernel_sizes=[1, 4], strides=[1, 4], pad_type="valid"),
 ]  # fmt: skip

@@ -32,6 +32,7 @@ INFO = ArtifactInfo(
         "atol": 1e-4,
         "noc": None,
     },
+    half_precision={"safe": True, "mode": "flushed", "reason": ""},
     reduction={"calibration": "sample photo", "calibration_inputs": 60, "kept_float": ["a"]},
     session={
         "fit": "context",

@@ -179,7 +179,9 @@ def test_a_member_cut_short_in_a_sound_zip_is_found(exported, member, keep, tmp_
 
 
 def test_a_layer_that_ncnn_lacks_is_named(exported, tmp_path):
-    graph = NcnnFile.read(exported).graph.replace(b"Softmax ", b"torch.lt ")
+    known = NcnnFile.read(exported).graph
+    graph = known.replace(b"Sigmoid ", b"torch.lt ")
+    assert graph != known
     with pytest.raises(ArtifactError, match=r"needs torch\.lt, which"):
         open_runtime(forge(exported, tmp_path / "m.ncnn", graph=graph))
 

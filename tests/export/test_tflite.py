@@ -1,4 +1,4 @@
-"""What is special about TFLite: layout, exact disks, awkward sizes, silence, the flatbuffer."""
+"""What is special about TFLite: how apps call it, its older ONNX, silence, the flatbuffer."""
 
 import os
 import subprocess
@@ -20,7 +20,6 @@ from ai_edge_litert.interpreter import Interpreter
 from ritm_edge import open_runtime
 from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.artifacts.tflite import metadata_text
-from ritm_edge.clicks import pack_clicks
 from ritm_edge.errors import ConversionError, OutputFileError
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.rewrites.graph import RewritableGraph
@@ -28,15 +27,11 @@ from ritm_edge.export.targets import tflite
 from ritm_edge.export.tflite import process, worker
 from ritm_edge.export.tflite.flatbuffer import unpack
 from ritm_edge.export.tflite.onnx_passes import lower_opset
-from ritm_edge.io_spec import CLICKS, IOSpec
+from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import example_inputs
-from ritm_edge.model.ritm import ModelConfig, RitmModel
-from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.verification.parity import FP32_TOLERANCE, click_sets, compare, parity_cases
 
-from ..golden_files import load_arrays
-from ..graphs import ClickMaps, flatbuffer_of, run_tflite
-from ..models import TINY, spread_outputs, tiny_model
+from ..graphs import flatbuffer_of, run_tflite
+from ..models import tiny_model
 from ..runtimes import tiny_info
 
 SPEC = IOSpec(64, 96, max_clicks=3)
@@ -58,27 +53,6 @@ def copy(artifact, tmp_path):
     path = tmp_path / "copy.tflite"
     path.write_bytes(artifact.read_bytes())
     return path
-
-
-@pytest.mark.parametrize(
-    ("config", "spec"),
-    [
-        ({"input_scheme": "conv1e", "leaky_relu": False}, IOSpec(75, 101, max_clicks=1)),
-        # Somewhere inside, channels, height and width are equal: 16 at 64×64, 8 at 32×32.
-        ({"input_scheme": "dmf"}, IOSpec(64, 64, max_clicks=3)),
-        ({"encoding": "distance", "radius": 260}, IOSpec(32, 32, max_clicks=48)),
-    ],
-    ids=["conv1e odd size", "dmf 64x64", "distance 32x32"],
-)
-def test_variants_agree_with_pytorch_at_awkward_sizes(config, spec, tmp_path):
-    torch.manual_seed(0)
-    model = RitmModel(ModelConfig("hrnet18s", **config), TINY).eval()
-    spread_outputs(model)
-    runtime = open_runtime(convert(model, spec, tmp_path / "v.tflite"))
-    report = compare(
-        runtime, PytorchRuntime(model, tmp_path / "v.pth"), parity_cases(spec), FP32_TOLERANCE
-    )
-    report.require_passed()
 
 
 def test_apps_can_call_it_by_names(artifact):
@@ -109,80 +83,6 @@ def test_images_stay_nhwc_inside_and_resizes_are_corner_aligned(artifact):
     resizes = [op.builtinOptions for op in operators if hasattr(op.builtinOptions, "alignCorners")]
     assert len(resizes) == kinds["RESIZE_BILINEAR"] > 10
     assert all(resize.alignCorners and not resize.halfPixelCenters for resize in resizes)
-
-
-def disks_of(height, width, slots, path):
-    """Converts the click maps alone; returns (PyTorch, TFLite), each float32 clicks to disks."""
-    graph = ClickMaps(RewritableGraph(tiny_model()), height, width)
-    example = {CLICKS: example_inputs(IOSpec(height, width, slots))[CLICKS]}
-    tflite.convert(ExportInput(graph, example, ("disks",)), path)
-    return (
-        lambda clicks: graph(torch.from_numpy(clicks)).numpy(),
-        lambda clicks: run_tflite(path, {CLICKS: clicks})["disks"],
-    )
-
-
-def awkward_clicks(height, width, slots):
-    """The sets that verification uses, and fractions that put pixels exactly on a disk's edge."""
-    rng = np.random.default_rng(3)
-    for clicks in click_sets(height, width, slots=slots, rng=rng).values():
-        yield pack_clicks(clicks, max_clicks=slots).astype(np.float32)
-    for _ in range(20):
-        array = np.full((1, 2 * slots, 3), -1.0, np.float32)
-        count = int(rng.integers(1, 2 * slots + 1))
-        array[0, :count, :2] = rng.uniform(-8, (height + 8, width + 8), (count, 2))
-        # Quarters and halves make exact squares: distances of exactly 25 occur.
-        array[0, : count // 2, :2] = np.round(array[0, : count // 2, :2] * 4) / 4
-        yield array
-
-
-def test_disk_maps_are_bit_equal(tmp_path):
-    height, width, slots = 75, 101, 3
-    reference, converted = disks_of(height, width, slots, tmp_path / "disks.tflite")
-    painted = 0
-    for clicks in awkward_clicks(height, width, slots):
-        disks, expected = converted(clicks), reference(clicks)
-        assert disks.dtype == np.float32
-        assert disks.shape == expected.shape == (1, 2, height, width)
-        assert disks.tobytes() == expected.tobytes()
-        painted += int(disks.sum())
-    assert painted > 1000
-
-
-@pytest.mark.parametrize(("height", "width"), [(97, 131), (400, 400)])
-def test_disk_maps_are_those_of_the_published_implementation(height, width, tmp_path):
-    slots, size = 48, f"{height}x{width}"
-    reference, converted = disks_of(height, width, slots, tmp_path / "disks.tflite")
-    golden = load_arrays("maps.npz")
-    compared_with_golden = 0
-    for key in (k for k in golden if k.startswith(size) and k.endswith("/points")):
-        points = golden[key]
-        packed = golden[key.replace("points", "disk5")]
-        maps = np.unpackbits(packed)[: len(points) * 2 * height * width]
-        maps = maps.reshape(-1, 1, 2, height, width).astype(np.float32)
-        for index, one in enumerate(points):
-            clicks = slotted(one, slots)
-            disks = converted(clicks)
-            assert disks.tobytes() == reference(clicks).tobytes(), key
-            if points.dtype != np.float64:  # float64 clicks are rounded on their way in
-                assert disks.tobytes() == maps[index].tobytes(), key
-                compared_with_golden += 1
-    assert compared_with_golden >= 6
-
-
-def slotted(points, slots):
-    """Golden points (N positive, then N negative) in `slots` slots per sign."""
-    half = len(points) // 2
-    clicks = np.full((1, 2 * slots, 3), -1.0, np.float32)
-    clicks[0, :half], clicks[0, slots : slots + half] = points[:half], points[half:]
-    return clicks
-
-
-def test_as_many_slots_as_pixels_are_refused(tmp_path):
-    """2K = H = W: onnx2tf would swap the axes of the click maps."""
-    with pytest.raises(ConversionError, match="--max-clicks 17"):
-        disks_of(32, 32, 16, tmp_path / "disks.tflite")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_are_aligned(artifact):

@@ -24,6 +24,9 @@ class Program:
     It is walked once when it is opened, with shapes and types but without data: what Core ML would
     compute must have the declared type of every value. Nothing that a file claims can therefore
     fail, or grow beyond its declaration, in the middle of a run.
+
+    Attributes:
+        not_finite: the first value of any run with `half` that was infinite or NaN.
     """
 
     def __init__(self, package: Package) -> None:
@@ -36,16 +39,20 @@ class Program:
             self._check_types()
         self.inputs = self._compiled.inputs
         self.outputs = self._compiled.outputs
+        self.not_finite: str | None = None
 
-    def run(self, inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    def run(
+        self, inputs: Mapping[str, ArrayLike], *, half: bool = False
+    ) -> dict[str, NDArray[Any]]:
         """Compute every output, in the declared types and shapes, from inputs by name in the
-        declared shapes, which are converted to the declared types."""
+        declared shapes, which are converted to the declared types. `half` rounds inputs, weights
+        and every result to float16, as a device that knows nothing else."""
         values = {
             name: torch.from_numpy(np.array(inputs[name], NUMPY_DTYPES[declared.dtype]))
             for name, declared in self.inputs.items()
         }
         with torch.inference_mode(), problems_of(self.package.path):
-            self._walk(values, self._compiled.weights)
+            self._walk(values, self._compiled.weights, half=half)
         return {name: np.array(values[name].numpy()) for name in self.outputs}
 
     def _check_types(self) -> None:
@@ -59,11 +66,25 @@ class Program:
         with torch.inference_mode(), torch.device("meta"):
             self._walk(values, weights)
 
-    def _walk(self, values: dict[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    def _walk(
+        self, values: dict[str, Tensor], weights: Mapping[str, Tensor], *, half: bool = False
+    ) -> None:
+        if half:
+            values |= {name: _rounded(value) for name, value in values.items()}
+            weights = {name: _rounded(value) for name, value in weights.items()}
         for step in self._compiled.steps:
-            values[step.name] = _execute(step, values, weights)
+            result = _execute(step, values, weights)
+            if half:
+                result = _rounded(result)
+                if self.not_finite is None and not bool(torch.isfinite(result).all()):
+                    self.not_finite = f"{step.operation.name} '{step.name}'"
+            values[step.name] = result
             for name in step.release:
                 del values[name]
+
+
+def _rounded(value: Tensor) -> Tensor:
+    return value.half().float() if value.dtype == torch.float32 else value
 
 
 def _execute(step: Step, values: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:

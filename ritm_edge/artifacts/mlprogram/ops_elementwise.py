@@ -33,6 +33,7 @@ for _name in ("abs", "ceil", "floor", "relu", "sigmoid", "sqrt", "tanh"):
     register(_name, _of_one(getattr(torch, _name)))
 for _name in ("add", "less", "less_equal", "maximum", "mul", "sub"):
     register(_name, _of_two(getattr(torch, _name)))
+register("real_div", _of_two(torch.true_divide))
 
 
 @operation()

@@ -47,6 +47,23 @@ def max_pool(
     return F.max_pool2d(x, kernel_sizes, strides, _padding(x, pad_type, pad, kernel_sizes, strides))
 
 
+@operation()
+def avg_pool(
+    x: Tensor,
+    kernel_sizes: Ints,
+    pad_type: str,
+    strides: Ints = (1, 1),
+    pad: Ints | None = None,
+    exclude_padding_from_average: bool = False,
+    ceil_mode: bool = False,
+) -> Tensor:
+    if ceil_mode:
+        raise UnsupportedError("pooling with ceil_mode")
+    padding = _padding(x, pad_type, pad, kernel_sizes, strides)
+    counted = not exclude_padding_from_average
+    return F.avg_pool2d(x, kernel_sizes, strides, padding, count_include_pad=counted)
+
+
 def _padding(x: Tensor, pad_type: str, pad: Ints | None, *window: Ints) -> Ints:
     """(rows, columns), on both sides alike; `window` is what else has a number for each of both."""
     if x.ndim != 4:

@@ -104,7 +104,7 @@ def test_a_graph_of_any_size_keeps_what_needs_a_size():
 def test_another_network_is_rewritten_where_it_has_the_same_parts():
     model = build_model("deeplab_r34").eval()
     graph, applied = rewrite(model, ODD)
-    assert applied == ("fold_batch_norm", "fold_scales", "windowed_disks")
+    assert applied == ("fold_batch_norm", "fold_scales", "windowed_disks", "two_stage_means")
     expected = outputs(Published(model), ODD, seeds=(3,))
     assert torch.allclose(outputs(graph, ODD, seeds=(3,)), expected, rtol=0, atol=EXACT)
 

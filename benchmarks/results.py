@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ritm_edge.errors import InputFileError
 from ritm_edge.evaluation.loop import EvaluationSettings
@@ -19,35 +19,14 @@ from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.untrusted_json import parse_long_json
 from ritm_edge.verification.accelerators import KIND as ACCELERATORS_KIND
 
+from .device_results import AcceleratorResults, BrowserCheck
+from .result_values import Count, Measured, Pair, Share, Side, Time, Values
+
 MAX_BYTES = 1 << 28
 KINDS = "bench noc, bench latency, bench flops, bench fit, verify --json or a browser's self-check"
 
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Time = Annotated[float, Field(ge=0)]
-Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
-Side = Annotated[int, Field(ge=1, le=100_000)]
 
-
-class _Values(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Machine(_Values):
-    """See `machine.describe_machine`."""
-
-    cpu: str | None = None
-    usable_cores: Count | None = None
-    memory_bytes: Count | None = None
-    os: str | None = None
-
-
-class _Measured(_Values):
-    machine: Machine = Machine()
-    versions: dict[str, str] = {}
-
-
-class FitDifference(_Values):
+class FitDifference(Values):
     mean: float
     interval: Pair
 
@@ -58,7 +37,7 @@ class Difference(FitDifference):
     to: str
 
 
-class Noc(_Values):
+class Noc(Values):
     """One threshold; see `noc.report`."""
 
     name: str
@@ -71,7 +50,7 @@ class Noc(_Values):
     difference: Difference | None = None
 
 
-class ZoomInSettings(_Values):
+class ZoomInSettings(Values):
     """As `ritm_edge.session.zoom_in.ZoomIn`."""
 
     target_size: Side | list[Side]
@@ -82,7 +61,7 @@ class ZoomInSettings(_Values):
     threshold: float
 
 
-class NocSettings(_Values):
+class NocSettings(Values):
     """As `ritm_edge.evaluation.loop.EvaluationSettings`."""
 
     max_clicks: Annotated[int, Field(ge=1, le=10_000)]
@@ -113,7 +92,7 @@ class NocSettings(_Values):
         return EvaluationSettings(**{**values, "fit": check_fit(self.fit or DEFAULT_FIT)})
 
 
-class ObjectResult(_Values):
+class ObjectResult(Values):
     """One object: IoU after each click (None without any), and (row, column, positive)."""
 
     name: str
@@ -128,7 +107,7 @@ class ObjectResult(_Values):
         return [math.nan if iou is None else iou for iou in self.ious]
 
 
-class Device(_Values):
+class Device(Values):
     """What ran a file that did not run here; see `RemoteRuntime.figures`."""
 
     place: str
@@ -140,7 +119,7 @@ class Device(_Values):
     wire_ms: Time | None
 
 
-class NocRun(_Values):
+class NocRun(Values):
     """One file on one benchmark; see `noc.report`."""
 
     benchmark: str
@@ -163,12 +142,12 @@ class NocRun(_Values):
     per_object: list[ObjectResult]
 
 
-class NocResults(_Measured):
+class NocResults(Measured):
     kind: Literal["ritm-edge noc"]
     reports: list[NocRun] = Field(min_length=1)
 
 
-class Parity(_Values):
+class Parity(Values):
     """What the export measured against PyTorch."""
 
     atol: float
@@ -179,7 +158,7 @@ class Parity(_Values):
     passed: bool
 
 
-class LatencyRow(_Values):
+class LatencyRow(Values):
     """One file; see `latency.LatencyRow`."""
 
     path: str
@@ -195,7 +174,7 @@ class LatencyRow(_Values):
     is_device_time: bool
     parity: Parity | None
     sha256: str | None = None
-    samples_ms: list[Time] = []
+    samples_ms: list[Time] = Field(default_factory=list)
     ratios: list[Time] | None = None
     place: str = "here"
     threads: Count | None = None
@@ -203,24 +182,24 @@ class LatencyRow(_Values):
     wire_ms: Time | None = None
 
 
-class LatencySettings(_Values):
+class LatencySettings(Values):
     runs: Count
     threads: Count | None
 
 
-class LatencyResults(_Measured):
+class LatencyResults(Measured):
     size: list[Side] = Field(min_length=2, max_length=2)
     settings: LatencySettings
     rows: list[LatencyRow] = Field(min_length=1)
 
 
-class LayerWork(_Values):
+class LayerWork(Values):
     layers: Count
     macs: Count
     flops: Count
 
 
-class FlopsModel(_Values):
+class FlopsModel(Values):
     """One network; see `flops.report`."""
 
     model: str
@@ -232,7 +211,7 @@ class FlopsModel(_Values):
     kinds: dict[str, LayerWork]
 
 
-class FlopsArtifact(_Values):
+class FlopsArtifact(Values):
     """One exported graph; see `flops.report`."""
 
     file: str
@@ -244,14 +223,14 @@ class FlopsArtifact(_Values):
     kinds: dict[str, LayerWork]
 
 
-class FlopsResults(_Measured):
+class FlopsResults(Measured):
     kind: Literal["ritm-edge flops"]
     size: list[Side] = Field(min_length=2, max_length=2)
     models: list[FlopsModel]
     artifacts: list[FlopsArtifact]
 
 
-class FitAlternative(_Values):
+class FitAlternative(Values):
     """One way to show a crop to a graph of fixed size; see `fit`."""
 
     name: str
@@ -259,7 +238,7 @@ class FitAlternative(_Values):
     difference: dict[str, FitDifference | None]
 
 
-class FitResults(_Measured):
+class FitResults(Measured):
     kind: Literal["ritm-edge fit"]
     file: str
     benchmark: str
@@ -267,67 +246,10 @@ class FitResults(_Measured):
     alternatives: list[FitAlternative]
 
 
-class ParityResults(Parity, _Measured):
+class ParityResults(Parity, Measured):
     """What `verify --json` prints."""
 
     artifact: str
-
-
-class CheckedNetwork(_Values):
-    runs: Count
-    max_abs: float
-    min_mask_iou: Share
-    median_ms: Time
-
-
-class CheckedSession(_Values):
-    pixels: Count
-    differing_pixels: Count
-
-
-class BrowserCheck(_Measured):
-    """What the page at /check/ saves; see docs/web.md."""
-
-    kind: Literal["ritm-edge browser check"]
-    passed: bool
-    model: str
-    precision: str
-    engine: str
-    threads: Count
-    user_agent: str
-    network: CheckedNetwork
-    session: CheckedSession
-
-
-class EmulatedMode(_Values):
-    """One mode of `verify --emulate`; see `verification.half_precision`."""
-
-    mode: str
-    safe: bool
-    reason: str
-    mask_iou_after_clicks: dict[str, float]
-    min_mask_iou: float
-
-
-class Accelerator(_Values):
-    """One engine of `verify --delegates`; see `verification.delegates`."""
-
-    engine: str
-    taken: Count | None
-    operations: Count
-    partitions: Count | None
-    refused: list[str]
-
-
-class AcceleratorResults(_Values):
-    """What `verify --emulate` and `verify --delegates` print with `--json`."""
-
-    kind: Literal["ritm-edge accelerators"]
-    artifact: str
-    modes: list[EmulatedMode] = []
-    delegates: list[Accelerator] = []
-    machine: Machine = Machine()
-    versions: dict[str, str] = {}
 
 
 class _OfBenchmark(Protocol):
@@ -340,7 +262,7 @@ Item = TypeVar("Item", bound=_OfBenchmark)
 
 def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     """Runs, or what was made of them, by the name of their benchmark, in order."""
-    found: dict[str, list[Item]] = {}
+    found: dict[str, list[Item]] = Field(default_factory=dict)
     for each in items:
         found.setdefault(each.benchmark, []).append(each)
     return found

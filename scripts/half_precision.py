@@ -1,4 +1,4 @@
-"""The tables of docs/accelerators.md: half_precision.py -o RESULTS.json [--models …] [--sizes …] [FILE…]
+"""The tables of docs/accelerators.md: half_precision.py -o RESULTS.json [--models …] [FILE…]
 
 Of embedded models at sizes, the graphs of all targets in every mode of `verify --emulate fp16`. Of
 files, `verify --delegates`, and the evaluator of ML Programs for an .mlpackage.

@@ -10,14 +10,13 @@ from ritm_edge.optional import require
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.tables import optional
 
+from ..device_results import AcceleratorResults, BrowserCheck
 from ..paper.curves import curve_of
+from ..result_values import Machine
 from ..results import (
-    AcceleratorResults,
-    BrowserCheck,
     FitResults,
     FlopsResults,
     LatencyResults,
-    Machine,
     ParityResults,
     Results,
     noc_runs,

@@ -16,11 +16,9 @@ TEXTS = (
     "docs/measure.md",
     "docs/runtimes.md",
     "docs/training.md",
-<<<<<<< HEAD
     "docs/web.md",
-=======
     "docs/devices.md",
->>>>>>> w18b
+    "docs/accelerators.md",
 )
 
 

@@ -65,16 +65,16 @@ def opened_runtimes(
 ) -> "Iterator[list[Runtime]]":
     """The files, opened here or at a place, which may be lost and reached again. Raises
     RitmEdgeError: as `open_runtime` and `opened_devices`."""
-    from ..runtimes.base import ModelFile
+    from ..runtimes.base import ModelFile, open_runtime
 
-    files = [ModelFile(path, threads, allow_changed) for path in paths]
     with ExitStack() as stack:
         (device,) = stack.enter_context(opened_devices(context, [on or HERE], listen))
         if device is None:
-            yield [file.open() for file in files]
+            yield [open_runtime(p, threads=threads, allow_changed=allow_changed) for p in paths]
             return
         from ..devices.remote import RemoteRuntime
 
+        files = [ModelFile(path, threads, allow_changed) for path in paths]
         remote = [stack.enter_context(RemoteRuntime(file, device, patient=True)) for file in files]
         for runtime in remote:
             runtime.open()

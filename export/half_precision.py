@@ -39,7 +39,7 @@ def examine(
     except MissingExtraError:
         return None
     height, width = info.io.size or DEFAULT_SIZE
-    clicks = CLICKS if height * width <= MANY_PIXELS else CLICKS[:1]
+    clicks = CLICKS[:2] if height * width <= MANY_PIXELS else CLICKS[:1]
     return judge(device, reference, sample_objects()[:1], clicks=clicks)
 
 

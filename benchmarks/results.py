@@ -262,7 +262,7 @@ Item = TypeVar("Item", bound=_OfBenchmark)
 
 def by_benchmark(items: Iterable[Item]) -> dict[str, list[Item]]:
     """Runs, or what was made of them, by the name of their benchmark, in order."""
-    found: dict[str, list[Item]] = Field(default_factory=dict)
+    found: dict[str, list[Item]] = {}
     for each in items:
         found.setdefault(each.benchmark, []).append(each)
     return found

@@ -54,6 +54,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.mkdir()
     (page / "index.html").write_text("<html>")
+    (page / "_headers").write_text("/*\n  X-Content-Type-Options: nosniff\n")
     monkeypatch.setattr(site, "PAGE", page)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 

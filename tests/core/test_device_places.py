@@ -265,6 +265,7 @@ def test_what_a_place_cannot_do_is_said(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ritm_edge.devices.browser.page_files", dict)
+    monkeypatch.setattr("ritm_edge.devices.browser.page_headers", dict)
     (tmp_path / "folder.tflite").mkdir()
     (tmp_path / "broken.tflite").write_bytes(model.read_bytes()[:500])
     names = {"model": model, "photo": sample_photo(), "grabcut": grabcut}
@@ -307,6 +308,7 @@ def test_what_is_wrong_with_adb_is_said(said, tmp_path, monkeypatch):
 
 def test_a_missing_browser_is_explained(monkeypatch, tmp_path):
     monkeypatch.setattr("ritm_edge.devices.browser.page_files", dict)
+    monkeypatch.setattr("ritm_edge.devices.browser.page_headers", dict)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM", raising=False)
     for named in (None, "/nowhere/chrome"):
@@ -320,6 +322,7 @@ def test_a_missing_browser_is_explained(monkeypatch, tmp_path):
 
 def test_a_browser_that_ends_is_explained(monkeypatch, tmp_path):
     monkeypatch.setattr("ritm_edge.devices.browser.page_files", dict)
+    monkeypatch.setattr("ritm_edge.devices.browser.page_headers", dict)
     program = tmp_path / "chrome"
     program.write_text("#!/bin/sh\necho no display >&2\nexit 1\n")
     program.chmod(0o755)

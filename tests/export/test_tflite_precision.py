@@ -52,8 +52,8 @@ def click_maps(model, size):
         clean |= set(operator.outputs)
         for index in operator.outputs:
             tensor = graph.tensors[index]
-            is_float = tensor.type == schema.TensorType.FLOAT32
-            if is_float and sorted(tensor.shape) == sorted((1, 2, *size)):
+            known = tensor.type in (schema.TensorType.FLOAT32, schema.TensorType.INT8)
+            if known and sorted(tensor.shape) == sorted((1, 2, *size)):
                 found = index
     assert found is not None
     return found
@@ -70,7 +70,8 @@ def click_maps(model, size):
     ids=str,
 )
 def test_disks_are_bit_equal(precision, size, rewritten, tmp_path):
-    """Observed inside of the artifact while the whole of it runs."""
+    """Observed inside of the artifact while the whole of it runs; as integers in int8, where they
+    take the scale of the image that they are joined with."""
     spec = IOSpec(*size, max_clicks=4)
     graph = PaintedGraph(rewritten=rewritten).eval()
     model = unpack(flatbuffer_of(convert(graph, precision, spec, tmp_path / "m.tflite")))
@@ -92,7 +93,13 @@ def test_disks_are_bit_equal(precision, size, rewritten, tmp_path):
         if disks.shape[1] != 2:
             disks = disks.transpose(0, 3, 1, 2)
         expected = graph.model.encode_clicks(torch.from_numpy(clicks), *size).numpy()
-        assert disks.tobytes() == expected.tobytes()
+        if disks.dtype == np.int8:
+            (detail,) = (d for d in interpreter.get_tensor_details() if d["index"] == maps)
+            scale, zero = detail["quantization"]
+            disks = scale * (disks.astype(np.float32) - zero)
+            assert np.abs(disks - expected).max() <= 0.5001 * scale < 0.02
+            disks = np.round(disks)
+        assert disks.astype(np.float32).tobytes() == expected.tobytes()
         painted += int(disks.sum())
     assert painted > 200
 

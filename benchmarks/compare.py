@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.errors import UsageError
-from ritm_edge.evaluation.metrics import clicks_to_reach
+from ritm_edge.evaluation.metrics import ious_at, summarize_noc
 
 from .bootstrap import mean_interval, median_ratio_interval
+from .noc.table import IOU_CLICKS
 from .results import (
     FlopsResults,
     LatencyResults,
@@ -22,7 +23,6 @@ from .results import (
 )
 
 COLUMNS = ("what", "figure", "old", "new", "change", "95 % interval", "verdict")
-IOU_CLICKS = (1, 3, 5)
 COUNTED = ("macs", "flops", "parameters")
 
 Row = TypeVar("Row")
@@ -205,13 +205,13 @@ def _clicks(old: NocRun, new: NocRun, notes: list[str]) -> Iterator[Change]:
         if all(other.name != entry.name for other in new.noc):
             continue
         most = entry.max_clicks
-        counts = [
-            np.array([clicks_to_reach(i[:most], entry.iou) or most for i in side], np.float64)
-            for side in ious
-        ]
+        of_sides = (
+            summarize_noc([i[:most] for i in side], entry.iou, max_clicks=most) for side in ious
+        )
+        counts = [np.array(each.per_sample, np.float64) for each in of_sides]
         yield _difference(what, entry.name, *counts, higher_wins=False)
     for clicks in IOU_CLICKS:
-        after = [np.array([i[min(clicks, len(i)) - 1] for i in side]) for side in ious]
+        after = [ious_at(side, clicks) for side in ious]
         known = ~np.isnan(after[0]) & ~np.isnan(after[1])
         if known.any() and clicks <= old.settings.max_clicks:
             yield _difference(

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.devices import HERE
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.metrics import mean_iou_at
 from ritm_edge.optional import require
 from ritm_edge.tables import markdown_table
 
+from .noc.table import IOU_CLICKS
 from .results import LatencyResults, LatencyRow, NocResults, NocRun, Results
 
 KIND = "ritm-edge frontier"
-IOU_CLICKS = (1, 3, 5)
+MARKERS = "os^Dv*"
 NOC_NAME = "NoC20@90"
 COLUMNS = (
     *("benchmark", "model", "size", "precision", "runtime", "flip"),
@@ -94,7 +96,7 @@ def _point(run: NocRun, times: LatencyResults, row: LatencyRow) -> Point:
     time = row.median_ms * (2 if run.settings.flip else 1)
     return Point(
         benchmark=run.benchmark,
-        place=(times.machine.cpu or "this machine") if row.place == "here" else row.place,
+        place=(times.machine.cpu or "this machine") if row.place == HERE else row.place,
         file=run.file,
         model=run.model or run.file,
         size="any" if run.size is None else "×".join(map(str, run.size)),
@@ -165,7 +167,7 @@ def draw_frontier(points: Sequence[Point], path: Path) -> None:
             axes.plot(
                 point.ms_per_click,
                 point.noc,
-                marker="os^Dv*"[runtimes.index(point.runtime) % 6],
+                marker=MARKERS[runtimes.index(point.runtime) % len(MARKERS)],
                 color=colour,
                 markerfacecolor="none" if point.flip else colour,
                 linestyle="none",
@@ -183,7 +185,7 @@ def draw_frontier(points: Sequence[Point], path: Path) -> None:
         for index, model in enumerate(models):
             axes.plot([], [], color=f"C{index}", marker="s", linestyle="none", label=model)
         for index, runtime in enumerate(runtimes):
-            axes.plot([], [], "os^Dv*"[index % 6], color="0.3", label=runtime)
+            axes.plot([], [], MARKERS[index % len(MARKERS)], color="0.3", label=runtime)
         axes.plot([], [], "o", color="0.3", markerfacecolor="none", label="with flip averaging")
         axes.set(title=benchmark, ylabel=NOC_NAME, xlabel=f"ms per click, {place}")
         axes.grid(alpha=0.3)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.devices import HERE
 from ritm_edge.errors import InputFileError
 from ritm_edge.files import existing_file, write_output
 from ritm_edge.tables import UNMEASURED, markdown_table
@@ -97,7 +98,7 @@ def parity_table(report: dict[str, Any]) -> str:
     limits = report["tolerance"]
     cells = {
         "file": report["artifact"],
-        "on": device.get("place", "here"),
+        "on": device.get("place", HERE),
         "engine": f"{device['engine']}, {device['threads']} threads" if device else UNMEASURED,
         "cases": str(report["cases"]),
         "largest difference": f"{report['max_abs']:.1e} (limit {limits['atol']:.0e})",

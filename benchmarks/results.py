@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
+from ritm_edge.devices import HERE
 from ritm_edge.errors import InputFileError
 from ritm_edge.evaluation.loop import EvaluationSettings
 from ritm_edge.files import existing_file
@@ -176,7 +177,7 @@ class LatencyRow(Values):
     sha256: str | None = None
     samples_ms: list[Time] = Field(default_factory=list)
     ratios: list[Time] | None = None
-    place: str = "here"
+    place: str = HERE
     threads: Count | None = None
     fallback: str | None = None
     wire_ms: Time | None = None

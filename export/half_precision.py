@@ -8,13 +8,8 @@ from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.io_spec import DEFAULT_SIZE, MASK
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.pytorch import PytorchRuntime
-from ritm_edge.verification.half_precision import (
-    CLICKS,
-    GATE_MODE,
-    EmulatedDevice,
-    HalfReport,
-    judge,
-)
+from ritm_edge.verification.acceptance import CLICKS
+from ritm_edge.verification.half_precision import GATE_MODE, EmulatedDevice, HalfReport, judge
 
 from .export_input import ExportInput
 from .onnx.graph import onnx_graph

@@ -5,9 +5,9 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
+from ritm_edge.devices import HERE
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
-HERE = "here"  # a column of nothing else says nothing
 # Columns, and what of `_cells` stands in them.
 TERMINAL = {
     "file": "path",
@@ -34,6 +34,7 @@ def terminal_table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 def _measured(columns: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     cells = [[_cells(row)[cell] for cell in columns.values()] for row in rows]
+    # A column that says "here" in every row says nothing.
     kept = [
         any(cell not in (UNMEASURED, HERE) for cell in column)
         for column in zip(*cells, strict=True)

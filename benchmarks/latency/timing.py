@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.artifacts.info import Precision
+from ritm_edge.devices import HERE
 from ritm_edge.devices.device import Device
 from ritm_edge.devices.remote import RemoteRuntime, device_figures
 from ritm_edge.errors import UsageError
@@ -113,7 +114,7 @@ class LatencyRow:
     ratio_to_fp32: float | None = None
     flops: int | None = None
     percent_of_roofline: float | None = None
-    place: str = "here"
+    place: str = HERE
     device: str | None = None
     threads: int | None = None
     fallback: str | None = None

@@ -12,7 +12,7 @@ from ritm_edge.data import Benchmark
 from ritm_edge.devices.remote import device_figures
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
-from ritm_edge.evaluation.metrics import clicks_to_reach
+from ritm_edge.evaluation.metrics import summarize_noc
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.zoom_in import Size
 
@@ -117,8 +117,8 @@ def measure(
 
     def tell(*results: SampleResult) -> None:
         for each in results:
-            reached = clicks_to_reach(each.ious[:most], target)
-            counted.update(objects=1, clicks=most if reached is None else reached)
+            (clicks,) = summarize_noc([each.ious[:most]], target, max_clicks=most).per_sample
+            counted.update(objects=1, clicks=clicks)
         mean = counted["clicks"] / counted["objects"] if counted["objects"] else math.nan
         progress(SoFar(counted["objects"], len(samples), name, mean))
 

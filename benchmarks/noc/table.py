@@ -5,6 +5,7 @@ from typing import Any
 
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
 
+IOU_CLICKS = (1, 3, 5)
 Entry = Mapping[str, Any]  # see `report`
 
 
@@ -12,7 +13,7 @@ def noc_columns(entries: Sequence[Entry]) -> list[str]:
     """Names of the cells of `noc_rows`."""
     names = [noc["name"] for noc in entries[0]["noc"]]
     counts = [f"{sign}{n['name'][3:]}" for n in counted(entries[0]) for sign in ("≥", "never ")]
-    means = [f"IoU@{clicks}" for clicks in (1, 3, 5)]
+    means = [f"IoU@{clicks}" for clicks in IOU_CLICKS]
     first, last = ["benchmark", "file"], ["drops", "s/click", "peak MB", "objects"]
     return [*first, *names, "95 %", "to first", *counts, *means, *last]
 

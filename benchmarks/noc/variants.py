@@ -8,7 +8,7 @@ import numpy as np
 
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings
-from ritm_edge.methods.base import CLASSICAL, REFINING, ClassicalRuntime, check_method
+from ritm_edge.methods.base import CLASSICAL, REFINING, ClassicalRuntime, check_method, segment_of
 from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.fit import Fit
 
@@ -66,8 +66,6 @@ def variants(
 def check_methods(methods: Sequence[str], runtimes: Sequence[Runtime]) -> None:
     """Refuse before the work what would fail in it. Raises UsageError: as `variants`;
     MissingExtraError: a library that is not installed."""
-    from ritm_edge.methods.base import segment_of
-
     for method in methods:
         if method == PLAIN:
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from ..devices import HERE
 from .console import print_notice
 from .options import refuse_idle
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ..devices.device import Device
     from ..runtimes.base import Runtime
 
-HERE = "here"
 _HELP = "Run the files in a browser or on a phone: browser, adb or adb:SERIAL"
 On = Annotated[str | None, Option("--on", metavar="PLACE", help=f"{_HELP}.")]
 OnSeveral = Annotated[

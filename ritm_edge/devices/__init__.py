@@ -4,3 +4,5 @@
 there, and `server` answers. A place is how a device is reached: `pipe`, `browser`, `adb`, by the
 name that `places` looks up. docs/device-protocol.md describes the wire.
 """
+
+HERE = "here"  # the place that is this machine

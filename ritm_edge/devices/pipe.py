@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import frames
+from . import HERE, frames
 from .streams import SocketTransport
 
 _STOP_S = 5.0
@@ -19,7 +19,7 @@ class Process:
     """The place of a process; see `device.Place`. It gets so many CPU threads; None lets the
     runtime choose."""
 
-    name = "here"
+    name = HERE
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads

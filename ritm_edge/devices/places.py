@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from ..errors import UsageError
+from . import HERE
 from .adb import Phone
 from .browser import Browser
 from .device import Device
 
-HERE = "here"
-FORM = "here, browser, adb or adb:SERIAL"
+FORM = f"{HERE}, browser, adb or adb:SERIAL"
 
 
 def open_place(

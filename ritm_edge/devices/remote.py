@@ -205,8 +205,9 @@ class RemoteRuntime:
 
 def device_figures(runtime: Runtime) -> dict[str, Any] | None:
     """`RemoteRuntime.figures` of a file that runs on a device; None for one that runs here."""
-    remote = isinstance(runtime, RemoteRuntime) and not runtime.local
-    return runtime.figures() if remote and isinstance(runtime, RemoteRuntime) else None
+    if isinstance(runtime, RemoteRuntime) and not runtime.local:
+        return runtime.figures()
+    return None
 
 
 def _bytes_if_whole(image: NDArray[Any]) -> NDArray[Any]:

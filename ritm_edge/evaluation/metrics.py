@@ -86,6 +86,12 @@ def noc_thresholds(target_iou: float) -> list[float]:
     return [float(value) for value in np.arange(0.8, min(0.95, target_iou) + 0.001, 0.05)]
 
 
+def ious_at(all_ious: Sequence[Ious], clicks: int) -> NDArray[np.float64]:
+    """IoU of each sample after 1 or more clicks, NaN without any object; a sample that stopped
+    earlier keeps its last one."""
+    return np.array([ious[min(clicks, len(ious)) - 1] for ious in all_ious], np.float64)
+
+
 def mean_iou_at(all_ious: Sequence[Ious], clicks: int) -> float:
     """Mean IoU over samples after a number of clicks. A sample that stopped earlier keeps its last
     IoU. Samples without any object (NaN) are left out; NaN if none is left. Raises UsageError:
@@ -95,6 +101,6 @@ def mean_iou_at(all_ious: Sequence[Ious], clicks: int) -> float:
             f"mean IoU after {clicks} clicks cannot be formed: ask for 1 or more clicks, over "
             "samples with at least one."
         )
-    values = np.array([ious[min(clicks, len(ious)) - 1] for ious in all_ious], np.float64)
+    values = ious_at(all_ious, clicks)
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else float("nan")

@@ -27,11 +27,10 @@ from ..runtimes.pytorch import PytorchRuntime
 from ..session import published_protocol
 from ..session.predictor import visible_slots
 from ..session.state import Mask, Photo, Positions, Probabilities, SessionConfig, State
-from ..session.view import mirrored
 from ..session.zoom_in import Roi
 from .base import REFINING
 from .insertion import Insertion, Place, insertion
-from .refinement import Refinement, RefinementSettings, click_squares
+from .refinement import Refinement, RefinementSettings, click_squares, with_mirrored
 
 BIAS_FACTOR = 10
 # How many clicks, from the first, the network itself sees.
@@ -178,7 +177,7 @@ class BrsProtocol:
         model = self.model
         rgb = torch.from_numpy(image.transpose(2, 0, 1)[None].copy()) / 255.0
         mask = torch.from_numpy(np.asarray(previous, np.float32)[None, None].copy())
-        sides = [list(clicks), [mirrored(each, width) for each in clicks]][: 1 + config.flip]
+        sides = with_mirrored(clicks, width, flip=config.flip)
         slots = visible_slots(clicks, config.runtime.spec, limit)
         packed = [pack_clicks(each[:limit], max_clicks=slots) for each in sides]
         squares = click_squares(clicks, (height, width), flip=config.flip)

@@ -39,6 +39,11 @@ class RefinementSettings:
     evaluations: int = 20
 
 
+def with_mirrored(clicks: Sequence[Click], width: int, *, flip: bool) -> list[list[Click]]:
+    """The clicks, and with `flip` those in the mirrored network input of `width` pixels."""
+    return [list(clicks), [mirrored(each, width) for each in clicks]][: 1 + flip]
+
+
 def click_squares(
     clicks: Sequence[Click], size: tuple[int, int], *, flip: bool
 ) -> tuple[Tensor, Tensor]:
@@ -49,7 +54,7 @@ def click_squares(
     and one of a click far off the crop comes back at the opposite side.
     """
     height, width = size
-    sides = [list(clicks), [mirrored(each, width) for each in clicks]][: 1 + flip]
+    sides = with_mirrored(clicks, width, flip=flip)
     maps = torch.zeros(2, len(sides), 1, height, width)
     for number, side in enumerate(sides):
         for click in side:

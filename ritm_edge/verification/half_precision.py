@@ -22,10 +22,9 @@ from ..runtimes.base import Outputs, Runtime, float32_arrays
 from ..runtimes.contract import check_inputs
 from ..runtimes.narrowed import NarrowedRuntime
 from ..runtimes.onnx import open_session
-from .acceptance import mask_agreement
+from .acceptance import CLICKS, mask_agreement
 from .half_graph import FINITE, HalfMode, half_graph
 
-CLICKS = (1, 3, 5)  # as far as the graph has slots
 GATE_MODE = HalfMode.FLUSHED
 MIN_MASK_IOU = {HalfMode.RESULTS: 0.97, HalfMode.FLUSHED: 0.97, HalfMode.STORAGE: 0.99}
 MAX_LOSS = 0.25  # of a tensor's root mean square; a click moved by rounding takes up to 0.2

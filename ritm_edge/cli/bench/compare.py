@@ -50,8 +50,9 @@ def command(
         print_notice(note)
     if worse:
         first = worse[0]
-        others = f" and {len(worse) - 1} more" if len(worse) > 1 else ""
+        others = f", and so are {len(worse) - 1} more figures" if len(worse) > 1 else ""
         raise RitmEdgeError(
-            f"{first.figure} of {first.what} went from {first.old:.6g} to {first.new:.6g}{others}, "
-            f"worse by more than {100 * tolerance:g} %: find out why, or allow it with --tolerance."
+            f"{first.figure} of {first.what} went from {first.old:.6g} to {first.new:.6g}, worse "
+            f"by more than {100 * tolerance:g} %{others}: find out why, or allow it with "
+            "--tolerance."
         )

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from ...devices import HERE
 from ...errors import UsageError
 from ...optional import require
 from ..console import print_notice, print_table, progress_bar
-from ..devices import HERE, Listen, OnSeveral, opened_devices
+from ..devices import Listen, OnSeveral, opened_devices
 from ..options import AllowChanged, AsJson, ReportFile, deliver, parse_size, without_session_folders
 
 if TYPE_CHECKING:

@@ -69,8 +69,8 @@ class AdaptiveIoU:
         candidate = torch.stack(self._candidates()).gather(0, best[None])[0]
         moved = self.threshold + (1.0 - self.momentum) * (candidate - self.threshold)
         mean = self.smoothing * self.mean + (1.0 - self.smoothing) * iou
-        self.threshold = torch.where(any_object, moved, self.threshold)
-        self.mean = torch.where(any_object, mean, self.mean)
+        self.threshold.copy_(torch.where(any_object, moved, self.threshold))
+        self.mean.copy_(torch.where(any_object, mean, self.mean))
         return torch.where(any_object, iou, self.mean)
 
     def _candidates(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,5 +83,5 @@ class AdaptiveIoU:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict()`."""
-        self.threshold = torch.full_like(self.threshold, float(state["threshold"]))
-        self.mean = torch.full_like(self.mean, float(state["mean"]))
+        self.threshold.fill_(float(state["threshold"]))
+        self.mean.fill_(float(state["mean"]))

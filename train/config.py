@@ -276,6 +276,8 @@ class RunSettings:
             the device where that is a GPU, except of object_crops.
         precision: of the network's arithmetic; weights stay float32.
         compile: let torch compile the network.
+        cuda_graphs: let the GPU repeat its launches by itself; on one GPU that makes the batches,
+            without `compile` and not in fp16. It takes some more of its memory.
         channels_last: memory layout of the images.
         grad_clip: largest norm of the gradient; 0 does not clip.
         ema_decay: of averaged weights, which are then validated and shipped; 0 keeps none.
@@ -289,6 +291,7 @@ class RunSettings:
     batches: Literal["auto", "cpu", "device"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
+    cuda_graphs: bool = True
     channels_last: bool = True
     grad_clip: NotNegative = 0.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -83,7 +83,10 @@ def first_clicks(
     ring = _near(target, settings.ring_width) & background
     # Erosion as dilation of what is outside; the border of the crop erodes nothing.
     size = 2 * ERODE_TIMES + 1
-    inner = parts & (F.max_pool2d((~parts).float(), size, 1, ERODE_TIMES) == 0)
+    outside = (~parts).to(torch.bfloat16 if parts.is_cuda else torch.float32)
+    for window, padding in (((size, 1), (ERODE_TIMES, 0)), ((1, size), (0, ERODE_TIMES))):
+        outside = F.max_pool2d(outside, window, 1, padding)
+    inner = parts & (outside == 0)
     enough = inner.sum((2, 3)) > MIN_PIXELS_AFTER_EROSION
     inner = torch.where((enough & eroded)[:, :, None, None], inner, parts)
     regions = {
@@ -94,7 +97,8 @@ def first_clicks(
         RING: ring,
     }
     # Distances are dear: of the samples alone that need them, which the host knows.
-    rows = ((places == DEEP) | (places == DEEPEST)).any(1).nonzero()[:, 0].to(target.device)
+    rows = ((places == DEEP) | (places == DEEPEST)).any(1).nonzero()[:, 0]
+    rows = rows.to(target.device, non_blocking=True)
     if len(rows):
         depth = torch.zeros_like(target, dtype=torch.float32)
         depth[rows] = squared_depth(target[rows].byte())
@@ -115,7 +119,7 @@ def add_next_clicks(
     probabilities: Tensor,
     clicks: Tensor,
     *,
-    order: int,
+    order: int | Tensor,
     chances: Tensor,
     settings: IterativeSettings,
 ) -> Tensor:
@@ -148,16 +152,16 @@ def _choose(region: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
     return torch.searchsorted(counts, rank), total > 0
 
 
-def _as_clicks(index: Tensor, region: Tensor, order: int) -> Tensor:
+def _as_clicks(index: Tensor, region: Tensor, order: int | Tensor) -> Tensor:
     row, column = index // region.shape[2], index % region.shape[2]
-    return torch.stack((row, column, torch.full_like(row, order)), 2).float()
+    return torch.stack((row, column, torch.zeros_like(row) + order), 2).float()
 
 
 def _near(target: Tensor, width: float) -> Tensor:
     """Pixels in a square around any of the target's, to `width` of the root of its area."""
     steps = (width * target.sum((1, 2)).double().sqrt()).ceil().long()[:, None, None]
     for axis in (1, 2):
-        counts = F.pad(target.movedim(axis, 2).int().cumsum(2), (1, 0))
+        counts = F.pad(target.movedim(axis, 2).cumsum(2, dtype=torch.int32), (1, 0))
         place = torch.arange(counts.shape[2] - 1, device=target.device)
         last = (place + steps + 1).clamp(max=len(place)).expand(-1, counts.shape[1], -1)
         first = (place - steps).clamp(min=0).expand(-1, counts.shape[1], -1)

@@ -1,5 +1,10 @@
 """The exact Euclidean distance transform of a whole batch, on the device where it lies."""
 
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -16,11 +21,31 @@ def squared_depth(regions: Tensor) -> Tensor:
     # In a row, no pixel beyond the nearest of another region can be nearer than that one.
     along_rows = _to_another(regions, 2).square().flatten(0, 1)
     column = torch.arange(regions.shape[2], device=regions.device, dtype=torch.float32)
-    apart = (column[:, None] - column).square()
-    size = max(BLOCK_BYTES.get(regions.device.type, 1 << 22) // (4 * apart.numel()), 1)
+    if regions.is_cuda and (fused := _fused()) is not None:
+        return fused(along_columns, along_rows, column).view(regions.shape)
+    size = max(BLOCK_BYTES.get(regions.device.type, 1 << 22) // (4 * column.numel() ** 2), 1)
     blocks = zip(along_columns.split(size), along_rows.split(size), strict=True)
-    nearest = [torch.minimum((near[:, None] + apart).amin(2), row) for near, row in blocks]
-    return torch.cat(nearest).view(regions.shape)
+    return torch.cat([_nearest(*block, column) for block in blocks]).view(regions.shape)
+
+
+def _nearest(along_columns: Tensor, along_rows: Tensor, column: Tensor) -> Tensor:
+    """Squared distances [N, W] from those along the columns and along the rows, [N, W] each."""
+    through = along_columns[:, None] + (column[:, None] - column).square()
+    return torch.minimum(through.amin(2), along_rows)
+
+
+@functools.cache
+def _fused() -> Callable[..., Any] | None:
+    """`_nearest` as one GPU kernel, which keeps no [N, W, W] in memory; None where torch cannot
+    compile here (it needs Triton and a C compiler)."""
+    fused = torch.compile(_nearest, dynamic=True)
+    sample = torch.ones((2, 3), device="cuda")
+    try:
+        fused(sample, sample, sample[0])
+    except Exception as error:  # torch raises many types here
+        warnings.warn(f"distances are computed without torch.compile: {error}", stacklevel=2)
+        return None
+    return fused
 
 
 def _to_another(regions: Tensor, axis: int) -> Tensor:

@@ -15,6 +15,7 @@ from ritm_edge.model.ritm import ModelOutput, RitmModel
 
 from .adaptive_iou import AdaptiveIoU
 from .config import LossSettings, TrainConfig
+from .cuda_graphs import Repeated, Values
 from .dataset import Sample
 from .depthwise import use_fast_depthwise
 from .device_batches import BatchMaker, on_device
@@ -23,10 +24,9 @@ from .distributed import DistributedContext
 from .iterative import simulate_corrections, start_from_damaged_masks
 from .joint_layers import join_layers
 from .losses import LOSSES, binary_cross_entropy
-from .optimiser import make_optimiser, set_rate
+from .optimiser import make_optimiser, run_as, set_rate
 
 Watch = Callable[[str], AbstractContextManager[None]]
-Tensors = tuple[Tensor, ...] | list[Tensor]
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Below this scale float16 gradients still overflow: the run has diverged, it is not the format.
 SMALLEST_SCALE = 1.0
@@ -84,15 +84,23 @@ class Trainer:
         if team.device.type == "cpu":
             use_fast_depthwise(self.model)
         join_layers(self.model, rank=team.rank, size=team.size)
-        self.optimiser = make_optimiser(self.model, config.optimizer, fused=self.makes_batches)
+        captured = (
+            run.cuda_graphs
+            and self.makes_batches
+            and team.device.type == "cuda"
+            and team.size == 1
+            and not run.compile
+            and run.precision != "fp16"
+        )
+        self._computes = {"fused": self.makes_batches, "captured": captured}
+        self.optimiser = make_optimiser(self.model, config.optimizer, **self._computes)
         self.iou = AdaptiveIoU(device=team.device)
         self._refused = torch.zeros((), dtype=torch.bool, device=team.device)
         self._scaler = torch.amp.GradScaler(team.device.type, enabled=run.precision == "fp16")
         self._average: AveragedModel | None = None
         if run.ema_decay:
-            average = _averaging(run.ema_decay)
-            self._average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
-            # Each update asks for this count: on the host a GPU need not be waited for.
+            self._average = AveragedModel(self.model, use_buffers=True)
+            # Asked for in every step: on the host a GPU need not be waited for.
             self._average.n_averaged = self._average.n_averaged.cpu()
         # One compilation for training and one for the corrections: their sizes never change.
         self._network: nn.Module = self.model
@@ -105,6 +113,13 @@ class Trainer:
             self._joint = DistributedDataParallel(
                 self._network, device_ids=ids, forward_sync_buffers=False
             )
+        pool = torch.cuda.graph_pool_handle() if captured else None
+        self._predict = Repeated({"network": self._probabilities}, ("probabilities",), pool)
+        self._add_clicks = Repeated({"clicks": self._next_clicks}, ("clicks",), pool)
+        parts = {"forward": self._forward, "backward": self._backward, "optimiser": self._optimise}
+        self._learn = Repeated(parts, ("values", "logits"), pool)
+        # Of corrections, there where graphs read them.
+        self._orders = torch.arange(config.iterative.max_iterations + 1, device=team.device)
 
     @property
     def shipped_model(self) -> RitmModel:
@@ -138,38 +153,66 @@ class Trainer:
             labels = batch["labels"]
         with watch("corrections"):
             clicks, prev_mask = self._correct(batch, image, step, watch)
-        with watch("forward"):
-            output = self._segment(self._joint, image, clicks, prev_mask)
-            loss = total_loss(output, labels, self.config.loss)
-        with watch("backward"):
-            self.optimiser.zero_grad()
-            self._scaler.scale(loss).backward()
-        with watch("optimiser"):
-            joint_loss, iou = self._share_result(loss, output, labels)
-            norm = self._clip()
-            finite = joint_loss.isfinite() & (norm.isfinite() | self._may_overflow)
-            # Once refused, always: the weights do not change until the values are read.
-            self._refused |= ~finite
-            set_rate(self.optimiser, rate)
-            if self.makes_batches and not self._scaler.is_enabled():
-                self.optimiser.found_inf = self._refused.float()  # type: ignore[attr-defined]
-                self._take_step()
-            elif not self._refused:
-                self._take_step()
+        set_rate(self.optimiser, rate)
+        given = {"image": image, "labels": labels, "clicks": clicks, "prev_mask": prev_mask}
+        learned = self._learn(given, watch)
         return StepResult(
-            values=torch.stack((joint_loss, iou, norm.double(), (~self._refused).double())),
+            values=learned["values"],
             learning_rate=rate,
             batch=batch,
             clicks=clicks,
             prev_mask=prev_mask,
-            logits=output.mask_logits.detach(),
+            logits=learned["logits"],
         )
+
+    def _forward(self, values: Values) -> None:
+        given = (values[name] for name in ("image", "clicks", "prev_mask"))
+        output = self._segment(self._joint, *given)
+        values["loss"] = total_loss(output, values["labels"], self.config.loss)
+        values["logits"] = output.mask_logits.detach()
+
+    def _backward(self, values: Values) -> None:
+        self.optimiser.zero_grad()
+        self._scaler.scale(values["loss"]).backward()
+        values["loss"] = values["loss"].detach()
+
+    def _optimise(self, values: Values) -> None:
+        joint_loss, iou = self._share_result(values["loss"], values["logits"], values["labels"])
+        norm = self._clip()
+        finite = joint_loss.isfinite() & (norm.isfinite() | self._may_overflow)
+        # Once refused, always: the weights do not change until the values are read.
+        self._refused |= ~finite
+        if self.makes_batches and not self._scaler.is_enabled():
+            self.optimiser.found_inf = self._refused.float()  # type: ignore[attr-defined]
+            self._take_step()
+        elif not self._refused:
+            self._take_step()
+        shown = (joint_loss, iou, norm.double(), (~self._refused).double())
+        values["values"] = torch.stack(shown)
 
     def _take_step(self) -> None:
         self._scaler.step(self.optimiser)
         self._scaler.update()
         if self._average is not None:
-            self._average.update_parameters(self.model)
+            self._update_average()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """An exponential mean, one launch for all parameters; the first step is copied. The count
+        only tells these apart: a step that is replayed is not counted."""
+        assert self._average is not None
+        decay = self.config.run.ema_decay if self._average.n_averaged else 0.0
+        pairs = [
+            (average, value)
+            for of in (nn.Module.parameters, nn.Module.buffers)
+            for average, value in zip(of(self._average.module), of(self.model), strict=True)
+        ]
+        means = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_(*map(list, zip(*means, strict=True)), 1 - decay)  # type: ignore[call-overload]
+        counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        if counts:
+            torch._foreach_copy_(*map(list, zip(*counts, strict=True)))  # type: ignore[call-overload]
+        self._average.n_averaged += 1
 
     def _correct(
         self, batch: Sample, image: Tensor, step: int, watch: Watch
@@ -183,7 +226,7 @@ class Trainer:
         rngs: list[np.random.Generator] = []
         clicks, start, add_clicks = batch["clicks"], batch.get("prev_mask"), None
         if self.makes_batches:
-            add_clicks = self._correct_here(step, iterations, len(image))
+            add_clicks = self._correct_here(step, iterations, len(image), watch)
         else:
             rngs = [np.random.default_rng((seed, 2, step, first + i)) for i in range(len(image))]
             chance = settings.damaged_start_probability
@@ -191,13 +234,12 @@ class Trainer:
                 batch["labels"], clicks, probability=chance, rngs=rngs
             )
 
-        def predict(*inputs: Tensor) -> Tensor:
-            with watch("network"):
-                return torch.sigmoid(self._segment(self._network, *inputs).mask_logits)
+        def predict(image: Tensor, clicks: Tensor, prev_mask: Tensor) -> Tensor:
+            given = {"image": image, "clicks": clicks, "prev_mask": prev_mask}
+            return self._predict(given, watch)["probabilities"]
 
-        self.model.eval()
         with torch.no_grad():
-            corrected = simulate_corrections(
+            return simulate_corrections(
                 predict,
                 image,
                 batch["labels"],
@@ -208,22 +250,40 @@ class Trainer:
                 settings=settings,
                 add_clicks=add_clicks,
             )
-        self.model.train()
-        return corrected
 
-    def _correct_here(self, step: int, iterations: int, count: int) -> Callable[..., Tensor]:
+    def _probabilities(self, values: Values) -> None:
+        self.model.eval()
+        given = (values[name] for name in ("image", "clicks", "prev_mask"))
+        output = self._segment(self._network, *given)
+        values["probabilities"] = torch.sigmoid(output.mask_logits)
+        self.model.train()
+
+    def _correct_here(
+        self, step: int, iterations: int, count: int, watch: Watch
+    ) -> Callable[..., Tensor]:
         """`device_clicks.add_next_clicks` with the chances of this process's `count` samples."""
         rng = np.random.default_rng((self.config.run.seed, 2, step))
         joint = rng.random((iterations, count * self.team.size, 2))
         own = torch.from_numpy(joint[:, self.team.rank * count :][:, :count].copy())
         own = own.to(self.team.device, non_blocking=True)
 
-        def add_clicks(*given: Tensor, order: int) -> Tensor:
-            return add_next_clicks(
-                *given, order=order, chances=own[order - 1], settings=self.config.iterative
-            )
+        def add_clicks(
+            labels: Tensor, probabilities: Tensor, clicks: Tensor, *, order: int
+        ) -> Tensor:
+            given = {"labels": labels, "probabilities": probabilities, "clicks": clicks}
+            given |= {"order": self._orders[order], "chances": own[order - 1]}
+            return self._add_clicks(given, watch)["clicks"]
 
         return add_clicks
+
+    def _next_clicks(self, values: Values) -> None:
+        names = ("labels", "probabilities", "clicks")
+        values["clicks"] = add_next_clicks(
+            *(values[name] for name in names),
+            order=values["order"],
+            chances=values["chances"],
+            settings=self.config.iterative,
+        )
 
     def _segment(
         self, network: nn.Module, image: Tensor, clicks: Tensor, prev_mask: Tensor
@@ -235,11 +295,9 @@ class Trainer:
             output = network(image, clicks, given)
         return ModelOutput(*map(_at_least_float32, output))
 
-    def _share_result(
-        self, loss: Tensor, output: ModelOutput, labels: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _share_result(self, loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and IoU of the joint batch, float64 []."""
-        counts = self.iou.count(output.mask_logits.detach(), labels)
+        counts = self.iou.count(logits, labels)
         total = self.team.sum(torch.cat((loss.detach().double().view(1), counts)))
         return total[0] / self.team.size, self.iou.update(total[1:])
 
@@ -259,8 +317,10 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors that, with the weights, continue the run."""
+        optimiser = self.optimiser.state_dict()
+        groups = [{**group, "lr": float(group["lr"])} for group in optimiser["param_groups"]]
         return {
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": {**optimiser, "param_groups": groups},
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
             "iou": self.iou.state_dict(),
@@ -270,25 +330,11 @@ class Trainer:
         """Continue from `state_dict()`; the weights are loaded into the model by the caller. Raises
         KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's."""
         self.optimiser.load_state_dict(state["optimiser"])
-        for group in self.optimiser.param_groups:
-            group["fused"] = self.makes_batches  # and not as where the checkpoint was made
+        run_as(self.optimiser, **self._computes)
         self._scaler.load_state_dict(state["scaler"])
         self.iou.load_state_dict(state["iou"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-
-
-def _averaging(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """An exponential mean in one launch; torch's own takes four for each count of a batch norm."""
-
-    @torch.no_grad()
-    def update(averages: Tensors, values: Tensors, _: Tensor | int) -> None:
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, values, 1 - decay)
-        else:
-            torch._foreach_copy_(averages, values)
-
-    return update
 
 
 def total_loss(output: ModelOutput, labels: Tensor, settings: LossSettings) -> Tensor:

@@ -60,6 +60,7 @@ CASES = [
     ("schedule.final_fraction", "0.5", [], ["schedule.kind=cosine"]),
     ("schedule.epochs", "3", ["schedule.steps=5"], []),
     ("run.val_every", "3", ["run.val_every_steps=5"], []),
+    ("run.cuda_graphs", "false", ["run.compile=true"], []),
 ]
 
 

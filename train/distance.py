@@ -22,7 +22,8 @@ def squared_depth(regions: Tensor) -> Tensor:
     along_rows = _to_another(regions, 2).square().flatten(0, 1)
     column = torch.arange(regions.shape[2], device=regions.device, dtype=torch.float32)
     if regions.is_cuda and (fused := _fused()) is not None:
-        return fused(along_columns, along_rows, column).view(regions.shape)
+        nearest: Tensor = fused(along_columns, along_rows, column)
+        return nearest.view(regions.shape)
     size = max(BLOCK_BYTES.get(regions.device.type, 1 << 22) // (4 * column.numel() ** 2), 1)
     blocks = zip(along_columns.split(size), along_rows.split(size), strict=True)
     return torch.cat([_nearest(*block, column) for block in blocks]).view(regions.shape)

@@ -32,7 +32,6 @@ NEEDS = {
     "schedule.kind=cosine": "schedule.final_fraction",
     "schedule.steps=0": "schedule.epochs",
     "run.val_every_steps=0": "run.val_every",
-    "run.compile=False": "run.cuda_graphs",
 }
 
 

@@ -202,16 +202,16 @@ class Trainer:
         only tells these apart: a step that is replayed is not counted."""
         assert self._average is not None
         decay = self.config.run.ema_decay if self._average.n_averaged else 0.0
-        pairs = [
-            (average, value)
-            for of in (nn.Module.parameters, nn.Module.buffers)
-            for average, value in zip(of(self._average.module), of(self.model), strict=True)
-        ]
-        means = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_(*map(list, zip(*means, strict=True)), 1 - decay)  # type: ignore[call-overload]
-        counts = [pair for pair in pairs if not pair[0].is_floating_point()]
-        if counts:
-            torch._foreach_copy_(*map(list, zip(*counts, strict=True)))  # type: ignore[call-overload]
+        module = self._average.module
+        averages = [*module.parameters(), *module.buffers()]
+        values = [*self.model.parameters(), *self.model.buffers()]
+        for floating in (True, False):
+            mine = [each for each in averages if each.is_floating_point() is floating]
+            new = [each for each in values if each.is_floating_point() is floating]
+            if floating:
+                torch._foreach_lerp_(mine, new, 1 - decay)
+            elif new:
+                torch._foreach_copy_(mine, new)
         self._average.n_averaged += 1
 
     def _correct(

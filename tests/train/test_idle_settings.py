@@ -24,8 +24,8 @@ ALWAYS = """
     optimizer.weight_decay
     schedule.steps schedule.kind schedule.warmup_steps
     loss.kind
-    run.seed run.batches run.precision run.compile run.channels_last run.grad_clip run.ema_decay
-    run.val_every_steps run.val_samples run.image_every
+    run.seed run.batches run.precision run.compile run.cuda_graphs run.channels_last
+    run.grad_clip run.ema_decay run.val_every_steps run.val_samples run.image_every
 """.split()
 # (setting, value, what makes it idle, what makes it act)
 CASES = [
@@ -60,7 +60,6 @@ CASES = [
     ("schedule.final_fraction", "0.5", [], ["schedule.kind=cosine"]),
     ("schedule.epochs", "3", ["schedule.steps=5"], []),
     ("run.val_every", "3", ["run.val_every_steps=5"], []),
-    ("run.cuda_graphs", "false", ["run.compile=true"], []),
 ]
 
 

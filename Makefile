@@ -42,7 +42,7 @@ DYNAMICS := $(foreach m,$(MODELS),$(OUT)/$(m)-dynamic.onnx)
 AT400 = $(foreach m,$(MODELS),$(foreach s,$(1),$(OUT)/$(m)-400x400$(s)))
 RESULTS := docs/results
 
-.PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed shipped test check-style types layout setup clean noc fixed-size tables precisions \
+.PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed web-picture shipped test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported half-precision speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
     paths train-speed train-speed-gpu session session-times on-browser
 
@@ -337,6 +337,12 @@ web-speed: setup web
 	$(IN_WEB) npm run time -- $(abspath $(RESULTS))/web-clicks.json $(WEB_ROUNDS) \
 	    $(foreach m,$(MODELS),$(abspath $(OUT))/web/$(m)-400x400.tflite $(abspath $(OUT))/web/$(m)-400x400-int8.tflite)
 	$(MAKE) tables
+
+# README's picture of the page; it shows a time, so the machine should be quiet.
+web-picture: setup web
+	test -f $(OUT)/web/lite0-400x400.tflite || $(BIN)/ritm-edge export --checkpoint lite0 \
+	    --target tflite --session --output $(OUT)/web
+	$(IN_WEB) node tests/e2e/picture.js $(abspath docs)/web-page.png $(abspath $(OUT))/web/lite0-400x400.tflite
 
 # The artifact that ritm-edge demo opens where the exporters are not installed.
 shipped: setup

@@ -10,6 +10,10 @@ const person = await Person.at(browser, demo.address, { viewport: { width: 1180,
 await person.openSample();
 await person.click(100, 225);
 await person.click(225, 225, "right");
+// Once more, since the engine gets ready during the first clicks.
+await person.page.click("#undo");
+await person.settled(1);
+await person.click(225, 225, "right");
 await person.page.fill("#objects input[type=text]", "head");
 await person.page.locator("#stage").focus();
 await person.page.screenshot({ path: out });

@@ -208,12 +208,18 @@ gallery: setup
 	cp $(OUT)/sample-paper/clicks.png docs/sample-sessions.png
 	cp $(OUT)/sample-paper/external-mask.png docs/sample-corrections.png
 
-# The phases of the first training on a CPU, from scratch; STEP counts the steps of all of them.
+# The phases of the first training on a CPU, from scratch, and of both trainings on a GPU; STEP counts the steps of
+# all phases.
 TRAINING := $(RESULTS)/training
+GPU_PHASES = $(foreach p,gpu-$(1)-320 gpu-$(1)-400 gpu-2-$(1)-320 gpu-2-$(1)-448,$(TRAINING)/$(p).jsonl)
 curve: setup
 	$(BIN)/ritm-edge bench curve $(foreach n,1 2 3 4 5 6 7 8 9 10,$(TRAINING)/phase$(n).jsonl) \
 	    $(foreach p,1600=phase1 2000=phase2 2600=phase3 3300=phase5 5953=phase7 6903=phase8 8303=phase9 9003=phase10, \
 	    --noc $(subst =,=$(TRAINING)/,$(p))_noc.json) -o docs/training-curve.png
+	$(BIN)/ritm-edge bench curve $(call GPU_PHASES,lite0) --noc 1020=$(TRAINING)/gpu-lite0_noc.json \
+	    --noc 3026=$(TRAINING)/gpu-2-lite0_noc.json -o docs/training-curve-lite0.png
+	$(BIN)/ritm-edge bench curve $(call GPU_PHASES,hrnet18s) --noc 1704=$(TRAINING)/gpu-hrnet18s_noc.json \
+	    --noc 3789=$(TRAINING)/gpu-2-hrnet18s_noc.json -o docs/training-curve-hrnet18s.png
 
 # Compares recipes: short runs with the same crops and seed, evaluated on photos that none of them
 # saw. About an hour on two cores; needs the package of ImageNet weights and, as

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ritm_edge.errors import first_line
+
 # Of the largest intermediate result: what a CPU's cache holds, what keeps a GPU busy.
 BLOCK_BYTES = {"cpu": 1 << 22, "cuda": 1 << 28}
 
@@ -44,7 +46,8 @@ def _fused() -> Callable[..., Any] | None:
     try:
         fused(sample, sample, sample[0])
     except Exception as error:  # torch raises many types here
-        warnings.warn(f"distances are computed without torch.compile: {error}", stacklevel=2)
+        reason = first_line(error)
+        warnings.warn(f"distances are computed without torch.compile: {reason}", stacklevel=2)
         return None
     return fused
 

@@ -118,7 +118,7 @@ class Trainer:
         self._add_clicks = Repeated({"clicks": self._next_clicks}, ("clicks",), pool)
         parts = {"forward": self._forward, "backward": self._backward, "optimiser": self._optimise}
         self._learn = Repeated(parts, ("values", "logits"), pool)
-        # Of corrections, there where graphs read them.
+        # The number of each correction, where a graph can read it.
         self._orders = torch.arange(config.iterative.max_iterations + 1, device=team.device)
 
     @property
@@ -142,8 +142,8 @@ class Trainer:
         of ranks, or its plan; everything random is decided by (seed, step) and the sample's place
         in the joint batch.
 
-        `watch` times the phases "batch", "corrections", within these "network" (its forwards),
-        "forward", "backward" and "optimiser".
+        `watch` times the phases "batch", "corrections", within these "network" (its forwards) and,
+        on the device path, "clicks", then "forward", "backward" and "optimiser".
         """
         with watch("batch"):
             if self.makes_batches:

@@ -40,11 +40,9 @@ def plan(seed, config):
 
 def trained(device, *, graphs, steps=12):
     """Values of each step of a short training, and the averaged weights after it."""
-    config = override(
-        load_recipe("lite0-phone"),
-        ["augmentation.crop=64x64", "data.batch_size=4", "run.batches=device"],
-    )
-    config = override(config, ["run.precision=fp32", f"run.cuda_graphs={graphs}"])
+    settings = ["augmentation.crop=64x64", "data.batch_size=4", "run.batches=device"]
+    settings += ["run.precision=fp32", f"run.cuda_graphs={graphs}"]
+    config = override(load_recipe("lite0-phone"), settings)
     torch.manual_seed(1)
     model = build_model("lite0")
     trainer = Trainer(model, config, DistributedContext(0, 1, torch.device(device)))

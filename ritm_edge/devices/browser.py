@@ -67,6 +67,7 @@ class Browser:
         self._program = find_chromium() if listen is None else None
         self._chromium: subprocess.Popen[bytes] | None = None
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.storage = Path(self._profile.name) if self._program else None
         self._say = say
         host, port = _address(listen)
         try:

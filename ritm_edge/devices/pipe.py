@@ -19,7 +19,7 @@ class Process:
     """The place of a process; see `device.Place`. It gets so many CPU threads; None lets the
     runtime choose."""
 
-    name = HERE
+    name, storage = HERE, None
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads

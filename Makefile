@@ -134,6 +134,11 @@ precisions-exported: $(call AT400,.onnx .tflite)
 counted: setup
 	$(BIN)/python -m tests.counted $(RESULTS)
 
+# Exported files on an emulated Arm processor; needs Debian's qemu-user-static.
+arm: setup
+	sh scripts/check_arm.sh $(RESULTS)
+	$(MAKE) tables
+
 # Both models by size, runtime and precision, paired within each size. Needs a quiet machine.
 SIZES := 256x256 320x320 400x400
 speed-by-size:

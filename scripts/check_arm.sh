@@ -71,6 +71,6 @@ for target in $TARGETS; do
     echo "$target …"
     PYTHONPATH=build/layout:$ARM/packages PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 \
         qemu-aarch64-static -cpu cortex-a76 -L $ARM/root $ARM/root/usr/bin/python3.11 \
-        -m ritm_edge verify "$FILES.$target" --threads 1 --json > $ARM/verify.json
+        -P -m ritm_edge verify "$FILES.$target" --threads 1 --json > $ARM/verify.json
     mv $ARM/verify.json "$RESULTS/arm-$target.json"
 done

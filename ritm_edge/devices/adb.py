@@ -18,7 +18,7 @@ class Phone:
     """See `device.Place`. `serial` as `adb devices` shows it; None takes the only phone. Raises
     DeviceError: there is no adb."""
 
-    storage = None
+    storage: Path | None = None
 
     def __init__(self, serial: str | None = None) -> None:
         self.name = "adb" if serial is None else f"adb:{serial}"

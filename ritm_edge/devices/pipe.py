@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from . import HERE, frames
 from .streams import SocketTransport
@@ -19,7 +20,8 @@ class Process:
     """The place of a process; see `device.Place`. It gets so many CPU threads; None lets the
     runtime choose."""
 
-    name, storage = HERE, None
+    name = HERE
+    storage: Path | None = None
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads

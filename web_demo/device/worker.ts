@@ -112,9 +112,9 @@ async function run(given: ReadonlyMap<string, Given>, image: unknown): Promise<R
     const expected = declared.length === 4 ? [declared[0], declared[3], declared[1], declared[2]] : declared;
     if (tensor?.shape.join() !== expected.join())
       throw new RangeError(`${name} is ${tensor?.shape.join("x") ?? "missing"} instead of ${expected.join("x")}`);
-    const values = toFile(tensor.values, declared);
-    if (name === "image") keep(image, values);
-    return [name, values, declared];
+    const { values } = tensor;
+    if (name === "image") return [name, keep(image, values), declared];
+    return [name, values instanceof Float32Array ? values : new Float32Array(values), declared];
   });
   const made: Tensor[] = [];
   try {
@@ -133,18 +133,18 @@ async function run(given: ReadonlyMap<string, Given>, image: unknown): Promise<R
   }
 }
 
-function keep(image: unknown, values: Float32Array): void {
-  images.delete(image);
-  images.set(image, values);
-  if (images.size > KEPT_IMAGES) images.delete(images.keys().next().value);
-}
-
-/** float32, channels last as the file has them; they come first. */
-function toFile(values: Float32Array | Uint8Array, shape: readonly number[]): Float32Array {
-  const channels = shape.length === 4 ? shape[3] : 1;
-  if (channels === 1) return values instanceof Float32Array ? values : Float32Array.from(values);
-  const turned = new Float32Array(values.length);
-  for (let channel = 0, from = 0; channel < channels; channel++)
-    for (let to = channel; to < turned.length; to += channels) turned[to] = values[from++];
-  return turned;
+/** An image as the file has it, channels last; in the memory of the oldest one that is kept. */
+function keep(name: unknown, planes: Float32Array | Uint8Array): Float32Array {
+  images.delete(name);
+  const oldest = images.size < KEPT_IMAGES ? undefined : images.keys().next().value;
+  const image = images.get(oldest) ?? new Float32Array(planes.length);
+  images.delete(oldest);
+  images.set(name, image);
+  const pixels = planes.length / 3;
+  for (let pixel = 0, to = 0; pixel < pixels; pixel++) {
+    image[to++] = planes[pixel];
+    image[to++] = planes[pixel + pixels];
+    image[to++] = planes[pixel + 2 * pixels];
+  }
+  return image;
 }

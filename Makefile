@@ -44,7 +44,7 @@ RESULTS := docs/results
 
 .PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed web-picture shipped test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported half-precision speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
-    paths train-speed train-speed-gpu session session-times on-browser
+    paths train-speed train-speed-gpu session session-times on-browser counted arm
 
 quickstart: setup
 	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
@@ -129,6 +129,15 @@ precisions-exported: $(call AT400,.onnx .tflite)
 	$(BIN)/ritm-edge export --target coreml --precision int8 --output $(OUT) --json \
 	    > $(OUT)/coreml-int8.json
 	cp $(OUT)/coreml-int8.json $(RESULTS)/
+
+# FLOPs, sizes and clicks of lite0, with which the tests compare; after a change that is meant.
+counted: setup
+	$(BIN)/python -m tests.counted $(RESULTS)
+
+# Exported files on an emulated Arm processor; needs Debian's qemu-user-static.
+arm: setup
+	sh scripts/check_arm.sh $(RESULTS)
+	$(MAKE) tables
 
 # Both models by size, runtime and precision, paired within each size. Needs a quiet machine.
 SIZES := 256x256 320x320 400x400

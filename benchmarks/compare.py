@@ -23,7 +23,7 @@ from .results import (
 )
 
 COLUMNS = ("what", "figure", "old", "new", "change", "95 % interval", "verdict")
-COUNTED = ("macs", "flops", "parameters")
+COUNTED = ("macs", "flops", "parameters", "file_bytes")
 
 Row = TypeVar("Row")
 
@@ -249,8 +249,9 @@ def _times(old: LatencyRow, new: LatencyRow) -> Iterator[Change]:
 
 def _counted(what: str, old: Any, new: Any, figures: Sequence[str]) -> Iterator[Change]:
     for figure in figures:
-        name = figure.replace("_", " ")
-        yield _exact(what, name, getattr(old, figure), getattr(new, figure))
+        before, now = getattr(old, figure), getattr(new, figure)
+        if before is not None and now is not None:  # older files have no sizes
+            yield _exact(what, figure.replace("_", " "), before, now)
 
 
 def _exact(what: str, figure: str, old: float, new: float, *, higher_wins: bool = False) -> Change:

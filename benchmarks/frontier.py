@@ -4,7 +4,7 @@ A results file is {kind, points}; each point has the fields of `Point`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ritm_edge.optional import require
 from ritm_edge.tables import markdown_table
 
 from .noc.table import IOU_CLICKS
-from .results import LatencyResults, LatencyRow, NocResults, NocRun, Results
+from .results import LatencyResults, LatencyRow, NocRun, Results, noc_runs
 
 KIND = "ritm-edge frontier"
 MARKERS = "os^Dv*"
@@ -62,13 +62,12 @@ def frontier(results: Iterable[Results]) -> list[Point]:
     the fastest first. Raises UsageError: clicks by the published protocol, which no app follows, a
     run without NoC20@90, or no file of which both are known."""
     results = list(results)
-    runs = [run for each in results if isinstance(each, NocResults) for run in each.reports]
     timed = [
         (each, row) for each in results if isinstance(each, LatencyResults) for row in each.rows
     ]
     points = [
         _point(run, times, row)
-        for run in runs
+        for run in noc_runs(results)
         for times, row in timed
         if row.sha256 == run.sha256 and row.is_device_time
     ]
@@ -78,7 +77,7 @@ def frontier(results: Iterable[Results]) -> list[Point]:
             "--protocol app and of bench latency, measured with the same artifacts."
         )
     return [
-        Point(**{**vars(each), "best": not any(_beats(other, each) for other in points)})
+        replace(each, best=not any(_beats(other, each) for other in points))
         for each in sorted(points, key=lambda p: (p.benchmark, p.place, p.ms_per_click, p.noc))
     ]
 

@@ -218,6 +218,7 @@ class FlopsArtifact(Values):
     file: str
     runtime: str
     signature: str | None
+    file_bytes: Count | None = None
     parameters: Count
     macs: Count
     flops: Count

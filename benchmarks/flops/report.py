@@ -13,7 +13,7 @@ A results file is one object:
       paper_flops               the paper's figure, or null where it has none
       parameters, macs, flops, kinds    what PyTorch executes (`Count.as_dict`)
     artifacts         one per file and signature:
-      file, runtime, signature, model, precision, size, max_clicks
+      file, runtime, signature, model, precision, size, max_clicks, file_bytes
       parameters, macs, flops, kinds    what the file's graph executes
     versions          of the packages
 """
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from ritm_edge.errors import UnsupportedOperationError
+from ritm_edge.files import size_in_bytes
 from ritm_edge.io_spec import CLICKS, EMPTY_SLOT, IOSpec
 from ritm_edge.model.ritm import ModelConfig
 from ritm_edge.runtimes.base import Runtime, open_runtime, precision_of
@@ -113,6 +114,7 @@ def measure_artifact(
             "precision": precision_of(runtime),
             "size": list(size),
             "max_clicks": slots,
+            "file_bytes": size_in_bytes(path),
             **count.as_dict(),
         }
         for signature, count in _count(runtime, config, spec, size, slots).items()

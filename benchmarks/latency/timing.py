@@ -294,22 +294,13 @@ class _Candidate:
     def run(self, size: tuple[int, int], index: int) -> float:
         return self.worker.time(size, seed=self.seed, index=index)
 
-    @property
-    def parity(self) -> dict[str, Any] | None:
-        info = self.worker.info
-        return None if info is None or info.parity is None else dict(info.parity)
+    def says(self, name: str) -> Any:
+        """An entry of the artifact's description; None for a checkpoint, which has none."""
+        return getattr(self.worker.info, name, None)
 
     @property
     def precision(self) -> str:
         return precision_of(self.worker)
-
-    @property
-    def rewrites(self) -> tuple[str, ...] | None:
-        return None if self.worker.info is None else self.worker.info.rewrites
-
-    @property
-    def checkpoint(self) -> str | None:
-        return None if self.worker.info is None else self.worker.info.checkpoint_sha256
 
 
 def _run_rounds(
@@ -352,10 +343,10 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
             peak_memory_bytes=each.worker.memory(),
             idle_memory_bytes=each.idle_memory,
             sha256=each.worker.sha256,
-            parity=each.parity,
+            parity=each.says("parity"),
             file_bytes=size_in_bytes(each.file.path),
             precision=each.precision,
-            rewrites=each.rewrites,
+            rewrites=each.says("rewrites"),
             ratio_to_baseline=_ratio_to_baseline(each, candidates),
             ratio_to_fp32=_ratio_to_fp32(each, candidates),
             **{k: figures[k] for k in _DEVICE_FIGURES if k in figures},
@@ -365,11 +356,11 @@ def _rows(candidates: Sequence[_Candidate], *, has_baseline: bool) -> tuple[Late
 
 
 def _ratio_to_baseline(candidate: _Candidate, candidates: Sequence[_Candidate]) -> float | None:
-    if not candidate.rewrites:
+    if not candidate.says("rewrites"):
         return None
     for other in candidates:
         same = _is_variant(other, candidate) and other.precision == candidate.precision
-        if same and other.rewrites == ():
+        if same and other.says("rewrites") == ():
             return median_ratio(candidate.samples, other.samples)
     return None
 
@@ -379,13 +370,14 @@ def _ratio_to_fp32(candidate: _Candidate, candidates: Sequence[_Candidate]) -> f
     if candidate.precision == Precision.FP32 or not fp32:
         return None
     # The baseline graph of float32 only where the default one is missing.
-    default = max(fp32, key=lambda other: bool(other.rewrites))
+    default = max(fp32, key=lambda other: bool(other.says("rewrites")))
     return median_ratio(candidate.samples, default.samples)
 
 
 def _is_variant(one: _Candidate, other: _Candidate) -> bool:
     """Whether two files hold the same weights for the same runtime in the same place."""
-    same = (one.worker.name, one.checkpoint) == (other.worker.name, other.checkpoint)
+    key = "checkpoint_sha256"
+    same = (one.worker.name, one.says(key)) == (other.worker.name, other.says(key))
     return same and one.device is other.device
 
 

@@ -18,6 +18,8 @@ class Phone:
     """See `device.Place`. `serial` as `adb devices` shows it; None takes the only phone. Raises
     DeviceError: there is no adb."""
 
+    storage: Path | None = None
+
     def __init__(self, serial: str | None = None) -> None:
         self.name = "adb" if serial is None else f"adb:{serial}"
         self._command = [find_adb(), *(() if serial is None else ("-s", serial))]

@@ -27,7 +27,6 @@ from .websocket import WebSocketTransport, accept_key
 
 START_S = 60.0  # for the browser to start and the page to connect, on a busy machine
 OPENED_BY_HAND_S = 600.0
-_HANDSHAKE_S = 10.0
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 PAGE, SOCKET = "device/", "/device/socket"
@@ -67,6 +66,7 @@ class Browser:
         self._program = find_chromium() if listen is None else None
         self._chromium: subprocess.Popen[bytes] | None = None
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.storage = Path(self._profile.name) if self._program else None
         self._say = say
         host, port = _address(listen)
         try:

@@ -8,9 +8,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from .. import errors
-from ..untrusted_json import COUNT, LENGTH, MEASURE, TEXT, TEXTS, require_kinds
+from ..untrusted_json import COUNT, FLAG, LENGTH, MEASURE, TEXT, TEXTS, require_kinds
 from .frames import Message, ProtocolError, Tensors, pack
 from .pipe import Process
+from .shared_file import SharedFile
 from .streams import SocketTransport
 
 # Seconds that an answer may take; the slowest engine needs minutes for the first run of a large
@@ -30,6 +31,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
         "engine?": TEXT,
         "threads?": LENGTH,
         "fallback?": TEXT,
+        "shared?": FLAG,
     },
     "run": {"ms": MEASURE},
     "close": {},
@@ -42,9 +44,12 @@ class Place(Protocol):
 
     Attributes:
         name: "here", "browser", "adb" or "adb:SERIAL".
+        storage: a folder of this machine below which the device keeps its files; None where they
+            are out of sight.
     """
 
     name: str
+    storage: Path | None
 
     def connect(self) -> SocketTransport:
         """Reach it, whatever was reached before. Raises DeviceError: it cannot be reached."""
@@ -137,8 +142,10 @@ class Device:
         tensors: Tensors | None = None,
         *,
         timeout_s: float | None = None,
+        shared: SharedFile | None = None,
     ) -> Message:
-        """The answer to a request, checked; `label` says in messages what it is about.
+        """The answer to a request, checked; `label` says in messages what it is about, and arrays
+        go through `shared` where there is one.
 
         Raises:
             DeviceError: it cannot be reached, does not answer in time or correctly; for a process
@@ -149,14 +156,19 @@ class Device:
             self.connect()
             assert self._transport is not None
             self._requests += 1
-            message = pack({"do": request, "id": self._requests, **(values or {})}, tensors)
+            head = {"do": request, "id": self._requests, **(values or {})}
             try:
+                if shared is not None:
+                    head["shared"], tensors = shared.put(tensors or {}), None
+                message = pack(head, tensors)
                 answer = self._transport.exchange(message, timeout_s or WORK_S)
                 if answer.head.get("id") != self._requests:
                     raise ProtocolError("answers another request")
                 missing = request in MAY_BE_MISSING and answer.head.get("missing") is True
                 if "error" not in answer.head and not missing:
                     require_kinds(answer.head, ANSWERS[request], "the answer")
+                    if shared is not None:
+                        answer.tensors.update(shared.get(answer.head.get("shared")))
             except (TimeoutError, ConnectionError) as error:
                 self.leave(at_once=True)
                 raise self._lost(label, error) from error

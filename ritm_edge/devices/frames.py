@@ -38,16 +38,22 @@ class Message:
 
 def pack(head: Mapping[str, Any], tensors: Tensors | None = None) -> bytes:
     """A message of an object and of float32 or uint8 arrays."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in (tensors or {}).items()}
-    described = [
+    described, parts = describe(tensors or {})
+    text = json.dumps({**head, "tensors": described}, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)  # numbers of the body lie at multiples of their size
+    prologue = _PROLOGUE.pack(MAGIC, VERSION, len(text), sum(part.nbytes for part in parts))
+    return b"".join((prologue, text, *parts))
+
+
+def describe(tensors: Tensors) -> tuple[list[dict[str, Any]], list[memoryview]]:
+    """The entries of float32 or uint8 arrays in a head, and their bytes."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    entries = [
         {"name": name, "type": array.dtype.name, "shape": list(array.shape)}
         for name, array in arrays.items()
     ]
-    text = json.dumps({**head, "tensors": described}, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)  # numbers of the body lie at multiples of their size
-    parts = [array.astype(TYPES[array.dtype.name], copy=False).data for array in arrays.values()]
-    prologue = _PROLOGUE.pack(MAGIC, VERSION, len(text), sum(part.nbytes for part in parts))
-    return b"".join((prologue, text, *parts))
+    little = (array.astype(TYPES[array.dtype.name], copy=False) for array in arrays.values())
+    return entries, [array.data for array in little]
 
 
 def read(receive: Callable[[int], bytearray], *, most: int = MAX_ANSWER) -> Message:
@@ -70,18 +76,29 @@ def read(receive: Callable[[int], bytearray], *, most: int = MAX_ANSWER) -> Mess
     try:
         head = parse_json(receive(head_bytes).decode())
         require_kinds(head, {})
-        described = [_described(entry) for entry in _listed(head.pop("tensors", []))]
+    except ValueError as error:
+        raise ProtocolError(f"sends a head that cannot be read ({str(error)[:80]})") from error
+    return Message(head, receive_arrays(head.pop("tensors", []), receive, exactly=body_bytes))
+
+
+def receive_arrays(
+    entries: Any, receive: Callable[[int], bytearray | memoryview], *, exactly: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays that the entries of a head describe, which have so many bytes together; None: up
+    to `MAX_ANSWER`. Raises ProtocolError: entries that cannot be read, or of other lengths."""
+    try:
+        described = [_described(entry) for entry in _listed(entries)]
     except ValueError as error:
         raise ProtocolError(f"sends a head that cannot be read ({str(error)[:80]})") from error
     sizes = [math.prod(shape) * np.dtype(kind).itemsize for _, kind, shape in described]
-    if sum(sizes) != body_bytes:
-        raise ProtocolError(f"announces arrays of {sum(sizes)} bytes and sends {body_bytes}")
-    body = memoryview(receive(body_bytes))
+    if sum(sizes) > MAX_ANSWER if exactly is None else sum(sizes) != exactly:
+        raise ProtocolError(f"announces arrays of {sum(sizes)} bytes, which it does not send")
+    body = memoryview(receive(sum(sizes)))
     tensors, at = {}, 0
     for (name, kind, shape), size in zip(described, sizes, strict=True):
         tensors[name] = np.frombuffer(body[at : at + size], kind).reshape(shape)
         at += size
-    return Message(head, tensors)
+    return tensors
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from . import HERE, frames
 from .streams import SocketTransport
@@ -20,6 +21,7 @@ class Process:
     runtime choose."""
 
     name = HERE
+    storage: Path | None = None
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads

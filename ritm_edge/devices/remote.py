@@ -1,5 +1,6 @@
 """A runtime in another place that behaves like a local one."""
 
+import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from .device import Device, LostDeviceError
 from .frames import KEPT_IMAGES, Message, Tensors
 from .inputs import round_inputs
 from .pipe import Process
+from .shared_file import SharedFile
 
 RECONNECTS = 3  # in a row, before a device is given up
 _PAUSE_S = 1.0
@@ -71,7 +73,8 @@ class RemoteRuntime:
         self._device = device or Device(Process(file.threads))
         self._patient = patient
         self._model, self._connection = 0, 0
-        self._images: dict[int, NDArray[Any]] = {}
+        self._images: dict[int, tuple[object, bytes]] = {}
+        self._shared: SharedFile | None = None
         self._sent = 0
         self._times: list[tuple[float, float]] = []  # of each run: there, and the rest of the wait
 
@@ -86,11 +89,18 @@ class RemoteRuntime:
         self._leave(at_once=False)
 
     def _leave(self, *, at_once: bool) -> None:
+        self._forget()
         if self._owned:
             self._device.close(at_once=at_once)
         elif self._model and not at_once and self._connection == self._device.connection:
             with suppress(errors.DeviceError):  # it has gone, and the file with it
                 self._device.ask("close", self.label, {"model": self._model})
+
+    def _forget(self) -> None:
+        self._images.clear()
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
     @property
     def local(self) -> bool:
@@ -106,6 +116,7 @@ class RemoteRuntime:
         ArtifactError where the other side ends; DeviceError as `Device.ask`."""
         device, path = self._device, self._file.path
         options = {"threads": self._file.threads, "allow_changed": self._file.allow_changed}
+        self._forget()
         if device.local:
             answer = device.ask("open", self.label, {"path": str(path), **options}).head
             self.spec, self.sha256 = IOSpec(**answer["spec"]), answer["sha256"]
@@ -117,9 +128,13 @@ class RemoteRuntime:
             content = read_flatbuffer(path, allow_changed=self._file.allow_changed)
             self.info = ArtifactInfo.from_json(metadata_text(content, METADATA_KEY, path), path)
             self.spec, self.sha256 = self.info.io, sha256_of(path)
-            answer = device.open(path, {"sha256": self.sha256, **options}, self.label).head
+            storage, token = device.place.storage, secrets.token_hex(16)
+            share = {} if storage is None else {"share": token}
+            values = {"sha256": self.sha256, **options, **share}
+            answer = device.open(path, values, self.label).head
+            if storage is not None and answer.get("shared"):
+                self._shared = SharedFile.find(storage, token)
         self._model, self._connection = answer["model"], device.connection
-        self._images.clear()
         self.name, self.engine = answer["runtime"], answer.get("engine")
         self.threads, self.fallback = answer.get("threads"), answer.get("fallback")
         return float(answer["ms"])
@@ -189,18 +204,20 @@ class RemoteRuntime:
 
     def _ask_once(self, image: NDArray[Any], others: Tensors) -> Message:
         """With the image left out if it is one of the last, for clicks mostly stay in one crop."""
-        known = (n for n, kept in self._images.items() if np.array_equal(kept, image))
-        number = next(known, None)
+        content = image.dtype, image.tobytes()
+        number = next((n for n, kept in self._images.items() if kept == content), None)
         if number is not None and not self.local:
-            values = {"model": self._model, "image": number}
-            answer = self._device.ask("run", self.label, values, others)
+            answer = self._ask(number, others)
             if not answer.head.get("missing"):
                 return answer
         self._sent += 1
-        self._images[self._sent] = image
+        self._images[self._sent] = content
         self._images.pop(self._sent - KEPT_IMAGES, None)
-        values = {"model": self._model, "image": self._sent}
-        return self._device.ask("run", self.label, values, {IMAGE: image, **others})
+        return self._ask(self._sent, {IMAGE: image, **others})
+
+    def _ask(self, image: int, tensors: Tensors) -> Message:
+        values = {"model": self._model, "image": image}
+        return self._device.ask("run", self.label, values, tensors, shared=self._shared)
 
 
 def device_figures(runtime: Runtime) -> dict[str, Any] | None:

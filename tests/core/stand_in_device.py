@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ritm_edge.devices.frames import KEPT_IMAGES, MAX_FILE, Message, pack, read
+from ritm_edge.devices.shared_file import SharedFile
 from ritm_edge.devices.streams import SocketTransport
 from ritm_edge.errors import ArtifactError, RitmEdgeError, UsageError
 from ritm_edge.io_spec import CLICKS, IMAGE, MASK
@@ -32,10 +33,18 @@ Hook = Callable[[str, SocketTransport, Message], bool]
 
 class StandIn:
     """The whole protocol. `blobs` answers a disk around the first click instead of what the file
-    computes; `forgetful` keeps no image."""
+    computes; `forgetful` keeps no image. `storage` is where it makes files to share."""
 
-    def __init__(self, folder: Path, *, blobs: bool = False, forgetful: bool = False) -> None:
-        self.folder, self.blobs = folder, blobs
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        blobs: bool = False,
+        forgetful: bool = False,
+        storage: Path | None = None,
+    ) -> None:
+        self.folder, self.blobs, self.storage = folder, blobs, storage
+        self.shared: SharedFile | None = None
         self.kept = 0 if forgetful else KEPT_IMAGES
         self.models: dict[int, Runtime] = {}
         self.images: dict[tuple[int, int], Any] = {}
@@ -64,9 +73,22 @@ class StandIn:
         self.models[len(self.models) + 1] = runtime
         head = {"model": len(self.models), "ms": 12.5, "runtime": "tflite", "engine": "stand-in 1"}
         more = {"spec": runtime.spec.as_dict(), "info": runtime.info.to_json()}
+        if self.storage is not None and "share" in request.head:
+            shared = self.storage / "Default" / f"{len(self.models)}"
+            shared.parent.mkdir(parents=True, exist_ok=True)
+            shared.write_text(request.head["share"])
+            self.shared, more["shared"] = SharedFile(shared), True
         return Message({**head, "threads": 2, "fallback": None, "sha256": runtime.sha256, **more})
 
     def run(self, request: Message) -> Message:
+        if "shared" not in request.head:
+            return self.answer(request)
+        assert self.shared is not None
+        assert not request.tensors
+        answer = self.answer(Message(request.head, self.shared.get(request.head["shared"])))
+        return Message({**answer.head, "shared": self.shared.put(answer.tensors)})
+
+    def answer(self, request: Message) -> Message:
         name = request.head["model"], request.head.get("image") or 0
         if IMAGE in request.tensors:
             self.sent_images += 1
@@ -238,6 +260,19 @@ WRONG_RUNS: dict[str, Callable[[Message], bytes]] = {
     "a time longer than the wait": whole(ms=1e6),
     "a time in words": whole(ms="fast"),
     "always missing": whole(missing=True, tensors=[], body=b""),
+    **{
+        f"{what} in a shared file": whole(shared=shared, tensors=[], body=b"")
+        for what, shared in {
+            "nothing": None,
+            "no list": 7,
+            "no mask": [],
+            "an endless shape": entry(shape=[1 << 50] * 8),
+            "an array beyond the limit": entry(shape=[1, 1, 8000, 8000]),
+            "more than was written": entry(shape=[1, 1, 4000, 4000]),
+            "an unknown type": entry(type="object"),
+            "a mask of bytes": entry(type="uint8"),
+        }.items()
+    },
 }
 
 
@@ -311,7 +346,9 @@ class Phone:
 
 def main() -> None:
     what, when, folder, *rest = sys.argv[1:]
-    stand_in = StandIn(Path(folder), blobs=False)
+    profile = "--user-data-dir="
+    storage = [Path(each.removeprefix(profile)) for each in rest if each.startswith(profile)]
+    stand_in = StandIn(Path(folder), storage=storage[0] if storage else None)
     address = next((each for each in rest if each.startswith("http")), None)
     if address is None:
         stand_in.serve(SocketTransport(socket.socket(fileno=os.dup(0))), misbehaving(what, when))

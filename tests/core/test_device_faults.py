@@ -100,10 +100,23 @@ def test_a_stand_in_that_behaves_is_a_runtime(kind, model, kept, monkeypatch):
     monkeypatch.setattr(device, "WORK_S", PATIENCE_S)
     with reached(kind, "nothing", "", kept, monkeypatch) as there, RemoteRuntime(model, there) as r:
         r.open()
-        mask = r.run({**INPUTS, "image": np.ones((1, 3, 32, 40)), "prev_mask": mask_of(0.5)})[
-            "mask"
-        ]
-        np.testing.assert_allclose(mask, mask_of(0.5), rtol=1e-6)
+        assert (r._shared is not None) == (kind == "browser")
+        ones = {**INPUTS, "image": np.ones((1, 3, 32, 40))}
+        for value in (0.5, 0, 0.25):  # of one image, which goes over once
+            mask = r.run({**ones, "prev_mask": mask_of(value)})["mask"]
+            np.testing.assert_allclose(mask, mask_of(value), rtol=1e-6)
+
+
+def test_without_its_shared_file_a_browser_gets_arrays_in_messages(model, kept, monkeypatch):
+    monkeypatch.setattr(device, "WORK_S", PATIENCE_S)
+    monkeypatch.setattr("ritm_edge.devices.remote.SharedFile.find", lambda *_: None)
+    with (
+        reached("browser", "nothing", "", kept, monkeypatch) as there,
+        RemoteRuntime(model, there) as r,
+    ):
+        r.open()
+        ones = {**INPUTS, "image": np.ones((1, 3, 32, 40)), "prev_mask": mask_of(0.5)}
+        np.testing.assert_allclose(r.run(ones)["mask"], mask_of(0.5), rtol=1e-6)
 
 
 def run_once(model: ModelFile, there: Device | None) -> None:

@@ -41,6 +41,7 @@ def test_a_real_browser_is_a_runtime(model):
             remote.open()
             assert remote.engine.startswith("LiteRT.js ")
             assert remote.fallback is None
+            assert remote._shared is not None
             for seed in (0, 1, 0, 2, 3, 4, 5, 0):
                 mask = remote.run(inputs(seed))["mask"]
                 np.testing.assert_allclose(mask, here.run(inputs(seed))["mask"], atol=1e-6)
@@ -64,6 +65,32 @@ def test_a_real_browser_is_a_runtime(model):
             assert device.connection == 3
         chromium = device.place._chromium
     assert chromium.returncode is not None
+
+
+def test_a_real_browser_gets_arrays_in_messages_where_no_file_is_shared(model, monkeypatch):
+    monkeypatch.setattr("ritm_edge.devices.remote.SharedFile.find", lambda *_: None)
+    here = open_runtime(model)
+    with open_place("browser") as device, RemoteRuntime(ModelFile(model), device) as remote:
+        remote.open()
+        for seed in (0, 1, 0):
+            mask = remote.run(inputs(seed))["mask"]
+            np.testing.assert_allclose(mask, here.run(inputs(seed))["mask"], atol=1e-6)
+
+
+def test_files_that_are_open_in_one_browser_share_no_file(model):
+    with (
+        open_place("browser") as device,
+        RemoteRuntime(ModelFile(model), device) as one,
+        RemoteRuntime(ModelFile(model), device) as other,
+    ):
+        for remote in (one, other):
+            remote.open()
+        expected = [one.run(inputs(seed))["mask"] for seed in range(3)]
+        for seed in range(3):
+            np.testing.assert_array_equal(other.run(inputs(seed))["mask"], expected[seed])
+            np.testing.assert_array_equal(one.run(inputs(seed))["mask"], expected[seed])
+        files = [Path(f"/proc/self/fd/{r._shared._file.fileno()}").resolve() for r in (one, other)]
+        assert files[0] != files[1]
 
 
 def test_a_real_page_refuses_what_is_no_request():

@@ -60,7 +60,7 @@ const requests: Record<string, (request: Message) => Promise<Answer>> = {
     return [{ device: navigator.userAgent, suffixes: [SUFFIX] }];
   },
   async put({ head, tensors }) {
-    const content = tensors.get("file")?.values;
+    const content = tensors.get("file")?.values.slice();
     if (!(content instanceof Uint8Array) || typeof head.sha256 !== "string") throw new Refusal("UsageError", "there is no file.");
     // Only pages from this machine or by HTTPS may compute hashes.
     if (crypto.subtle && (await sha256(content)) !== head.sha256)
@@ -75,7 +75,9 @@ const requests: Record<string, (request: Message) => Promise<Answer>> = {
     const opener = new Opener();
     try {
       const threads = Number.isInteger(head.threads) ? (head.threads as number) : null;
-      const found = await opener.order({ open: content, wasm: new URL("../wasm/", location.href).href, threads });
+      const wasm = new URL("../wasm/", location.href).href;
+      const share = typeof head.share === "string" ? head.share : null;
+      const found = await opener.order({ open: content, wasm, threads, share });
       const ms = performance.now() - before;
       models.set(++opened, opener);
       return [{ model: opened, ms, runtime: "tflite", ...found.opened! }];
@@ -85,9 +87,10 @@ const requests: Record<string, (request: Message) => Promise<Answer>> = {
     }
   },
   async run({ head, tensors }) {
-    const buffers = Array.from(tensors.values(), ({ values }) => values.buffer as ArrayBuffer);
-    const { ms, mask } = (await openModel(head).order({ run: tensors, image: head.image }, buffers)).ran!;
-    return mask ? [{ ms }, { mask }] : [{ missing: true }];
+    const buffers = new Set(Array.from(tensors.values(), ({ values }) => values.buffer as ArrayBuffer));
+    const order = { run: tensors, image: head.image, shared: head.shared };
+    const { ms, mask, shared } = (await openModel(head).order(order, [...buffers])).ran!;
+    return mask ? [{ ms }, { mask }] : [shared ? { ms, shared } : { missing: true }];
   },
   async close({ head }) {
     openModel(head).end();

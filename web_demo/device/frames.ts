@@ -39,30 +39,42 @@ export function decode(buffer: ArrayBuffer): Message {
   }
   if (typeof head !== "object" || head === null || Array.isArray(head) || !Array.isArray(head.tensors ?? []))
     throw new ProtocolError("The head of a message cannot be read.");
+  const { tensors, end } = arrays(head.tensors ?? [], buffer, PROLOGUE + headBytes);
+  if (end !== buffer.byteLength) throw new ProtocolError("A message is longer than its arrays.");
+  return { head, tensors };
+}
+
+/** The arrays that a head lists, where they lie in the buffer if possible, and where they end. */
+export function arrays(list: unknown, buffer: ArrayBuffer, at: number): { tensors: Map<string, Tensor>; end: number } {
   const tensors = new Map<string, Tensor>();
-  let at = PROLOGUE + headBytes;
-  for (const entry of head.tensors ?? []) {
+  for (const entry of Array.isArray(list) ? list : []) {
     const { name, type, shape } = entry ?? {};
     if (typeof name !== "string" || !["float32", "uint8"].includes(type) || !Array.isArray(shape) || shape.length > MOST_AXES)
       throw new ProtocolError("An array of a message cannot be read.");
     const count = shape.reduce((product, n) => product * (Number.isInteger(n) && n >= 0 ? n : Number.NaN), 1);
     const bytes = count * (type === "uint8" ? 1 : 4);
     if (!(at + bytes <= buffer.byteLength)) throw new ProtocolError(`The array ${name} is longer than its message.`);
-    const part = buffer.slice(at, at + bytes);
-    tensors.set(name, { shape, values: type === "uint8" ? new Uint8Array(part) : new Float32Array(part) });
+    const values =
+      type === "uint8" ? new Uint8Array(buffer, at, bytes)
+      : at % 4 ? new Float32Array(buffer.slice(at, at + bytes))
+      : new Float32Array(buffer, at, count);
+    tensors.set(name, { shape, values });
     at += bytes;
   }
-  if (at !== buffer.byteLength) throw new ProtocolError("A message is longer than its arrays.");
-  return { head, tensors };
+  return { tensors, end: at };
 }
 
-export function encode(head: Head, tensors: Record<string, Tensor> = {}): Uint8Array<ArrayBuffer> {
-  const list = Object.entries(tensors).map(([name, { shape, values }]) => ({
+/** How a head lists arrays. */
+export function list(tensors: Record<string, Tensor>): object[] {
+  return Object.entries(tensors).map(([name, { shape, values }]) => ({
     name,
     type: values instanceof Uint8Array ? "uint8" : "float32",
     shape,
   }));
-  const text = JSON.stringify({ ...head, tensors: list });
+}
+
+export function encode(head: Head, tensors: Record<string, Tensor> = {}): Uint8Array<ArrayBuffer> {
+  const text = JSON.stringify({ ...head, tensors: list(tensors) });
   const encoded = new TextEncoder().encode(text);
   const headBytes = encoded.length + (-encoded.length & 3);
   const arrays = Object.values(tensors).map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..artifacts.info import ArtifactInfo, Precision
 from ..errors import ArtifactError, CheckpointError, InputFileError, RitmEdgeError, first_line
-from ..files import existing_file, sha256_of
+from ..files import existing_file, refuse_stand_in, sha256_of
 from ..io_spec import IMAGE, MASK, IOSpec
 from .contract import Tensors, check_inputs, require_mask, require_tensors
 from .step_contract import FIXED_LENGTHS, OUTPUT, StepIO, step_contract, with_lengths
@@ -111,6 +111,7 @@ class ModelFile:
             raise InputFileError(
                 f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
             )
+        refuse_stand_in(path, InputFileError)
         module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
         runtime: Runtime = module.open_file(self)
         return runtime

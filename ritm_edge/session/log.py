@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .. import untrusted_json as untrusted
 from ..clicks import Click
 from ..errors import InputFileError, UsageError
-from ..files import existing_file
+from ..files import read_file
 from .state import SessionConfig, State
 from .zoom_in import Size, ZoomIn
 
@@ -103,11 +103,9 @@ def read_log(path: Path) -> ClickLog:
     Raises:
         InputFileError: missing, too large, or no such document.
     """
-    path = existing_file(path)
+    data = read_file(path, most=MAX_BYTES)
     try:
-        if path.is_dir() or path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"a folder or larger than {MAX_BYTES} bytes")
-        values = untrusted.parse_long_json(path.read_bytes())
+        values = untrusted.parse_json(data, most=MAX_BYTES)
         untrusted.require_kinds(values, _KINDS)
         if (values.get("kind"), values.get("format_version")) != (KIND, VERSION):
             raise ValueError(f"not {KIND} of version {VERSION}")

@@ -19,6 +19,7 @@ from pathlib import Path
 from .errors import InputFileError, OutputFileError
 
 _MARK = ".ritm-edge-"
+FULL = 1 << 20  # bytes left
 
 
 @contextmanager
@@ -71,13 +72,18 @@ def scratch_folder() -> Iterator[Path]:
         remove_litter(parent)
         folder.mkdir(mode=0o700)
         yield folder
-    except OSError as error:
-        if error.filename is None or str(error.filename).startswith(str(folder)):
-            raise OutputFileError(
-                f"cannot write temporary files in {parent or 'any folder'}: "
-                f"{error.strerror or error}; make room there, or set TMPDIR to another folder."
-            ) from error
-        raise
+    except Exception as error:
+        reason = None
+        if isinstance(error, OSError) and str(error.filename or folder).startswith(str(folder)):
+            reason = error.strerror or error
+        elif parent and shutil.disk_usage(parent).free < FULL:
+            reason = os.strerror(errno.ENOSPC)  # of which a tool tells something else, or nothing
+        if reason is None:
+            raise
+        raise OutputFileError(
+            f"cannot write temporary files in {parent or 'any folder'}: {reason}; make room "
+            "there, or set TMPDIR to another folder."
+        ) from error
     finally:
         if folder is not None:
             _remove(folder)

@@ -1,6 +1,5 @@
 """Runs .ncnn files with ncnn on the CPU."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from ..artifacts.info import ArtifactInfo
 from ..artifacts.ncnn import INPUT, NcnnFile, parse_layers
 from ..errors import ArtifactError
+from ..files import scratch_folder
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs, float32_arrays
@@ -69,8 +69,8 @@ class NcnnGraph:
         if threads is not None:
             self._net.opt.num_threads = threads
         # From files: read from memory, ncnn does not notice where the weights end.
-        with tempfile.TemporaryDirectory(prefix="ritm-edge-ncnn-") as folder:
-            graph, weights = Path(folder, NcnnFile.GRAPH), Path(folder, NcnnFile.WEIGHTS)
+        with scratch_folder() as folder:
+            graph, weights = folder / NcnnFile.GRAPH, folder / NcnnFile.WEIGHTS
             graph.write_bytes(file.graph)
             weights.write_bytes(file.weights)
             if self._net.load_param(str(graph)) or self._net.load_model(str(weights)):

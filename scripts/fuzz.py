@@ -1,0 +1,395 @@
+"""Damaged and hostile files of every kind, given to the commands that read them.
+
+    python scripts/fuzz.py [--cases 5000] [--seed N] [--kind NAME]... [--artifacts DIR] [-o FILE]
+
+Every case runs in a process of its own, with 8 GB of memory and 60 seconds. A command has to refuse
+a file in one line and with an exit code of its own, or take it; it must not take what is certainly
+wrong, and what it refuses must leave nothing behind. Counts go to a JSON file; the exit code is 3
+where anything else happened. DIR holds exported files, whose formats are tried as well.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ritm_edge.artifacts.info import ArtifactInfo
+from ritm_edge.cli.main import main as ritm_edge
+from ritm_edge.files import write_output
+from ritm_edge.samples import sample_label_map, sample_photo
+from ritm_edge.weights import SHIPPED_ARTIFACT, default_checkpoint
+
+MEMORY, SECONDS = 8 << 30, 60
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
+# JSON that takes the place of a value of another type. The last of them are out of every range.
+WRONG_TYPE = ["null", "true", '"2"', "{}", "[]", "[[1]]", '"\\ud800"', '"a\\u001b[31m\\nb"', "-1e5"]
+OUT_OF_RANGE = ["NaN", "Infinity", "1e400", "1" * 400, "-" + "1" * 30, "-1", "0.5", "1e300"]
+NESTED = ["[" * 4900 + "]" * 4900, '{"a":' * 90 + "1" + "}" * 90, '"' + '\\"' * 200_000 + '"']
+TRAINING = (
+    "--data data --crop 32x32 --batch-size 2 --steps 1 --workers 0 --threads 1 --no-tensorboard "
+    "--set run.precision=fp32 --set data.min_object_pixels=0 --output run"
+)
+PREDICT = "predict photo.png --click 20,20 --threads 1 -o mask.png"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file of the seed folder and the command lines that read it. `mutate` may add a way of its
+    own to make a hostile one from its bytes; with it comes whether it has to be refused."""
+
+    file: str
+    lines: tuple[str, ...]
+    mutate: Callable[[random.Random, bytes], tuple[bytes, bool]] | None = None
+    checked: bool = False  # by a checksum: what is changed anywhere is refused, or has no effect
+
+
+def damage(rng: random.Random, data: bytes) -> bytes:
+    """Bits, spans and the end changed."""
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 10))):
+        place, length = rng.randrange(len(changed) + 1), rng.choice((1, 4, 64, 5000))
+        what = rng.randrange(5)
+        if what == 0:
+            del changed[place:]
+        elif what == 1:
+            changed[place : place + length] = rng.randbytes(length)
+        elif what == 2:
+            changed[place : place + length] = bytes(len(changed[place : place + length]))
+        elif what == 3:
+            del changed[place : place + length]
+        elif place < len(changed):
+            changed[place] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def replaced(rng: random.Random, path: Path, good: bytes) -> None:
+    """Something else than a file of this kind stands at `path`."""
+    what = rng.randrange(9)
+    contents = (b"", b"<!doctype html>\n<p>404", b"version https://git-lfs.github.com/spec/v1\n")
+    contents += (bytes(1 << 20), rng.randbytes(5000), good[: len(good) // 2])
+    if what < len(contents):
+        path.write_bytes(contents[what])
+    elif what == 6:
+        os.mkfifo(path)
+    elif what == 7:
+        path.symlink_to(path.name)
+    else:
+        path.symlink_to("/dev/zero")
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where values stand in nested dicts and lists; of a long list the first two."""
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2])
+    found = []
+    for key, each in items:
+        found.append((*at, key))
+        found += places(each, (*at, key)) if isinstance(each, dict | list) else []
+    return found
+
+
+def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes, bool]]:
+    """Replaces one value of a JSON text, or of one of its lines."""
+
+    def mutate(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
+        texts = data.decode().splitlines() if lines else [data.decode()]
+        index = rng.randrange(min(len(texts), 3))
+        document = json.loads(texts[index])
+        place = rng.choice(places(document))
+        inner = document
+        for key in place[:-1]:
+            inner = inner[key]
+        old = inner[place[-1]]
+        is_number = type(old) in (int, float)
+        new = rng.choice(rng.choice((WRONG_TYPE, OUT_OF_RANGE, NESTED)))
+        if rng.random() < 0.1:
+            del inner[place[-1]]
+            new = ""
+        else:
+            inner[place[-1]] = "@@"
+        texts[index] = json.dumps(document).replace('"@@"', new)
+        bad_text = new in NESTED or (new.isdecimal() or new.startswith("-11")) or "ud800" in new
+        not_finite = is_number and new in ("NaN", "Infinity", "1e400")
+        wrong = is_number and new in WRONG_TYPE[1:8] and place[-1] not in IGNORED
+        known = not any(key in IGNORED for key in place)
+        return "\n".join(texts).encode(), not lines and (bad_text or (known and (not_finite or wrong)))
+
+    return mutate
+
+
+# Entries that no reader uses, or that may be of several types.
+IGNORED = {
+    "mean_iou", "share_of_drops", "format_version", "file_bytes", "target_size", "runs", "expansion",
+}  # fmt: skip
+
+
+def pickled(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
+    """Replaces one value of a checkpoint, whose own hash is made to fit."""
+    import io
+
+    import torch
+
+    from ritm_edge.model.content_digest import content_digest
+
+    content = torch.load(io.BytesIO(data), weights_only=True)
+    content.pop("content_sha256", None)
+    place = rng.choice([p for p in places(content) if rng.random() < 0.1 or len(p) < 4] or [("config",)])
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    old = inner[place[-1]]
+    loop: list[Any] = []
+    loop.append(loop)
+    hostile = [None, True, -1, 1e308, float("nan"), 10**5000, "2", "\ud800", b"x", [], {}, loop, (1,)]
+    hostile += [torch.zeros(1).expand(1 << 30), torch.tensor(float("nan")), torch.zeros(2, 3)]
+    hostile += [torch.zeros(3, dtype=torch.complex64), torch.zeros(4, dtype=torch.int8), torch.Size([1])]
+    new = rng.choice(hostile)
+    inner[place[-1]] = new
+    for_digest = not any(new is each for each in (loop, hostile[13]))
+    if for_digest and type(new) is not int and new != "\ud800":
+        content["content_sha256"] = content_digest(content)
+    file = io.BytesIO()
+    torch.save(content, file)
+    is_weight = place[0] == "state_dict" and isinstance(old, torch.Tensor) and old.numel() > 0
+    return file.getvalue(), is_weight
+
+
+def described(path: str) -> Callable[[random.Random, bytes], tuple[bytes, bool]]:
+    """Replaces one value of an artifact's self-description, whose checksum is made to fit."""
+    from ritm_edge.export.registry import find_target
+    from ritm_edge.runtimes.base import ModelFile
+
+    runtime = ModelFile(Path(path), threads=1).open()
+    assert runtime.info is not None
+    info: ArtifactInfo = runtime.info
+    change = json_of()
+
+    def mutate(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
+        text, wrong = change(rng, info.to_json().encode())
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, Path(path).name)
+            copy.write_bytes(data)
+            try:
+                find_target(info.target).stamp(copy, text.decode())
+            except (ValueError, UnicodeError):
+                return b"", True
+            return copy.read_bytes(), False
+
+    return mutate
+
+
+def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
+    """Write a good file of every kind; the commands run in copies of this folder."""
+    photo = cv2.resize(cv2.imread(str(sample_photo())), (96, 72))
+    labels = cv2.imread(str(sample_label_map()), cv2.IMREAD_UNCHANGED)
+    labels = cv2.resize(labels, (96, 72), interpolation=cv2.INTER_NEAREST)
+    for name, pixels in (("photo.png", photo), ("photo.jpg", photo), ("photo.tif", photo),
+                         ("photo.webp", photo), ("labels.png", labels)):  # fmt: skip
+        cv2.imwrite(str(folder / name), pixels)
+    for part, pixels in (("images", photo), ("masks", labels)):
+        (folder / "data" / part).mkdir(parents=True)
+        for index in range(2):
+            cv2.imwrite(str(folder / "data" / part / f"{index}.png"), pixels)
+    for name in ("browser-noc", "latency", "flops", "browser-verify"):
+        shutil.copy(RESULTS / f"{name}.json", folder)
+    shutil.copy(RESULTS / "training" / "phase1.jsonl", folder / "log.jsonl")
+    shutil.copy(default_checkpoint("lite0"), folder / "lite0.safetensors")
+    artifact = "lite0.tflite"
+    shutil.copy(SHIPPED_ARTIFACT, folder / artifact)
+    for line in (
+        "weights convert lite0.safetensors lite0.pth",
+        f"train lite0-phone {TRAINING}",
+        f"bench noc {artifact} --data Folder=data --limit 2 --max-clicks 2 --threads 1 -o noc.json",
+    ):
+        if run_command(line, folder, folder / "said") != 0:
+            sys.exit(f"{line} fails: {(folder / 'said').read_text()}")
+    recipe = {"model": {"name": "lite0", "radius": 5}, "optimizer": {"lr": 0.001, "betas": [0.9, 0.99]}}
+    recipe |= {"run": {"seed": 1, "cuda_graphs": True}, "clicks": {"max_clicks": 8}}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    click = {"row": 20.5, "column": 30, "positive": True}
+    write_log(folder, artifact, [click, click])
+    weights = (f"{PREDICT} --checkpoint {{}}", "weights convert {} out.pth",
+               f"train lite0-phone {TRAINING} --init {{}} --dry-run --output new")  # fmt: skip
+    reports = ("report {} -o page.html", "bench compare {} {} --json", "bench frontier {}",
+               "bench paper {} --no-gallery -o paper", "bench merge {} -o merged.json")  # fmt: skip
+    kinds = [
+        Kind("lite0.pth", weights, pickled, checked=True),
+        Kind("lite0.safetensors", weights, checked=True),
+        Kind("run/last.pth", (f"train lite0-phone {TRAINING} --resume",), pickled),
+        Kind("run/log.jsonl", (f"train lite0-phone {TRAINING} --resume", "bench curve {} -o c.png"), json_of(True)),
+        Kind("log.jsonl", ("bench curve {} -o c.png",), json_of(True)),
+        Kind("recipe.json", (f"train {{}} {TRAINING} --dry-run --output new",), json_of()),
+        Kind("noc.jsonl", (f"bench noc {artifact} --data Folder=data --limit 2 --max-clicks 2 "
+                           "--threads 1 --journal {}",), json_of(True)),
+        Kind("clicks.json", (f"predict photo.png --clicks {{}} --artifact {artifact} -o mask.png",), json_of()),
+        Kind("noc.json", (*reports, "bench curve log.jsonl --noc 10={} -o c.png"), json_of()),
+        *(Kind(f"{name}.json", reports, json_of()) for name in ("browser-noc", "latency", "flops", "browser-verify")),
+        *(Kind(f"photo.{suffix}", (f"predict {{}} --click 20,20 --artifact {artifact} -o mask.png",))
+          for suffix in ("png", "jpg", "tif", "webp")),
+        Kind("labels.png", (f"{PREDICT} --artifact {artifact} --mask {{}}",)),
+        Kind("data/masks/0.png", ("data check data", f"train lite0-phone {TRAINING} --output new")),
+        Kind("data/images/0.png", ("data check data", f"train lite0-phone {TRAINING} --output new")),
+    ]  # fmt: skip
+    for path in [SHIPPED_ARTIFACT, *artifacts]:
+        shutil.copy(path, folder / path.name)
+        lines = (f"{PREDICT} --artifact {{}}", "bench flops {}")
+        kinds.append(Kind(path.name, lines, described(str(path)), checked=True))
+    return kinds
+
+
+def write_log(folder: Path, artifact: str, clicks: list[dict[str, Any]]) -> None:
+    """The clicks of a session, as `session.log()` gives them."""
+    from ritm_edge.imaging.images import read_photo
+    from ritm_edge.runtimes.base import open_runtime
+    from ritm_edge.session import InteractiveSession
+
+    session = InteractiveSession(open_runtime(folder / artifact, threads=1))
+    session.set_image(read_photo(folder / "photo.png"))
+    for each in clicks:
+        session.click(each["row"], each["column"], positive=each["positive"])
+    (folder / "clicks.json").write_text(json.dumps(session.log()))
+
+
+def run_command(line: str, folder: Path, said: Path) -> int:
+    """Run a command line in `folder` in a forked process; what it prints goes to `said`. Returns
+    the exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.setpgrp()
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+            os.chdir(folder)
+            output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for stream in (1, 2):
+                os.dup2(output, stream)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", 1)
+            sys.argv = ["ritm-edge", *line.split()]
+            ritm_edge()
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 0
+        finally:
+            os._exit(code)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -signal.SIGALRM
+
+
+def judge(code: int, text: str, *, refused: bool, new: set[str]) -> str:
+    """What is wrong with how a command ended; "" if nothing is."""
+    if code == -signal.SIGALRM:
+        return "hang"
+    if code < 0:
+        return "abort"
+    if "Traceback" in text or code in (10, 99):
+        return "traceback"
+    if "not enough memory" in text:
+        return "memory"
+    if code and sum(line.startswith("error ") for line in text.splitlines()) != 1:
+        return "no sentence"
+    if code and new:
+        return "litter"
+    return "wrong acceptance" if refused and code == 0 else ""
+
+
+def main() -> None:
+    """Run the cases and write what was counted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
+    parser.add_argument("--kind", action="append", help="file names of kinds; default: all")
+    parser.add_argument("--artifacts", type=Path, help="folder of exported files")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    artifacts = sorted(options.artifacts.glob("*.*")) if options.artifacts else []
+    outcomes: Counter[str] = Counter()
+    examples: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="ritm-edge-fuzz-") as scratch:
+        seeds = Path(scratch, "seeds")
+        seeds.mkdir()
+        kinds = make_seeds(seeds, [path for path in artifacts if path.is_file()])
+        masks = {
+            kind.file: good_mask(kind, seeds, Path(scratch, "good")) for kind in kinds if kind.checked
+        }
+        kinds = [k for k in kinds if not options.kind or k.file in options.kind]
+        for case in range(options.cases):
+            rng = random.Random(f"{options.seed} {case}")
+            kind = kinds[case % len(kinds)]
+            line = rng.choice(kind.lines)
+            here = Path(scratch, "case")
+            shutil.copytree(seeds, here, symlinks=True, copy_function=os.link)
+            path, good = here / kind.file, (seeds / kind.file).read_bytes()
+            path.unlink()
+            how = rng.choice(("damage", "replace", "mutate", "mutate") if kind.mutate else ("damage", "damage", "replace"))
+            refused = how == "replace"
+            if how == "damage":
+                path.write_bytes(damage(rng, good))
+            elif how == "replace":
+                replaced(rng, path, good)
+            elif kind.mutate is not None:
+                content, refused = kind.mutate(rng, good)
+                path.write_bytes(content)
+            before = {str(each) for each in here.rglob("*")}
+            said = Path(scratch, "said")
+            code = run_command(line.replace("{}", kind.file), here, said)
+            text = said.read_text(errors="replace")
+            new = {str(each) for each in here.rglob("*")} - before - {str(here / "new")}
+            wrong = judge(code, text, refused=refused and may_refuse(kind, line), new=new)
+            if not wrong and code == 0 and kind.checked and how == "damage" and line.startswith(PREDICT):
+                mask = here / "mask.png"
+                wrong = "" if mask.read_bytes() == masks[kind.file] else "wrong acceptance"
+            outcomes[wrong or ("refused" if code else "taken")] += 1
+            if wrong:
+                found = {"what": wrong, "case": case, "file": kind.file, "how": how, "line": line,
+                         "code": code, "said": text[-1500:]}  # fmt: skip
+                examples.append(found)
+                print(json.dumps(found), flush=True)
+            shutil.rmtree(here)
+    counts = dict(outcomes)
+    document = {"kind": "ritm-edge fuzz", "cases": options.cases, "seed": options.seed}
+    document |= {"outcomes": counts, "examples": examples}
+    print(json.dumps(counts))
+    if options.output is not None:
+        write_output(options.output, json.dumps(document, indent=1) + "\n")
+    sys.exit(3 if examples else 0)
+
+
+def may_refuse(kind: Kind, line: str) -> bool:
+    """Whether this command has to judge the file: logs continue what a crash left, and a photo that
+    cannot be used is left out of a training."""
+    return not kind.file.endswith(".jsonl") and not line.startswith(("train lite0-phone --data data"))
+
+
+def good_mask(kind: Kind, seeds: Path, here: Path) -> bytes:
+    """What the undamaged file gives."""
+    shutil.copytree(seeds, here, copy_function=os.link)
+    run_command(kind.lines[0].replace("{}", kind.file), here, here / "said")
+    mask = (here / "mask.png").read_bytes()
+    shutil.rmtree(here)
+    return mask
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    main()

@@ -9,6 +9,7 @@ where anything else happened. DIR holds exported files, whose formats are tried 
 """
 
 import argparse
+import io
 import json
 import os
 import random
@@ -22,19 +23,28 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
+import torch
 
 from ritm_edge.artifacts.info import ArtifactInfo
-from ritm_edge.cli.main import main as ritm_edge
+from ritm_edge.cli.main import main as command
 from ritm_edge.files import write_output
+from ritm_edge.model.content_digest import content_digest
 from ritm_edge.samples import sample_label_map, sample_photo
 from ritm_edge.weights import SHIPPED_ARTIFACT, default_checkpoint
 
 MEMORY, SECONDS = 8 << 30, 60
+# What is imported before a process forks is not imported again in every case.
+PRELOADED = """
+jinja2 matplotlib.backends.backend_agg matplotlib.figure safetensors.torch torch._dynamo
+ritm_edge.benchmarks.frontier ritm_edge.benchmarks.noc.runs ritm_edge.benchmarks.report.page
+ritm_edge.evaluation.loop ritm_edge.model.checkpoint ritm_edge.runtimes.tflite
+ritm_edge.runtimes.onnx ritm_edge.train.curve ritm_edge.train.loop
+"""
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 # JSON that takes the place of a value of another type. The last of them are out of every range.
 WRONG_TYPE = ["null", "true", '"2"', "{}", "[]", "[[1]]", '"\\ud800"', '"a\\u001b[31m\\nb"', "-1e5"]
@@ -126,7 +136,9 @@ def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes
         not_finite = is_number and new in ("NaN", "Infinity", "1e400")
         wrong = is_number and new in WRONG_TYPE[1:8] and place[-1] not in IGNORED
         known = not any(key in IGNORED for key in place)
-        return "\n".join(texts).encode(), not lines and (bad_text or (known and (not_finite or wrong)))
+        return "\n".join(texts).encode(), not lines and (
+            bad_text or (known and (not_finite or wrong))
+        )
 
     return mutate
 
@@ -139,24 +151,38 @@ IGNORED = {
 
 def pickled(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
     """Replaces one value of a checkpoint, whose own hash is made to fit."""
-    import io
-
-    import torch
-
-    from ritm_edge.model.content_digest import content_digest
-
     content = torch.load(io.BytesIO(data), weights_only=True)
     content.pop("content_sha256", None)
-    place = rng.choice([p for p in places(content) if rng.random() < 0.1 or len(p) < 4] or [("config",)])
+    place = rng.choice(
+        [p for p in places(content) if rng.random() < 0.1 or len(p) < 4] or [("config",)]
+    )
     inner = content
     for key in place[:-1]:
         inner = inner[key]
     old = inner[place[-1]]
     loop: list[Any] = []
     loop.append(loop)
-    hostile = [None, True, -1, 1e308, float("nan"), 10**5000, "2", "\ud800", b"x", [], {}, loop, (1,)]
+    hostile = [
+        None,
+        True,
+        -1,
+        1e308,
+        float("nan"),
+        10**5000,
+        "2",
+        "\ud800",
+        b"x",
+        [],
+        {},
+        loop,
+        (1,),
+    ]
     hostile += [torch.zeros(1).expand(1 << 30), torch.tensor(float("nan")), torch.zeros(2, 3)]
-    hostile += [torch.zeros(3, dtype=torch.complex64), torch.zeros(4, dtype=torch.int8), torch.Size([1])]
+    hostile += [
+        torch.zeros(3, dtype=torch.complex64),
+        torch.zeros(4, dtype=torch.int8),
+        torch.Size([1]),
+    ]
     new = rng.choice(hostile)
     inner[place[-1]] = new
     for_digest = not any(new is each for each in (loop, hostile[13]))
@@ -179,7 +205,7 @@ def described(path: str) -> Callable[[random.Random, bytes], tuple[bytes, bool]]
     change = json_of()
 
     def mutate(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
-        text, wrong = change(rng, info.to_json().encode())
+        text, _ = change(rng, info.to_json().encode())
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, Path(path).name)
             copy.write_bytes(data)
@@ -201,9 +227,9 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
                          ("photo.webp", photo), ("labels.png", labels)):  # fmt: skip
         cv2.imwrite(str(folder / name), pixels)
     for part, pixels in (("images", photo), ("masks", labels)):
-        (folder / "data" / part).mkdir(parents=True)
+        (folder / "data" / "set" / part).mkdir(parents=True)
         for index in range(2):
-            cv2.imwrite(str(folder / "data" / part / f"{index}.png"), pixels)
+            cv2.imwrite(str(folder / "data" / "set" / part / f"{index}.png"), pixels)
     for name in ("browser-noc", "latency", "flops", "browser-verify"):
         shutil.copy(RESULTS / f"{name}.json", folder)
     shutil.copy(RESULTS / "training" / "phase1.jsonl", folder / "log.jsonl")
@@ -213,11 +239,15 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
     for line in (
         "weights convert lite0.safetensors lite0.pth",
         f"train lite0-phone {TRAINING}",
-        f"bench noc {artifact} --data Folder=data --limit 2 --max-clicks 2 --threads 1 -o noc.json",
+        f"bench noc {artifact} --data Folder=data/set --limit 2 --max-clicks 2 --threads 1 -o noc.json",
     ):
-        if run_command(line, folder, folder / "said") != 0:
-            sys.exit(f"{line} fails: {(folder / 'said').read_text()}")
-    recipe = {"model": {"name": "lite0", "radius": 5}, "optimizer": {"lr": 0.001, "betas": [0.9, 0.99]}}
+        code = run_command(line, folder, folder / "said")
+        if code != 0:
+            sys.exit(f"{line} ends with {code}: {(folder / 'said').read_text()}")
+    recipe = {
+        "model": {"name": "lite0", "radius": 5},
+        "optimizer": {"lr": 0.001, "betas": [0.9, 0.99]},
+    }
     recipe |= {"run": {"seed": 1, "cuda_graphs": True}, "clicks": {"max_clicks": 8}}
     (folder / "recipe.json").write_text(json.dumps(recipe))
     click = {"row": 20.5, "column": 30, "positive": True}
@@ -233,7 +263,7 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
         Kind("run/log.jsonl", (f"train lite0-phone {TRAINING} --resume", "bench curve {} -o c.png"), json_of(True)),
         Kind("log.jsonl", ("bench curve {} -o c.png",), json_of(True)),
         Kind("recipe.json", (f"train {{}} {TRAINING} --dry-run --output new",), json_of()),
-        Kind("noc.jsonl", (f"bench noc {artifact} --data Folder=data --limit 2 --max-clicks 2 "
+        Kind("noc.jsonl", (f"bench noc {artifact} --data Folder=data/set --limit 2 --max-clicks 2 "
                            "--threads 1 --journal {}",), json_of(True)),
         Kind("clicks.json", (f"predict photo.png --clicks {{}} --artifact {artifact} -o mask.png",), json_of()),
         Kind("noc.json", (*reports, "bench curve log.jsonl --noc 10={} -o c.png"), json_of()),
@@ -241,8 +271,8 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
         *(Kind(f"photo.{suffix}", (f"predict {{}} --click 20,20 --artifact {artifact} -o mask.png",))
           for suffix in ("png", "jpg", "tif", "webp")),
         Kind("labels.png", (f"{PREDICT} --artifact {artifact} --mask {{}}",)),
-        Kind("data/masks/0.png", ("data check data", f"train lite0-phone {TRAINING} --output new")),
-        Kind("data/images/0.png", ("data check data", f"train lite0-phone {TRAINING} --output new")),
+        Kind("data/set/masks/0.png", ("data check data/set", f"train lite0-phone {TRAINING} --output new")),
+        Kind("data/set/images/0.png", ("data check data/set", f"train lite0-phone {TRAINING} --output new")),
     ]  # fmt: skip
     for path in [SHIPPED_ARTIFACT, *artifacts]:
         shutil.copy(path, folder / path.name)
@@ -280,7 +310,7 @@ def run_command(line: str, folder: Path, said: Path) -> int:
                 os.dup2(output, stream)
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", 1)
             sys.argv = ["ritm-edge", *line.split()]
-            ritm_edge()
+            command()
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else 0
         finally:
@@ -330,7 +360,9 @@ def main() -> None:
         seeds.mkdir()
         kinds = make_seeds(seeds, [path for path in artifacts if path.is_file()])
         masks = {
-            kind.file: good_mask(kind, seeds, Path(scratch, "good")) for kind in kinds if kind.checked
+            kind.file: good_mask(kind, seeds, Path(scratch, "good"))
+            for kind in kinds
+            if kind.checked
         }
         kinds = [k for k in kinds if not options.kind or k.file in options.kind]
         for case in range(options.cases):
@@ -341,7 +373,11 @@ def main() -> None:
             shutil.copytree(seeds, here, symlinks=True, copy_function=os.link)
             path, good = here / kind.file, (seeds / kind.file).read_bytes()
             path.unlink()
-            how = rng.choice(("damage", "replace", "mutate", "mutate") if kind.mutate else ("damage", "damage", "replace"))
+            how = rng.choice(
+                ("damage", "replace", "mutate", "mutate")
+                if kind.mutate
+                else ("damage", "damage", "replace")
+            )
             refused = how == "replace"
             if how == "damage":
                 path.write_bytes(damage(rng, good))
@@ -356,7 +392,13 @@ def main() -> None:
             text = said.read_text(errors="replace")
             new = {str(each) for each in here.rglob("*")} - before - {str(here / "new")}
             wrong = judge(code, text, refused=refused and may_refuse(kind, line), new=new)
-            if not wrong and code == 0 and kind.checked and how == "damage" and line.startswith(PREDICT):
+            if (
+                not wrong
+                and code == 0
+                and kind.checked
+                and how == "damage"
+                and line.startswith(PREDICT)
+            ):
                 mask = here / "mask.png"
                 wrong = "" if mask.read_bytes() == masks[kind.file] else "wrong acceptance"
             outcomes[wrong or ("refused" if code else "taken")] += 1
@@ -378,7 +420,7 @@ def main() -> None:
 def may_refuse(kind: Kind, line: str) -> bool:
     """Whether this command has to judge the file: logs continue what a crash left, and a photo that
     cannot be used is left out of a training."""
-    return not kind.file.endswith(".jsonl") and not line.startswith(("train lite0-phone --data data"))
+    return not kind.file.endswith(".jsonl") and not line.startswith("train lite0-phone --data data")
 
 
 def good_mask(kind: Kind, seeds: Path, here: Path) -> bytes:
@@ -391,5 +433,8 @@ def good_mask(kind: Kind, seeds: Path, here: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    np.seterr(all="ignore")
+    cv2.setNumThreads(0)  # threads do not survive a fork
+    torch.set_num_threads(1)
+    for name in PRELOADED.split():
+        import_module(name)
     main()

@@ -46,6 +46,7 @@ ritm_edge.evaluation.loop ritm_edge.model.checkpoint ritm_edge.runtimes.tflite
 ritm_edge.runtimes.onnx ritm_edge.train.curve ritm_edge.train.loop
 """
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
+MEASURED = ("browser-noc", "latency", "flops", "browser-verify")
 # JSON that takes the place of a value of another type. The last of them are out of every range.
 WRONG_TYPE = ["null", "true", '"2"', "{}", "[]", "[[1]]", '"\\ud800"', '"a\\u001b[31m\\nb"', "-1e5"]
 OUT_OF_RANGE = ["NaN", "Infinity", "1e400", "1" * 400, "-" + "1" * 30, "-1", "0.5", "1e300"]
@@ -144,9 +145,9 @@ def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes
 
 
 # Entries that no reader uses, or that may be of several types.
-IGNORED = {
-    "mean_iou", "share_of_drops", "format_version", "file_bytes", "target_size", "runs", "expansion",
-}  # fmt: skip
+IGNORED = set(
+    "mean_iou share_of_drops format_version file_bytes target_size runs expansion roofline".split()
+)
 
 
 def pickled(rng: random.Random, data: bytes) -> tuple[bytes, bool]:
@@ -230,7 +231,7 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
         (folder / "data" / "set" / part).mkdir(parents=True)
         for index in range(2):
             cv2.imwrite(str(folder / "data" / "set" / part / f"{index}.png"), pixels)
-    for name in ("browser-noc", "latency", "flops", "browser-verify"):
+    for name in MEASURED:
         shutil.copy(RESULTS / f"{name}.json", folder)
     shutil.copy(RESULTS / "training" / "phase1.jsonl", folder / "log.jsonl")
     shutil.copy(default_checkpoint("lite0"), folder / "lite0.safetensors")
@@ -254,25 +255,30 @@ def make_seeds(folder: Path, artifacts: list[Path]) -> list[Kind]:
     write_log(folder, artifact, [click, click])
     weights = (f"{PREDICT} --checkpoint {{}}", "weights convert {} out.pth",
                f"train lite0-phone {TRAINING} --init {{}} --dry-run --output new")  # fmt: skip
+    resume, new = (
+        f"train lite0-phone {TRAINING} --resume",
+        f"train lite0-phone {TRAINING} --output new",
+    )
+    on_artifact, curve = f"--artifact {artifact} -o mask.png", "bench curve {} -o c.png"
     reports = ("report {} -o page.html", "bench compare {} {} --json", "bench frontier {}",
                "bench paper {} --no-gallery -o paper", "bench merge {} -o merged.json")  # fmt: skip
     kinds = [
         Kind("lite0.pth", weights, pickled, checked=True),
         Kind("lite0.safetensors", weights, checked=True),
-        Kind("run/last.pth", (f"train lite0-phone {TRAINING} --resume",), pickled),
-        Kind("run/log.jsonl", (f"train lite0-phone {TRAINING} --resume", "bench curve {} -o c.png"), json_of(True)),
-        Kind("log.jsonl", ("bench curve {} -o c.png",), json_of(True)),
+        Kind("run/last.pth", (resume,), pickled),
+        Kind("run/log.jsonl", (resume, curve), json_of(True)),
+        Kind("log.jsonl", (curve,), json_of(True)),
         Kind("recipe.json", (f"train {{}} {TRAINING} --dry-run --output new",), json_of()),
         Kind("noc.jsonl", (f"bench noc {artifact} --data Folder=data/set --limit 2 --max-clicks 2 "
                            "--threads 1 --journal {}",), json_of(True)),
-        Kind("clicks.json", (f"predict photo.png --clicks {{}} --artifact {artifact} -o mask.png",), json_of()),
+        Kind("clicks.json", ("predict photo.png --clicks {} " + on_artifact,), json_of()),
         Kind("noc.json", (*reports, "bench curve log.jsonl --noc 10={} -o c.png"), json_of()),
-        *(Kind(f"{name}.json", reports, json_of()) for name in ("browser-noc", "latency", "flops", "browser-verify")),
-        *(Kind(f"photo.{suffix}", (f"predict {{}} --click 20,20 --artifact {artifact} -o mask.png",))
+        *(Kind(f"{name}.json", reports, json_of()) for name in MEASURED),
+        *(Kind(f"photo.{suffix}", ("predict {} --click 20,20 " + on_artifact,))
           for suffix in ("png", "jpg", "tif", "webp")),
         Kind("labels.png", (f"{PREDICT} --artifact {artifact} --mask {{}}",)),
-        Kind("data/set/masks/0.png", ("data check data/set", f"train lite0-phone {TRAINING} --output new")),
-        Kind("data/set/images/0.png", ("data check data/set", f"train lite0-phone {TRAINING} --output new")),
+        Kind("data/set/masks/0.png", ("data check data/set", new)),
+        Kind("data/set/images/0.png", ("data check data/set", new)),
     ]  # fmt: skip
     for path in [SHIPPED_ARTIFACT, *artifacts]:
         shutil.copy(path, folder / path.name)
@@ -418,8 +424,8 @@ def main() -> None:
 
 
 def may_refuse(kind: Kind, line: str) -> bool:
-    """Whether this command has to judge the file: logs continue what a crash left, and a photo that
-    cannot be used is left out of a training."""
+    """Whether this command has to judge the file: logs continue what a crash left, a photo that
+    cannot be used is left out of a training, and a curve shows the mean of a report only."""
     return not kind.file.endswith(".jsonl") and not line.startswith("train lite0-phone --data data")
 
 

@@ -76,7 +76,9 @@ def _report(path: Path) -> dict[str, float]:
             for summary in report["noc"]:
                 if abs(summary["iou"] - 0.9) < 1e-6:
                     # Several files on one benchmark: the first, as in bench noc's comparisons.
-                    found.setdefault(report["benchmark"], float(summary["mean"]))
+                    if not _is_number(summary["mean"]):
+                        raise ValueError("a mean that is no number")
+                    found.setdefault(str(report["benchmark"]), float(summary["mean"]))
         return found
     except (ValueError, KeyError, TypeError) as error:
         raise InputFileError(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts.info import ArtifactInfo
-from ..artifacts.ncnn import INPUT, NcnnFile, parse_layers
+from ..artifacts.ncnn import INPUT, NcnnFile, check_layers, parse_layers
 from ..errors import ArtifactError
 from ..files import scratch_folder
 from ..io_spec import MASK
@@ -46,10 +46,11 @@ class NcnnGraph:
         self.path = path
         try:
             layers = parse_layers(file.graph.decode())
+            check_layers(layers, file.weights)
             self.inputs = {each.outputs[0]: each.shape for each in layers if each.kind == INPUT}
             used = {name for layer in layers for name in layer.inputs}
             self.outputs = [n for layer in layers for n in layer.outputs if n not in used]
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise ArtifactError(
                 f"{path} has no readable list of layers ({error}): export it again."
             ) from error

@@ -20,6 +20,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -73,7 +74,7 @@ def print_json(values: Any) -> None:
 def progress_bar() -> Progress:
     """A bar with count, elapsed and remaining time, on stderr."""
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    return _bar(MofNCompleteColumn(), *times, TextColumn("{task.fields[status]}", markup=False))
+    return _bar(MofNCompleteColumn(), *times, _Line("{task.fields[status]}"))
 
 
 @contextmanager
@@ -89,9 +90,13 @@ def download_bar() -> Progress:
     return _bar(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
 
 
+class _Line(TextColumn):
+    def render(self, task: Task) -> Text:
+        return Text(printable(self.text_format.format(task=task)))
+
+
 def _bar(*columns: ProgressColumn) -> Progress:
-    name = TextColumn("{task.description}", markup=False)
-    return Progress(name, BarColumn(), *columns, console=stderr())
+    return Progress(_Line("{task.description}"), BarColumn(), *columns, console=stderr())
 
 
 def printable(text: object) -> str:

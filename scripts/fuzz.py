@@ -133,7 +133,7 @@ def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes
         else:
             inner[place[-1]] = "@@"
         texts[index] = json.dumps(document).replace('"@@"', new)
-        bad_text = new in NESTED or (new.isdecimal() or new.startswith("-11")) or "ud800" in new
+        bad_text = new in NESTED[:2] or (new.isdecimal() or new.startswith("-11")) or "ud800" in new
         not_finite = is_number and new in ("NaN", "Infinity", "1e400")
         wrong = is_number and new in WRONG_TYPE[1:8] and place[-1] not in IGNORED
         known = not any(key in IGNORED for key in place)
@@ -146,7 +146,8 @@ def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes
 
 # Entries that no reader uses, or that may be of several types.
 IGNORED = set(
-    "mean_iou share_of_drops format_version file_bytes target_size runs expansion roofline".split()
+    "mean_iou share_of_drops format_version file_bytes target_size runs expansion roofline "
+    "cores".split()
 )
 
 

@@ -147,7 +147,7 @@ def json_of(lines: bool = False) -> Callable[[random.Random, bytes], tuple[bytes
 # Entries that no reader uses, or that may be of several types.
 IGNORED = set(
     "mean_iou share_of_drops format_version file_bytes target_size runs expansion roofline "
-    "cores".split()
+    "cores case_results".split()
 )
 
 

@@ -215,6 +215,8 @@ def read_file(path: Path, *, most: int) -> bytes:
     """The bytes of a file that somebody else made. Raises InputFileError: as `existing_file`; a
     folder, or more than `most` bytes."""
     path = existing_file(path)
+    if path.is_dir():
+        raise InputFileError(f"{path} is a folder: pass a file.")
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)

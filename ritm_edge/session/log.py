@@ -28,14 +28,25 @@ from .zoom_in import Size, ZoomIn
 
 KIND, VERSION = "ritm-edge clicks", 1
 MAX_BYTES = 1 << 22  # of ten thousand clicks
+_ZOOM_IN = {
+    "target_size": (
+        "one or two lengths in pixels",
+        lambda value: all(map(untrusted.LENGTH[1], value if type(value) is list else [value])),
+    ),
+    "skip_clicks": ("a whole number from -1", lambda value: type(value) is int and value >= -1),
+    "min_crop": untrusted.LENGTH,
+    **dict.fromkeys(("expansion", "recompute_iou", "threshold"), untrusted.MEASURE),
+}
 _KINDS: Mapping[str, Any] = {
+    "format_version": untrusted.COUNT,
     "artifact_sha256": untrusted.SHA256,
     "height": untrusted.COUNT,
     "width": untrusted.COUNT,
     "mask_sha256?": untrusted.SHA256,
     "settings": {"protocol": untrusted.TEXT, "flip": untrusted.FLAG, "fit": untrusted.TEXT,
                  "threshold": untrusted.MEASURE, "max_side?": untrusted.COUNT,
-                 "click_limit?": untrusted.COUNT},
+                 "click_limit?": untrusted.COUNT,
+                 "zoom_in?": _ZOOM_IN},
 }  # fmt: skip
 _CLICK = {"row": untrusted.MEASURE, "column": untrusted.MEASURE, "positive": untrusted.FLAG}
 

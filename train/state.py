@@ -128,6 +128,8 @@ def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best
     """Load the training state that `restore_model` returned; returns the best validation so far, if
     there was one. Raises CheckpointError: it is not the state of such a run."""
     try:
+        if state["step"] and not state["optimiser"]["state"]:
+            raise ValueError("no moments")
         _require_moments(trainer, state["optimiser"]["state"])
         if state["scaler"]:
             untrusted.require_kinds(state["scaler"], _SCALER, "the scale of the loss")

@@ -111,8 +111,9 @@ class ModelFile:
             raise InputFileError(
                 f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
             )
-        refuse_stand_in(path, InputFileError)
-        module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
+        name = suffixes[path.suffix.lower()]
+        refuse_stand_in(path, CheckpointError if name == "pytorch" else ArtifactError)
+        module = import_module(f"{__package__}.{name}")
         runtime: Runtime = module.open_file(self)
         return runtime
 

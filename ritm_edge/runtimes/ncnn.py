@@ -46,11 +46,10 @@ class NcnnGraph:
         self.path = path
         try:
             layers = parse_layers(file.graph.decode())
-            check_layers(layers, file.weights)
             self.inputs = {each.outputs[0]: each.shape for each in layers if each.kind == INPUT}
             used = {name for layer in layers for name in layer.inputs}
             self.outputs = [n for layer in layers for n in layer.outputs if n not in used]
-        except (ValueError, IndexError, OverflowError) as error:
+        except (ValueError, IndexError) as error:
             raise ArtifactError(
                 f"{path} has no readable list of layers ({error}): export it again."
             ) from error
@@ -60,6 +59,12 @@ class NcnnGraph:
                 f"{path} needs {unknown[0]}, which the installed ncnn does not have: install the "
                 "version that the file was made with, or export it again."
             )
+        try:
+            check_layers(layers, file.weights)
+        except (ValueError, OverflowError) as error:
+            raise ArtifactError(
+                f"{path} is not as ritm-edge export writes it ({error}): export it again."
+            ) from error
         self._net = ncnn.Net()
         for name in HALF_PRECISION:
             setattr(self._net.opt, name, False)

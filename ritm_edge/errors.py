@@ -4,11 +4,28 @@ A message is one sentence: what is wrong, which value, what to do next. Exit cod
 traceback are reserved for bugs of our own.
 """
 
+import errno
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+BUG = 10  # exit code
+# What the system says that no program can do anything about, wherever it happens.
+OF_THE_SYSTEM = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENFILE,
+}
 
 
 class DataWarning(UserWarning):
@@ -49,6 +66,12 @@ class RitmEdgeError(Exception):
     """Base of every error that a user can cause."""
 
     exit_code = 1
+
+
+class Interrupted(RitmEdgeError):
+    """Ctrl-C."""
+
+    exit_code = 130
 
 
 class UsageError(RitmEdgeError):

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from ritm_edge.errors import UsageError
+from ritm_edge.model.published_config import MAX_RADIUS
 from ritm_edge.model.ritm import Encoding, InputScheme
+from ritm_edge.untrusted_json import MOST
 
 from .settings import settings
 
-SMALLEST_CROP = 32
+SMALLEST_CROP, LARGEST_CROP = 32, 8192
 
 
 def _split(value: Any, separator: str = ",") -> Any:
@@ -37,13 +39,14 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Slots = Annotated[int, Field(ge=1, le=1000)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Range = Annotated[tuple[float, float], BeforeValidator(_split)]
-Side = Annotated[int, Field(ge=SMALLEST_CROP)]
+Range = Annotated[tuple[Finite, Finite], BeforeValidator(_split)]
+Side = Annotated[int, Field(ge=SMALLEST_CROP, le=LARGEST_CROP)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_split_size)]
 Chances = Annotated[tuple[Share, Share, Share], BeforeValidator(_split)]
 Weights = Annotated[Mapping[str, NotNegative], BeforeValidator(_split_mapping)]
@@ -60,7 +63,7 @@ class ModelSettings:
     name: str = "hrnet18s"
     input_scheme: InputScheme = "conv1s"
     encoding: Encoding = "disk"
-    radius: Positive = 5.0
+    radius: Annotated[Positive, Field(le=MAX_RADIUS)] = 5.0
     prev_mask: bool = True
 
 
@@ -87,7 +90,7 @@ class DataSettings:
     """
 
     datasets: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("folder",)
-    batch_size: Annotated[int, Field(ge=2)] = 32
+    batch_size: Annotated[int, Field(ge=2, le=1 << 16)] = 32
     epoch_samples: Count = 0
     set_weights: Weights = field(default_factory=dict)
     area_power: NotNegative = 0.0
@@ -162,7 +165,7 @@ class ClickSettings:
         ring_width: of that ring, as a share of the square root of the object's area.
     """
 
-    max_clicks: AtLeastOne = 24
+    max_clicks: Slots = 24
     decay: Annotated[float, Field(gt=0, le=1)] = 0.8
     single_click_probability: Share = 0.0
     erode_probability: Share = 0.9

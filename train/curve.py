@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import InputFileError, UsageError
-from ritm_edge.files import atomic_output, existing_file
+from ritm_edge.files import atomic_output, existing_file, read_file
 from ritm_edge.optional import require
-from ritm_edge.untrusted_json import parse_long_json
+from ritm_edge.untrusted_json import parse_json
 
 from .run_log import LOG, read_steps
 from .validation import SELECTING
 
 SUFFIXES = (".png", ".svg", ".pdf")
 SMOOTHED_SHARE = 1 / 20
+MAX_REPORT = 1 << 26  # bytes
 
 
 @dataclass
@@ -45,7 +46,7 @@ def read_curves(logs: Sequence[Path], reports: Mapping[int, Path] | None = None)
         curves.ends.append(offset)
     curves.ends.pop()
     for step, path in (reports or {}).items():
-        for name, value in _report(existing_file(path)).items():
+        for name, value in _report(path).items():
             curves.noc.setdefault(name, []).append((step, value))
     for points in curves.noc.values():
         points.sort()
@@ -68,13 +69,16 @@ def _add_row(curves: Curves, row: dict[str, Any], offset: int) -> None:
 
 def _report(path: Path) -> dict[str, float]:
     """NoC@90 of every benchmark."""
+    data = read_file(path, most=MAX_REPORT)
     try:
         found: dict[str, float] = {}
-        for report in parse_long_json(path.read_bytes())["reports"]:
+        for report in parse_json(data, most=MAX_REPORT)["reports"]:
             for summary in report["noc"]:
                 if abs(summary["iou"] - 0.9) < 1e-6:
                     # Several files on one benchmark: the first, as in bench noc's comparisons.
-                    found.setdefault(report["benchmark"], float(summary["mean"]))
+                    if not _is_number(summary["mean"]):
+                        raise ValueError("a mean that is no number")
+                    found.setdefault(str(report["benchmark"]), float(summary["mean"]))
         return found
     except (ValueError, KeyError, TypeError) as error:
         raise InputFileError(

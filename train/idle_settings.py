@@ -47,6 +47,13 @@ def refuse_idle(config: TrainConfig, names: Iterable[str], also: dict[str, str])
                 raise UsageError(f"{name} does nothing without {need}: leave it out.")
 
 
+def refuse_fp16(config: TrainConfig, device: str) -> None:
+    """Raise UsageError where the network would be trained in fp16 on a CPU, whose convolutions
+    overflow in it."""
+    if config.run.precision == "fp16" and device == "cpu":
+        raise UsageError("run.precision=fp16 needs a GPU: set fp32 or bf16 on this CPU.")
+
+
 def _holds(need: str, values: Mapping[str, Any]) -> bool:
     for part in need.split(" or "):
         name, equals, wanted = part.partition("=")

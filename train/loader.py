@@ -1,7 +1,9 @@
 """Batches from worker processes, whose errors arrive unchanged."""
 
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 
 import cv2
@@ -13,6 +15,7 @@ from ritm_edge.errors import RitmEdgeError, TrainingError
 from .broken import BrokenFiles, Problem
 from .dataset import ClickDataset, Sample
 
+PR_SET_PDEATHSIG = 1
 Drawn = tuple[Sample, list[Problem]]
 
 
@@ -44,6 +47,8 @@ class _Guarded(Dataset[Drawn | RitmEdgeError]):
 
 
 def _start_worker(_: int) -> None:
+    if sys.platform == "linux":  # to end with the parent, however that ends
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     cv2.setNumThreads(0)  # the workers are the parallelism
     # Ctrl-C and schedulers signal the whole process group: leave it, so that the parent alone
     # decides when to stop and still gets the batches it waits for.

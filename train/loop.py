@@ -17,6 +17,7 @@ from .datasets import find_entries
 from .device_batches import make_dataset
 from .distributed import joined_team
 from .fingerprint import fingerprint
+from .idle_settings import refuse_fp16
 from .loader import batches
 from .photo_cache import PhotoCache
 from .run import Run, Shown, ValidationProgress
@@ -112,6 +113,7 @@ def train(
 
     with joined_team(device) as team:
         share = team.share(config.data.batch_size)
+        refuse_fp16(config, team.device.type)
         torch.manual_seed(config.run.seed)
         step, best, told = 0, None, None
         if last.exists():

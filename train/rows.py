@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from ritm_edge.errors import OutputFileError
-from ritm_edge.files import sync
+from ritm_edge.files import read_file, sync
 from ritm_edge.untrusted_json import parse_json
+
+MAX_BYTES = 1 << 28
 
 
 def refuse_foreign(path: Path, first: str, *others: str) -> None:
     """Raise OutputFileError unless a file is missing or empty, or its first line is cut short or is
     a row that begins with the key `first` and has one of `others`."""
-    try:
-        with path.open("rb") as file:
+    line = b""
+    if path.is_file():
+        with suppress(OSError), path.open("rb") as file:  # told by whoever reads or writes it
             line = file.readline(1 << 16)
-    except OSError:
-        return  # missing, or told by whoever reads or writes it
+    elif path.exists():
+        line = b"a folder, pipe or device"
     begin = f'{{"{first}": '.encode()
     known = line.startswith(begin) or begin.startswith(line)
-    with suppress(ValueError, AttributeError, RecursionError):  # cut short
+    with suppress(ValueError, AttributeError):  # cut short
         known = known and not parse_json(line).keys().isdisjoint(others)
     if not known:
         raise OutputFileError(
@@ -32,19 +35,14 @@ def refuse_foreign(path: Path, first: str, *others: str) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows but those that a crash cut short; empty if there is no file. Raises OutputFileError:
+    """All rows but those that a crash cut short; empty if there is no file. Raises InputFileError:
     the file cannot be read."""
     if not path.exists():
         return []
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError as error:
-        raise OutputFileError(
-            f"cannot read {path}: {error.strerror}; choose another --output."
-        ) from error
+    lines = read_file(path, most=MAX_BYTES).decode(errors="replace").splitlines()
     rows = []
     for line in lines:
-        with suppress(ValueError, RecursionError):
+        with suppress(ValueError):
             rows.append(parse_json(line))
     return [row for row in rows if isinstance(row, dict)]
 

@@ -23,7 +23,6 @@ from .state import (
     LAST_CHECKPOINT,
     WEIGHTS,
     Best,
-    remove_leftovers,
     save_diverged_batch,
     save_run,
 )
@@ -89,7 +88,6 @@ class Run:
         self._board: Board | None = None
         self._log: RunLog | None = None
         if self.team.leads:
-            remove_leftovers(self.output)
             self._log = RunLog(self.output / LOG, done=self.done)
             if self.tensorboard:
                 self._board = Board(self.output / FOLDER, done=self.done)

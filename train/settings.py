@@ -5,6 +5,7 @@ pydantic does the checking and the parsing of text; here its errors become one s
 
 import dataclasses
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from ritm_edge.errors import UsageError
+from ritm_edge.untrusted_json import shown
 
 T = TypeVar("T")
 
@@ -35,6 +37,15 @@ def settings(cls: type[T]) -> type[T]:
 
     made.__init__ = __init__  # type: ignore[method-assign]
     return made  # type: ignore[return-value]
+
+
+def from_json(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Settings whose sections are parsed JSON: a number is not a text there, nor a switch a number.
+    Raises UsageError: as the constructor."""
+    try:
+        return TypeAdapter(cls).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise UsageError(_sentence(cls, error)) from None
 
 
 def as_dict(values: Any) -> dict[str, Any]:
@@ -86,7 +97,7 @@ def _sentence(cls: type, error: ValidationError) -> str:
         return f"{name} has a wrong number of values: see --dry-run for how it is written."
     what = first["msg"].removeprefix("Value error, ").removeprefix("Input should").strip()
     expected = f"it should {what}" if what.startswith(("be ", "have ", "'")) else what
-    return f"{name} is {first['input']!r}: {expected}."
+    return f"{name} is {shown(first['input'])}: {expected}."
 
 
 def _names(cls: type, prefix: str = "") -> list[str]:

@@ -21,6 +21,7 @@ from .datasets import find_entries
 from .depthwise import has_depthwise, use_fast_depthwise, use_plain_depthwise
 from .device_batches import make_dataset
 from .distributed import DistributedContext
+from .idle_settings import refuse_fp16
 from .loader import batches
 from .photo_cache import PhotoCache
 from .start import new_model
@@ -129,6 +130,7 @@ def measure_speed(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if plain_depthwise and device != "cpu":
         raise UsageError("--plain-depthwise compares gradients on CPUs: leave it out on a GPU.")
+    refuse_fp16(config, torch.device(device).type)
     model = new_model(config, None)[0]
     if plain_depthwise and not has_depthwise(model):
         raise UsageError(

@@ -6,7 +6,6 @@ random generator, whatever the number of processes that save it or resume from i
 """
 
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError
+from ritm_edge import untrusted_json as untrusted
+from ritm_edge.errors import CheckpointError, OutputFileError, TrainingError, UsageError
 from ritm_edge.files import write_output
 from ritm_edge.model.checkpoint import (
     DIGEST,
@@ -36,9 +36,10 @@ LAST_CHECKPOINT = "last.pth"
 BEST_CHECKPOINT = "best.pth"
 WEIGHTS = "weights.safetensors"
 _NEEDED = {"optimiser", "scaler", "average", "iou", "step", "config", "best"}
-_LEFTOVER = re.compile(
-    r"\.[0-9a-f]{8}\.(last\.pth|best\.pth|weights\.safetensors|log\.jsonl|diverged-.+\.pth)"
-)
+_KINDS = {"step": untrusted.COUNT, "iou": dict.fromkeys(("threshold", "mean"), untrusted.NUMBER)}
+_SCALER = {"scale": untrusted.MEASURE, "_growth_tracker": untrusted.COUNT}
+_BEST = untrusted.list_of(untrusted.MEASURE, "a score and a step")
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,19 @@ def restore_model(
         not isinstance(training, dict)
         or not training.keys() >= _NEEDED
         or not isinstance(training["config"], dict)
-        or not isinstance(training["step"], int)
     ):
         raise CheckpointError(
             f"{path} holds no training state: begin again with --init {path} and another --output."
         )
-    changed = _changes(training["config"], config)
+    try:
+        untrusted.require_kinds(training, _KINDS, "its training state")
+        before = TrainConfig(**training["config"])
+    except (ValueError, TypeError, UsageError) as error:
+        raise CheckpointError(
+            f"{path} holds a training state of another form ({error}): begin again with --init "
+            f"{path} and another --output."
+        ) from error
+    changed = _changes(before, config)
     if changed:
         raise TrainingError(
             f"{path} belongs to a run with other settings ({', '.join(changed)}): repeat that "
@@ -120,8 +128,18 @@ def restore_trainer(trainer: Trainer, state: dict[str, Any], path: Path) -> Best
     """Load the training state that `restore_model` returned; returns the best validation so far, if
     there was one. Raises CheckpointError: it is not the state of such a run."""
     try:
+        if state["step"] and not state["optimiser"]["state"]:
+            raise ValueError("no moments")
+        _require_moments(trainer, state["optimiser"]["state"])
+        if state["scaler"]:
+            untrusted.require_kinds(state["scaler"], _SCALER, "the scale of the loss")
         trainer.load_state_dict(state)
-        return None if state["best"] is None else Best(float(state["best"][0]), state["best"][1])
+        if state["best"] is None:
+            return None
+        score, step = state["best"]
+        if not _BEST[1](state["best"]) or type(step) is not int:
+            raise ValueError(f"the best is {untrusted.shown(state['best'])} instead of {_BEST[0]}")
+        return Best(float(score), step)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
         raise CheckpointError(
             f"{path} has an optimiser state that does not fit ({error}): begin again with --init "
@@ -142,20 +160,26 @@ def save_diverged_batch(folder: Path, tensors: dict[str, Tensor], *, step: int, 
     return f"its batch is in {path}"
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete partly written files of a run that was killed."""
-    for path in folder.glob(".*"):
-        if path.is_file() and _LEFTOVER.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+def _require_moments(trainer: Trainer, states: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Raise ValueError, or what a value of another type raises, for what Adam cannot go on with."""
+    parameters = [p for group in trainer.optimiser.param_groups for p in group["params"]]
+    for index, state in states.items():
+        if type(index) is not int or not 0 <= index < len(parameters):
+            raise ValueError(f"no parameter has the number {untrusted.shown(index)}")
+        if any(state[name].shape != parameters[index].shape for name in _MOMENTS):
+            raise ValueError(f"the moments of parameter {index} are of another shape")
+        if not all(state[name].isfinite().all() for name in (*_MOMENTS, "step")):
+            raise ValueError(f"the moments of parameter {index} are not finite")
+        if min(state["exp_avg_sq"].min(), state["step"].min()) < 0:
+            raise ValueError(f"the moments of parameter {index} are negative")
 
 
-def _changes(saved: dict[str, Any], config: TrainConfig) -> list[str]:
+def _changes(before: TrainConfig, config: TrainConfig) -> list[str]:
     """ "name was … now …" of every setting that differs; one the checkpoint is too old to know
     had its default."""
-    current, defaults = flatten(as_dict(config)), flatten(as_dict(TrainConfig()))
-    before = {**defaults, **flatten(saved)}
+    saved, current = flatten(as_dict(before)), flatten(as_dict(config))
     return [
-        f"{name} was {before.get(name, 'not set')}, now is {current.get(name, 'not set')}"
-        for name in sorted(before.keys() | current.keys())
-        if before.get(name) != current.get(name)
+        f"{name} was {value}, now is {current[name]}"
+        for name, value in sorted(saved.items())
+        if value != current.get(name)
     ]

@@ -329,9 +329,12 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict()`; the weights are loaded into the model by the caller. Raises
         KeyError, TypeError, ValueError, RuntimeError, AttributeError: it is another run's."""
-        self.optimiser.load_state_dict(state["optimiser"])
+        # Rates and the like are those of the settings, whatever the checkpoint says.
+        own = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({**state["optimiser"], "param_groups": own})
         run_as(self.optimiser, **self._computes)
-        self._scaler.load_state_dict(state["scaler"])
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict({**self._scaler.state_dict(), **state["scaler"]})
         self.iou.load_state_dict(state["iou"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])

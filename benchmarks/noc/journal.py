@@ -11,18 +11,21 @@ from the line it stands in: results of another file, other settings or other ver
 runtimes have another one and are never mixed.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from ritm_edge.errors import InputFileError, OutputFileError, RitmEdgeError, UsageError
 from ritm_edge.evaluation.loop import SampleResult
 from ritm_edge.files import make_folder, sync
-from ritm_edge.untrusted_json import parse_json
+from ritm_edge.untrusted_json import TEXT, parse_json, require_kinds
 
 from .report import object_as_dict, object_from_dict
 
@@ -49,6 +52,8 @@ class Journal:
         self._results: dict[str, dict[str, SampleResult]] = {}
         try:
             make_folder(path.parent)
+            if path.exists() and not path.is_file():
+                raise OSError(errno.EINVAL, "a folder, a pipe or a device")
             self._file: IO[bytes] = path.open("a+b")
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -68,14 +73,19 @@ class Journal:
             else:
                 self._read()
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        # Every line was written at once; what is left is one that did not fit on the disk.
+        with suppress(OSError):
+            self._file.close()
 
     def start(self, run: Mapping[str, Any]) -> tuple[str, dict[str, SampleResult]]:
         """Begin or continue a run; `run` says what is measured: "benchmark", "file" and everything
@@ -108,7 +118,7 @@ class Journal:
     def _write(self, values: Mapping[str, Any]) -> None:
         line = json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
         try:
-            self._file.write(line.encode())
+            self._file.write(line.encode(errors="backslashreplace"))
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -126,13 +136,14 @@ class Journal:
     def _read(self) -> None:
         self._file.seek(0)
         good = 0
-        for number, line in enumerate(self._file, start=1):
-            if not line.endswith(b"\n"):
+        lines = iter(partial(self._file.readline, LONGEST_LINE), b"")
+        for number, line in enumerate(lines, start=1):
+            if len(line) < LONGEST_LINE and not line.endswith(b"\n"):
                 break  # a write that was cut off
             try:
                 self._take(line)
-            except (ValueError, KeyError, TypeError, AttributeError, RitmEdgeError) as error:
-                if self._file.read(1) == b"":
+            except (ValueError, RitmEdgeError) as error:
+                if len(line) < LONGEST_LINE and self._file.read(1) == b"":
                     break  # a power cut can leave a last line of any content
                 raise InputFileError(
                     f"{self.path} line {number} is not a line of a journal of bench noc: pass "
@@ -145,12 +156,15 @@ class Journal:
         values = parse_json(line.decode())
         if values == HEAD:
             return
+        require_kinds(values, {"run?": TEXT, "of?": TEXT})
         if "run" in values:
             identity = str(values.pop("run"))
+            if identity != _identity(values):
+                raise ValueError("the ID of another run")
             self._runs[identity] = values
             return
         result = object_from_dict(values)
-        self._results.setdefault(str(values["of"]), {})[result.name] = result
+        self._results.setdefault(str(values.get("of")), {})[result.name] = result
 
 
 def _identity(run: Mapping[str, Any]) -> str:
@@ -162,7 +176,7 @@ def _begins_a_journal(line: bytes) -> bool:
     try:
         values = parse_json(line.decode())
         return bool(values == HEAD or values.pop("run") == _identity(values))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

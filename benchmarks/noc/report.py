@@ -41,6 +41,7 @@ from typing import Any
 
 import numpy as np
 
+from ritm_edge import untrusted_json as untrusted
 from ritm_edge.clicks import Click
 from ritm_edge.evaluation.loop import EvaluationSettings, SampleResult
 from ritm_edge.evaluation.metrics import NocSummary, mean_iou_at, noc_thresholds, summarize_noc
@@ -54,6 +55,25 @@ FORMAT_VERSION = 1
 PUBLISHED_CLICKS = 20
 Shard = tuple[int, int]
 DROP = 0.02  # a click that costs more IoU than this is counted as harmful
+
+
+def _is_click(value: Any) -> bool:
+    place = untrusted.list_of(untrusted.MEASURE, "")[1]
+    triple = isinstance(value, list) and len(value) == 3
+    return triple and place(value[:2]) and untrusted.FLAG[1](value[2])
+
+
+# See `untrusted_json`.
+_OBJECT = {
+    "name": ("a text", lambda value: isinstance(value, str)),
+    "ious": untrusted.list_of(
+        ("", lambda value: value is None or (untrusted.MEASURE[1](value) and value <= 1)),
+        "a list of numbers from 0 to 1, or null",
+    ),
+    "clicks": untrusted.list_of(("", _is_click), "a list of [row, column, true or false]"),
+    "seconds": untrusted.MEASURE,
+    "peak_memory_bytes?": untrusted.COUNT,
+}
 
 
 def describe_subject(runtime: Runtime, label: str | None = None) -> dict[str, Any]:
@@ -201,18 +221,17 @@ def object_as_dict(result: SampleResult) -> dict[str, Any]:
 
 
 def object_from_dict(values: dict[str, Any]) -> SampleResult:
-    """The inverse of `object_as_dict`. Raises ValueError, KeyError, TypeError: values of another
-    kind."""
+    """The inverse of `object_as_dict`. Raises ValueError: values of another kind."""
+    untrusted.require_kinds(values, _OBJECT, "an object")
     clicks = tuple(
-        Click(float(row), float(column), positive=bool(positive), order=order)
+        Click(float(row), float(column), positive=positive, order=order)
         for order, (row, column, positive) in enumerate(values["clicks"])
     )
-    ious = np.array([np.nan if i is None else float(i) for i in values["ious"]], np.float32)
+    ious = np.array([np.nan if i is None else i for i in values["ious"]], np.float32)
     if len(ious) != len(clicks) or not clicks:
         raise ValueError("as many clicks as IoUs, at least one")
     peak = values.get("peak_memory_bytes")
-    peak = None if peak is None else int(peak)
-    return SampleResult(str(values["name"]), clicks, ious, float(values["seconds"]), peak)
+    return SampleResult(values["name"], clicks, ious, float(values["seconds"]), peak)
 
 
 def as_document(reports: Sequence[NocReport]) -> dict[str, Any]:

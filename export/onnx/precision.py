@@ -1,15 +1,14 @@
 """ONNX below float32: half-precision weights, 8-bit integers with calibrated or dynamic ranges."""
 
 import copy
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ritm_edge.errors import ConversionError, UsageError, first_line
+from ritm_edge.files import scratch_folder
 from ritm_edge.optional import require
 
 from ..calibration import Inputs
@@ -83,8 +82,8 @@ def int8_dynamic_graph(source: ExportInput) -> Any:
     onnx = require("onnx", extra="onnx")
     quantization = require("onnxruntime.quantization", extra="onnx")
     model = named(onnx_graph(source))
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        path = Path(folder, "graph.onnx")
+    with scratch_folder() as folder:
+        path = folder / "graph.onnx"
         onnx.save(model, path)
         with quantizing():
             quantization.quantize_dynamic(
@@ -113,11 +112,11 @@ def measure_ranges(model: Any, inputs: Sequence[Inputs]) -> Any:
         inputs: at least one.
     """
     calibrate = require("onnxruntime.quantization.calibrate", extra="onnx")
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-onnx-") as folder:
-        source = Path(folder, "calibrated.onnx")  # it takes files only
+    with scratch_folder() as folder:
+        source = folder / "calibrated.onnx"  # it takes files only
         require("onnx", extra="onnx").save(model, source)
         calibrator = calibrate.create_calibrator(
-            source, INTEGER_OPERATIONS, augmented_model_path=str(Path(folder, "observed.onnx"))
+            source, INTEGER_OPERATIONS, augmented_model_path=str(folder / "observed.onnx")
         )
         calibrator.collect_data(_Reader(inputs))
         return calibrator.compute_data()

@@ -1,13 +1,12 @@
 """Session graphs as further signatures of a .tflite file."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError
-from ritm_edge.files import write_output
+from ritm_edge.files import scratch_folder, write_output
 
 from ..tflite.flatbuffer import name_tensors, pack, unpack
 from ..tflite.process import run_worker
@@ -28,8 +27,8 @@ def add_session_graphs(settings: StepSettings, path: Path) -> dict[str, Any]:
     """
     settings = replace(settings, channels_last=True)
     model = unpack(read_flatbuffer(path, allow_changed=True))
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-session-") as folder:
-        files = {name: Path(folder, f"{name}.tflite") for name in all_steps(settings)}
+    with scratch_folder() as folder:
+        files = {name: folder / f"{name}.tflite" for name in all_steps(settings)}
         last = list(files.values())[-1]
         reason = run_worker(WORKER, as_text(settings), folder, makes=last)
         if reason is not None:

@@ -1,15 +1,17 @@
 """ncnn: its layers and weights, made by pnnx from TorchScript."""
 
+import io
 import subprocess
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from ritm_edge.artifacts.info import Precision
 from ritm_edge.artifacts.ncnn import INPUT, SHAPE_KEYS, Layer, NcnnFile, format_layers, parse_layers
 from ritm_edge.errors import ConversionError
-from ritm_edge.files import atomic_output
+from ritm_edge.files import atomic_output, scratch_folder
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -25,8 +27,8 @@ def convert(source: ExportInput, path: Path, *, half_weights: bool = False) -> N
     `half_weights` says so; nothing else is. Raises ConversionError: pnnx failed, or wrote layers
     that ncnn does not have; MissingExtraError: pnnx or ncnn is not installed."""
     ncnn = require("ncnn", extra="ncnn")
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-ncnn-") as folder:
-        text, weights = _run_pnnx(source, Path(folder), half_weights)
+    with scratch_folder() as folder:
+        text, weights = _run_pnnx(source, folder, half_weights)
     layers = [_with_contract(layer, source) for layer in parse_layers(text)]
     unknown = sorted({layer.kind for layer in layers if ncnn.layer_to_index(layer.kind) < 0})
     if unknown:
@@ -43,7 +45,9 @@ def _run_pnnx(source: ExportInput, folder: Path, half_weights: bool) -> tuple[st
         f"[{','.join(map(str, tensor.shape))}]f32" for tensor in source.example.values()
     )
     try:
-        trace(source.graph, source.example).save(str(folder / "model.pt"))
+        # In memory first: torch's own file writer ends the process where the disk is full.
+        torch.jit.save(trace(source.graph, source.example), content := io.BytesIO())
+        (folder / "model.pt").write_bytes(content.getbuffer())
         # Names without a folder: all that it writes goes to where it runs.
         subprocess.run(
             [program, "model.pt", f"inputshape={shapes}", f"fp16={int(half_weights)}"],

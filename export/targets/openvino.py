@@ -1,6 +1,5 @@
 """OpenVINO: its intermediate representation, read from our ONNX graph of the same precision."""
 
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from ritm_edge.artifacts.info import Precision
 from ritm_edge.artifacts.openvino import OpenVinoFile
 from ritm_edge.errors import ConversionError, first_line
-from ritm_edge.files import atomic_output
+from ritm_edge.files import atomic_output, scratch_folder
 from ritm_edge.runtimes.openvino import import_openvino
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -30,8 +29,8 @@ def convert(
     installed."""
     # Through the core's reader, not `openvino.convert_model`, whose telemetry reports conversions.
     openvino = import_openvino()
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-openvino-") as folder:
-        onnx, graph, weights = (Path(folder, n) for n in ("m.onnx", "m.xml", "m.bin"))
+    with scratch_folder() as folder:
+        onnx, graph, weights = (folder / n for n in ("m.onnx", "m.xml", "m.bin"))
         onnx.write_bytes(make(source).SerializeToString())
         try:
             # What should be half precision is already; compressing here would take the clicks too.

@@ -1,7 +1,6 @@
 """TFLite: one file, NHWC, static shapes, called by names (`runSignature`)."""
 
 import shutil
-import tempfile
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ from ritm_edge.artifacts.checksum import seal
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
 from ritm_edge.artifacts.tflite import read_flatbuffer
 from ritm_edge.errors import ConversionError, UsageError
-from ritm_edge.files import atomic_output, write_output
+from ritm_edge.files import atomic_output, scratch_folder, write_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
@@ -59,7 +58,7 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
     for module in ("onnx2tf", "tensorflow", "ai_edge_litert", "flatbuffers"):
         if find_spec(module) is None:  # TensorFlow is imported in the worker only
             require(module, extra="tflite")
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-tflite-") as folder:
+    with scratch_folder() as folder:
         graph = onnx_graph(source)
         settings = {}
         if precision == Precision.INT8:
@@ -68,9 +67,9 @@ def convert(source: ExportInput, path: Path, *, precision: Precision = Precision
         lower_opset(graph)
         parts = []
         for number, part in enumerate(split_at_click_maps(graph)):
-            parts.append(Path(folder, f"part{number}.onnx"))
+            parts.append(folder / f"part{number}.onnx")
             parts[-1].write_bytes(part.SerializeToString())
-        job, converted = (Path(folder, f"graph.{suffix}") for suffix in ("npz", "tflite"))
+        job, converted = (folder / f"graph.{suffix}" for suffix in ("npz", "tflite"))
         in_worker = Precision.FP32 if precision == Precision.FP16 else precision
         np.savez(job, precision=in_worker, **settings)
         reason = run_worker(WORKER, converted, job, *parts, makes=converted)

@@ -1,5 +1,6 @@
 """An .ncnn file: ncnn's pair of files in one, and the text that one of them is."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -9,6 +10,20 @@ MAGIC = "7767517"
 INPUT = "Input"
 # Of an Input: width, height, channels.
 SHAPE_KEYS = ("0", "1", "2")
+# What the exporter writes, and no more: ncnn trusts a graph, and some of its layers can take any
+# memory. The settings are sizes, counts and numbers of modes and axes.
+KINDS = frozenset(
+    """
+    Input MemoryData Split Convolution ConvolutionDepthWise Deconvolution InnerProduct MatMul Gemm
+    BinaryOp UnaryOp ReLU Clip Sigmoid TanH Softmax Interp Pooling Reduction Concat Crop ExpandDims
+    Flatten Padding Permute Reshape Slice Squeeze Tile HardSwish HardSigmoid Swish
+    """.split()
+)
+LARGEST_SETTING, LARGEST_SHAPE = 4096, 1 << 24
+CONSTANTS = ("BinaryOp", "Clip")  # with numbers to compute with
+# Settings that count weights, or the values of an array that is stored, by kind.
+WEIGHTS = dict.fromkeys(("Convolution", "ConvolutionDepthWise", "Deconvolution"), "6")
+WEIGHTS |= {"InnerProduct": "2"}
 
 
 class NcnnFile(ZippedModel):
@@ -51,6 +66,34 @@ class Layer:
         """Of an Input: its array's shape without the batch. Raises ValueError: a size that is not a
         number."""
         return tuple(int(self.settings[key]) for key in SHAPE_KEYS if key in self.settings)[::-1]
+
+
+def check_layers(layers: list[Layer], weights: bytes) -> None:
+    """Refuse what ncnn would compute without end or compute wrong. Raises ValueError: a layer that
+    the exporter does not write, a setting beyond what models have, or more weights than there
+    are."""
+    stored = 0
+    for layer in layers:
+        if layer.kind not in KINDS:
+            raise ValueError(f"{layer.kind} is no layer of our graphs")
+        counted = WEIGHTS.get(layer.kind)
+        is_large = layer.kind in ("Reshape", INPUT, "MemoryData")
+        for key, text in layer.settings.items():
+            values = [float(each) for each in text.split(",")]
+            if layer.kind in CONSTANTS and all(map(math.isfinite, values)):
+                continue
+            most = (
+                len(weights) if key == counted else LARGEST_SHAPE if is_large else LARGEST_SETTING
+            )
+            least = 0 if key == counted else -max(most, LARGEST_SETTING)
+            if not all(least <= value <= most for value in values):
+                raise ValueError(f"{layer.name} has the setting {key}={text[:40]}")
+        if counted:
+            stored += int(layer.settings.get(counted, "0"))
+        elif layer.kind == "MemoryData":
+            stored += math.prod(layer.shape)
+    if stored > len(weights):
+        raise ValueError(f"{stored} weights in {len(weights)} bytes")
 
 
 def parse_layers(text: str) -> list[Layer]:

@@ -1,7 +1,6 @@
 """`ritm-edge demo`: the annotator's page, on this machine."""
 
 import os
-import tempfile
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +33,7 @@ def command(
 
     Example: ritm-edge demo --artifact artifacts/lite0-400x400.tflite
     """
-    from ..files import atomic_output
+    from ..files import atomic_output, scratch_folder
     from ..web.server import LOOPBACK, open_server
     from ..web.site import Site, page_files
 
@@ -44,8 +43,8 @@ def command(
             raise OutputFileError(f"{build} exists: name a folder that does not exist yet.")
     page_files()  # says that there is none before any work
     artifact = _kept() if artifact is None else _checked(artifact)
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(artifact, Path(scratch))
+    with scratch_folder() as scratch:
+        site = Site(artifact, scratch)
         if build is not None:
             with atomic_output(build) as temporary:
                 site.write(temporary)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 import warnings
 from typing import Annotated
 
@@ -9,9 +10,9 @@ import typer
 from typer import Argument, Option
 
 from .. import __version__
-from ..errors import RitmEdgeError, UsageError
+from ..errors import BUG, OF_THE_SYSTEM, OutputFileError, RitmEdgeError, UsageError
 from . import bench, data, data_coco_lvis, export, golden, predict, report, train, verify, weights
-from .console import print_error
+from .console import print_error, printable, take_over_terminal
 from .demo import command as demo
 from .options import Command
 
@@ -66,16 +67,49 @@ app.add_typer(weights.app, name="weights")
 
 def main() -> None:
     """Entry point: typed errors become one sentence on stderr and their exit code."""
-    warnings.formatwarning = lambda message, *_place, **_line: f"warning: {message}\n"
+    take_over_terminal()
+    warnings.formatwarning = lambda message, *_place, **_line: f"warning: {printable(message)}\n"
+    code = _run()
     try:
-        app()
+        sys.stdout.flush()
+    except OSError:  # told already; keep Python from trying again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except RitmEdgeError as error:
         print_error(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print_error("interrupted: no partly written file was left behind.")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader (head, less) has ended, which is not an error. Keep Python from reporting it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return error.exit_code
+    except BrokenPipeError:  # the reader (head, less) has ended, which is not an error
+        return 0
+    except SystemExit as error:  # of Typer, which ends there where it prints into a closed pipe
+        return 0 if isinstance(error.__context__, BrokenPipeError) else int(error.code or 0)
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Print what is not an error of ours; returns the exit code."""
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        print_error(
+            f"cannot read or write {error.filename or 'the output'}: {error.strerror}; make room, "
+            "or choose another place."
+        )
+        return OutputFileError.exit_code
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        print_error("there is not enough memory: end other programs, or use smaller inputs.")
+        return RitmEdgeError.exit_code
+    if hasattr(error, "format_message"):  # of Typer, about the command line
+        message: str = error.format_message()
+        if "\n" in message:  # the help, where no command is given
+            typer.echo(message, err=True)
+        else:
+            print_error(f"{message.rstrip('.')}: see --help.")
+        return UsageError.exit_code
+    traceback.print_exception(error)
+    return BUG

@@ -1,6 +1,7 @@
 """Options that several subcommands share, and what is done with their values."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +11,14 @@ import typer
 from typer import Option
 from typer.core import TyperCommand
 
-from ..errors import OutputFileError, UsageError
+from ..errors import Interrupted, OutputFileError, UsageError
 from ..optional import require
 from .console import print_json, print_notice
 
 if TYPE_CHECKING:
     from ..data import Benchmark
 
+MAX_REPORT_BYTES = 1 << 28
 OUTPUTS = ("output", "overlay", "journal", "plot")  # parameters that name what a command writes
 
 
@@ -30,6 +32,8 @@ class Command(TyperCommand):
         refuse_overwriting(written, [p for value in given for p in _paths(value)])
         try:
             return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted: no partly written file was left behind.") from error
         except ModuleNotFoundError as error:
             if error.name == "torch":
                 require("torch", extra="torch")
@@ -42,7 +46,7 @@ def _paths(value: Any) -> list[Path]:
         return [path for each in value for path in _paths(each)]
     if isinstance(value, str) and "=" in value:
         value = Path(value.partition("=")[2])
-    return [value] if isinstance(value, Path) and not value.is_dir() else []
+    return [value] if isinstance(value, Path) and not os.path.isdir(value) else []
 
 
 def without_session_folders(paths: list[Path] | None) -> list[Path] | None:
@@ -61,8 +65,9 @@ def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 
 def _same_file(first: Path, second: Path) -> bool:
-    there = first.exists() and second.exists()
-    return first.samefile(second) if there else first.resolve() == second.resolve()
+    if os.path.exists(first) and os.path.exists(second):
+        return first.samefile(second)
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
@@ -77,15 +82,16 @@ def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
 def refuse_folder(path: Path | None) -> Path | None:
     """Callback of an option that names a file to write; it fails before the work, not after it.
     Raises OutputFileError: it is a folder."""
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):
         raise OutputFileError(f"{path} is a folder: name a file in it.")
     return path
 
 
 def refuse_foreign(path: Path | None) -> Path | None:
     """Callback like `refuse_folder`, for reports, which may only replace reports of ritm-edge."""
-    if refuse_folder(path) == path is not None and path.is_file():
-        content = path.read_bytes()
+    if refuse_folder(path) == path is not None and os.path.isfile(path):
+        with path.open("rb") as file:
+            content = file.read(MAX_REPORT_BYTES)
         if content and not (content.startswith((b"{\n", b"<!")) and b"ritm-edge" in content):
             raise OutputFileError(f"{path} is not a report of ritm-edge: choose another name.")
     return path

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from ..optional import require
 from ..tables import UNMEASURED
 from .console import download_bar, print_json, print_notice, print_table
-from .options import AsJson
+from .options import AllowChanged, AsJson
 
-app = typer.Typer(no_args_is_help=True, help="List and download checkpoints.")
+app = typer.Typer(no_args_is_help=True, help="List, download and convert checkpoints.")
 
 CHECKPOINT_SUFFIXES = {".pth", ".pt", ".safetensors"}
 
@@ -95,6 +96,10 @@ def pull_command(
         ),
     ] = None,
     sha256: Annotated[str | None, Option(help="Checksum that the file must have.")] = None,
+    allow_http: Annotated[
+        bool,
+        Option("--allow-http", help="Accept addresses whose files can be changed on their way."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Download a checkpoint.
@@ -111,7 +116,7 @@ def pull_command(
     from ..weights.published import published_checkpoint
 
     url = source if "://" in source else published_checkpoint(source).url
-    name = file_name(url)
+    name = file_name(url, allow_http=allow_http)
     target = Path(name) if output is None else output
     if output is not None and output.is_dir():
         target = output / name
@@ -133,6 +138,7 @@ def pull_command(
                 url,
                 target,
                 sha256=expected,
+                allow_http=allow_http,
                 check=check_checkpoint,
                 progress=lambda here, total: bar.update(task, completed=here, total=total),
             )
@@ -150,6 +156,38 @@ def pull_command(
         return
     typer.echo(f"{target}  sha256:{digest}")
     print_notice(f"next: ritm-edge predict photo.jpg --click ROW,COLUMN --checkpoint {target}")
+
+
+@app.command("convert")
+def convert_command(
+    source: Annotated[
+        Path, Argument(metavar="IN", help="Weights: a file, lite0 or hrnet18s.", show_default=False)
+    ],
+    output: Annotated[
+        Path,
+        Argument(
+            metavar="OUT", help=".pth, or .safetensors (half of its size)", show_default=False
+        ),
+    ],
+    allow_changed: AllowChanged = False,
+) -> None:
+    """Write weights in the published form (.pth), or in that of the embedded ones (.safetensors).
+
+    Example: ritm-edge weights convert runs/first/weights.safetensors model.pth
+    """
+    from ..errors import OutputFileError, UsageError
+
+    if output.exists():
+        raise OutputFileError(f"{output} exists: remove it or choose another name.")
+    if output.suffix not in (".pth", ".safetensors"):
+        raise UsageError(f"{output} names no form: let it end in .pth or .safetensors.")
+    require("torch", extra="torch")
+    from ..model.checkpoint import load_checkpoint, save_checkpoint, save_safetensors
+    from ..weights import checkpoint_path
+
+    model = load_checkpoint(checkpoint_path(source), allow_changed=allow_changed)
+    (save_checkpoint if output.suffix == ".pth" else save_safetensors)(model, output)
+    print_notice(f"saved {output} ({model.config.name})")
 
 
 def check_checkpoint(path: Path) -> None:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, InputFileError, raise_own_fault
-from ..files import existing_file
+from ..files import existing_file, read_file
 from ..optional import require
 from .base import Raise, Sample, Truth, read_bgr, report_by_raising
 
 Labels = NDArray[Any]
 MAX_MAT_BYTES = 64_000_000  # those of SBD have a few kilobytes
+MAX_LIST_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def read_names(path: Path) -> list[str]:
     """Names in a list such as val.txt. Raises InputFileError: missing, no text, or without a
     name."""
     try:
-        names = existing_file(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
+        names = read_file(path, most=MAX_LIST_BYTES).decode().split()
+    except UnicodeDecodeError as error:
         raise InputFileError(f"{path} is not a list of names: download it again.") from error
     if not names:
         raise InputFileError(f"{path} names no photo: download it again.")

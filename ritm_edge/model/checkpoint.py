@@ -8,8 +8,6 @@ precision is widened to float32 on load. Both carry a hash of their whole conten
 
 import io
 import json
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,16 +15,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, first_line, raise_own_fault
-from ..files import atomic_output, existing_file, recorded_sha256, sha256_of, write_output
+from ..errors import CheckpointError, first_line
+from ..files import (
+    atomic_output,
+    existing_file,
+    recorded_sha256,
+    refuse_stand_in,
+    sha256_of,
+    write_output,
+)
 from ..optional import require
 from ..untrusted_json import parse_json
 from .content_digest import content_digest
 from .published_config import parse_config, published_config
 from .ritm import RitmModel, build_model
+from .untrusted_pickle import load_pickle
 
 MAX_KEYS_IN_MESSAGE = 4
 DIGEST = "content_sha256"
+WRAPPED = "module."
 
 
 def load_checkpoint(
@@ -68,9 +75,15 @@ def read_checkpoint(path: Path, *, allow_changed: bool = False) -> dict[str, Any
             "ritm-edge train or published by the RITM authors."
         )
     state = content["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    ):
         raise CheckpointError(f"{path}: 'state_dict' does not map names to tensors: save it again.")
-    widened = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    # What wraps a model while several processes train it leaves this before every name.
+    prefix = WRAPPED if all(name.startswith(WRAPPED) for name in state) else ""
+    widened = {
+        k.removeprefix(prefix): v.float() if v.is_floating_point() else v for k, v in state.items()
+    }
     return {**content, "state_dict": widened}
 
 
@@ -86,7 +99,8 @@ def read_content(path: Path, *, allow_changed: bool = False) -> Any:
     path = existing_file(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: pass a .pth or .safetensors file.")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    refuse_stand_in(path, CheckpointError)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else load_pickle(path)
     if not allow_changed and _is_changed(content, path):
         raise CheckpointError(
             f"{path} was changed after it was saved: train, copy or pull it again, or pass "
@@ -104,24 +118,6 @@ def _is_changed(content: Any, path: Path) -> bool:
             return True
     recorded = recorded_sha256(path)
     return recorded is not None and recorded != sha256_of(path)
-
-
-def _read_pickle(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            # torch warns of pickle protocols before it refuses them; our sentence is enough.
-            warnings.simplefilter("ignore", UserWarning)
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is not a plain tensor file (it would run code or is damaged): nothing was "
-            "executed; use a checkpoint from a source you trust."
-        ) from error
-    except Exception as error:  # a damaged pickle can raise anything
-        raise_own_fault(error)
-        raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({first_line(error)}): download it again."
-        ) from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
@@ -157,6 +153,14 @@ def load_state_strictly(model: RitmModel, state: Mapping[str, Tensor], path: Pat
                 f"{k} {list(state[k].shape)} instead of {list(v.shape)}"
                 for k, v in expected.items()
                 if k in state and state[k].shape != v.shape
+            ],
+        ),
+        _listing(
+            "of another type",
+            [
+                f"{k} {state[k].dtype} instead of {v.dtype}"
+                for k, v in expected.items()
+                if k in state and state[k].is_floating_point() != v.is_floating_point()
             ],
         ),
     ]

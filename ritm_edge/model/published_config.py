@@ -3,12 +3,12 @@
 It is a dict with `class`, the name of the published class, and `params`, its constructor arguments.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from ..untrusted_json import shown
 from .ritm import (
     DECODER_CHANNELS,
     DEEPLABS,
@@ -31,6 +31,7 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "norm_radius": 260,
     "with_prev_mask": False,
 }
+MAX_RADIUS = 10_000  # pixels
 _LAYERS = "torch.nn.modules.batchnorm"
 # Arguments of which only these values are implemented; the layers differ in training alone.
 FIXED: dict[str, tuple[Any, ...]] = {
@@ -58,23 +59,25 @@ def parse_config(config: Any, path: Path) -> ModelConfig:
     published_class = config.get("class")
     if not isinstance(published_class, str) or published_class not in CLASS_DEFAULTS:
         raise CheckpointError(
-            f"{path} describes the model class {published_class!r}: only "
+            f"{path} describes the model class {shown(published_class)}: only "
             f"{' and '.join(CLASS_DEFAULTS)} can be loaded."
         )
     values = COMMON_DEFAULTS | CLASS_DEFAULTS[published_class]
     for name, entry in config["params"].items():
         value = entry.get("value") if isinstance(entry, Mapping) else entry
         if name in values:
-            supported = isinstance(value, bool) == isinstance(values[name], bool)
+            # Of backbones without a default: a text.
+            kind = str if values[name] is None else type(values[name])
+            supported = type(value) is kind
             if name == "norm_radius":
-                supported = supported and isinstance(value, int | float) and 0 < value < math.inf
+                supported = type(value) in (int, float) and 0 < value <= MAX_RADIUS  # type: ignore[operator]
             values[name] = value
         else:
             fixed = map(repr, FIXED.get(name, ()))  # as text: a value may be of any type
             supported = name in WITHOUT_EFFECT.split() or repr(_as_lists(value)) in fixed
         if not supported:
             raise CheckpointError(
-                f"{path} was trained with {name}={value!r}, which is not supported: use a "
+                f"{path} was trained with {name}={shown(value)}, which is not supported: use a "
                 "checkpoint without it."
             )
     decoder_channels = None

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..artifacts.info import ArtifactInfo, Precision
 from ..errors import ArtifactError, CheckpointError, InputFileError, RitmEdgeError, first_line
-from ..files import existing_file, sha256_of
+from ..files import existing_file, refuse_stand_in, sha256_of
 from ..io_spec import IMAGE, MASK, IOSpec
 from .contract import Tensors, check_inputs, require_mask, require_tensors
 from .step_contract import FIXED_LENGTHS, OUTPUT, StepIO, step_contract, with_lengths
@@ -111,7 +111,9 @@ class ModelFile:
             raise InputFileError(
                 f"{path} has no known suffix: pass a file ending in {', '.join(sorted(suffixes))}."
             )
-        module = import_module(f"{__package__}.{suffixes[path.suffix.lower()]}")
+        name = suffixes[path.suffix.lower()]
+        refuse_stand_in(path, CheckpointError if name == "pytorch" else ArtifactError)
+        module = import_module(f"{__package__}.{name}")
         runtime: Runtime = module.open_file(self)
         return runtime
 

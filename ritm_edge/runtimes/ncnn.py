@@ -1,6 +1,5 @@
 """Runs .ncnn files with ncnn on the CPU."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts.info import ArtifactInfo
-from ..artifacts.ncnn import INPUT, NcnnFile, parse_layers
+from ..artifacts.ncnn import INPUT, NcnnFile, check_layers, parse_layers
 from ..errors import ArtifactError
+from ..files import scratch_folder
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs, float32_arrays
@@ -59,6 +59,12 @@ class NcnnGraph:
                 f"{path} needs {unknown[0]}, which the installed ncnn does not have: install the "
                 "version that the file was made with, or export it again."
             )
+        try:
+            check_layers(layers, file.weights)
+        except (ValueError, OverflowError) as error:
+            raise ArtifactError(
+                f"{path} is not as ritm-edge export writes it ({error}): export it again."
+            ) from error
         self._net = ncnn.Net()
         for name in HALF_PRECISION:
             setattr(self._net.opt, name, False)
@@ -69,8 +75,8 @@ class NcnnGraph:
         if threads is not None:
             self._net.opt.num_threads = threads
         # From files: read from memory, ncnn does not notice where the weights end.
-        with tempfile.TemporaryDirectory(prefix="ritm-edge-ncnn-") as folder:
-            graph, weights = Path(folder, NcnnFile.GRAPH), Path(folder, NcnnFile.WEIGHTS)
+        with scratch_folder() as folder:
+            graph, weights = folder / NcnnFile.GRAPH, folder / NcnnFile.WEIGHTS
             graph.write_bytes(file.graph)
             weights.write_bytes(file.weights)
             if self._net.load_param(str(graph)) or self._net.load_model(str(weights)):

@@ -22,20 +22,31 @@ from numpy.typing import NDArray
 from .. import untrusted_json as untrusted
 from ..clicks import Click
 from ..errors import InputFileError, UsageError
-from ..files import existing_file
+from ..files import read_file
 from .state import SessionConfig, State
 from .zoom_in import Size, ZoomIn
 
 KIND, VERSION = "ritm-edge clicks", 1
 MAX_BYTES = 1 << 22  # of ten thousand clicks
+_ZOOM_IN = {
+    "target_size": (
+        "one or two lengths in pixels",
+        lambda value: all(map(untrusted.LENGTH[1], value if type(value) is list else [value])),
+    ),
+    "skip_clicks": ("a whole number from -1", lambda value: type(value) is int and value >= -1),
+    "min_crop": untrusted.LENGTH,
+    **dict.fromkeys(("expansion", "recompute_iou", "threshold"), untrusted.MEASURE),
+}
 _KINDS: Mapping[str, Any] = {
+    "format_version": untrusted.COUNT,
     "artifact_sha256": untrusted.SHA256,
     "height": untrusted.COUNT,
     "width": untrusted.COUNT,
     "mask_sha256?": untrusted.SHA256,
     "settings": {"protocol": untrusted.TEXT, "flip": untrusted.FLAG, "fit": untrusted.TEXT,
                  "threshold": untrusted.MEASURE, "max_side?": untrusted.COUNT,
-                 "click_limit?": untrusted.COUNT},
+                 "click_limit?": untrusted.COUNT,
+                 "zoom_in?": _ZOOM_IN},
 }  # fmt: skip
 _CLICK = {"row": untrusted.MEASURE, "column": untrusted.MEASURE, "positive": untrusted.FLAG}
 
@@ -103,11 +114,9 @@ def read_log(path: Path) -> ClickLog:
     Raises:
         InputFileError: missing, too large, or no such document.
     """
-    path = existing_file(path)
+    data = read_file(path, most=MAX_BYTES)
     try:
-        if path.is_dir() or path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"a folder or larger than {MAX_BYTES} bytes")
-        values = untrusted.parse_long_json(path.read_bytes())
+        values = untrusted.parse_json(data, most=MAX_BYTES)
         untrusted.require_kinds(values, _KINDS)
         if (values.get("kind"), values.get("format_version")) != (KIND, VERSION):
             raise ValueError(f"not {KIND} of version {VERSION}")

@@ -79,7 +79,7 @@ def test_anything_else_is_refused_in_one_sentence(tmp_path, text):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(InputFileError, match="does not exist"):
         read_results(tmp_path / "none.json")
-    with pytest.raises(InputFileError, match="not a results file"):
+    with pytest.raises(InputFileError, match="is a folder"):
         read_results(tmp_path)
 
 

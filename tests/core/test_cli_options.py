@@ -159,7 +159,8 @@ ACTING = {
     "data check": "--as --json",
     "data combine-coco-lvis": "--data-root --output --rule --split --workers --json",
     "weights list": "--json",
-    "weights pull": "--output --sha256 --json",
+    "weights pull": "--output --sha256 --allow-http --json",
+    "weights convert": "--allow-changed",
 }
 
 
@@ -224,6 +225,7 @@ WRITING = {
     "bench train": None,  # takes no file
     "data combine-coco-lvis": None,
     "golden": None,  # its folder must not exist
+    "weights convert": None,  # its file must not exist
     "weights pull": None,  # and replaces nothing, see test_download
 }
 

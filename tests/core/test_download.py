@@ -2,6 +2,11 @@
 
 import hashlib
 import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -192,3 +197,71 @@ def test_pull_discards_what_is_not_a_checkpoint(tmp_path):
     assert isinstance(result.exception, DownloadError)
     assert "the download was discarded" in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+# What a server may say → what is kept of it.
+LIES = {
+    "Content-Length: " + "9" * 5000: "",
+    "Content-Length: \u00b2": "",
+    "Content-Length: -5": "",
+    "Content-Range: bytes 0-2/3": "another part",
+    "Location: ftp://h/x": "leads elsewhere",
+    "Location: file:///etc/passwd": "answers 302",
+    "Location: http://192.0.2.1/x": "leads elsewhere",
+    "Location: data:,x": "answers 302",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_lies(tmp_path, lie):
+    status = 302 if lie.startswith("Location") else 206 if "Range" in lie else 200
+    answer = f"HTTP/1.1 {status} a\x1b[31m\r\n{lie}\r\nConnection: close\r\n\r\nabc"
+    with raw_server([answer.encode("latin-1")]) as url:
+        if LIES[lie]:
+            with pytest.raises(DownloadError, match=LIES[lie]):
+                download(url, tmp_path / "a.bin")
+            assert not (tmp_path / "a.bin").exists()
+        else:
+            download(url, tmp_path / "a.bin")
+            assert (tmp_path / "a.bin").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
+def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for(tmp_path, monkeypatch, head):
+    monkeypatch.setattr("ritm_edge.weights.download.TIMEOUT_SECONDS", 1.0)
+    parts = [head] * bool(head) + [b"H"] * 100
+    start = time.monotonic()
+    with raw_server(parts, pause=0.1) as url, pytest.raises(DownloadError, match="broke off"):
+        download(url, tmp_path / "a.bin")
+    assert time.monotonic() - start < 8
+
+
+def test_http_is_for_this_machine_or_for_those_who_ask(tmp_path):
+    for address in ("http://127.0.0.1:1/a.pth", "http://localhost/a.pth", "http://[::1]/a.pth"):
+        assert file_name(address) == "a.pth"
+    for address in ("http://h/a.pth", "http://127.0.0.1.h/a.pth", "http://localhost.h/a.pth"):
+        with pytest.raises(UsageError, match="--allow-http"):
+            download(address, tmp_path / "a.pth")
+        assert file_name(address, allow_http=True) == "a.pth"
+    with pytest.raises(UsageError, match="names no file"):
+        file_name("https://h/a%0A%1B.pth")
+
+
+@contextmanager
+def raw_server(parts: list[bytes], *, pause: float = 0.0) -> Iterator[str]:
+    """Sends these bytes to whoever connects first, with pauses between the parts."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with suppress(OSError):
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(1 << 16)
+                for part in parts:
+                    peer.sendall(part)
+                    time.sleep(pause)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/a.bin"
+    listener.close()

@@ -48,13 +48,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def plain(calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without the random part of temporary names."""
-    return [(what, name.split(".", 2)[2] if name.startswith(".") else name) for what, name in calls]
+    """Of temporary names only the suffix."""
+    return [(what, Path(name).suffix if name.startswith(".") else name) for what, name in calls]
 
 
 def test_a_file_is_on_the_disk_before_it_is_renamed_and_the_folder_after(tmp_path, calls):
     write(tmp_path / "a.txt")
-    assert plain(calls) == [("sync", "a.txt"), ("rename", "a.txt"), ("sync", tmp_path.name)]
+    assert plain(calls) == [("sync", ".txt"), ("rename", "a.txt"), ("sync", tmp_path.name)]
 
 
 def test_new_folders_count_too(tmp_path, calls):
@@ -62,7 +62,7 @@ def test_new_folders_count_too(tmp_path, calls):
     assert plain(calls) == [
         ("sync", tmp_path.name),
         ("sync", "one"),
-        ("sync", "a.txt"),
+        ("sync", ".txt"),
         ("rename", "a.txt"),
         ("sync", "two"),
     ]
@@ -75,7 +75,7 @@ def test_all_files_of_a_folder_are_on_the_disk_before_it_is_renamed(tmp_path, ca
         write(target, "folder")
         seen = plain(calls)
         first = seen.index(("rename", target.name))
-        assert {name for _, name in seen[:first]} == {"Data", "weights", "Manifest", target.name}
+        assert {name for _, name in seen[:first]} == {"Data", "weights", "Manifest", ".mlpackage"}
         assert seen[-1] == ("sync", tmp_path.name)
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 

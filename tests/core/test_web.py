@@ -161,7 +161,7 @@ def test_a_page_that_was_not_built_is_said(tmp_path, monkeypatch):
         ("missing.tflite", None, "does not exist"),
         ("model.onnx", b"x", "is no .tflite file"),
         ("short.tflite", b"\x1c\0\0\0TFL3", "no checksum"),
-        ("page.tflite", b"<html></html>", "is not a TFLite file"),
+        ("page.tflite", b"<html></html>", "is a web page"),
     ],
 )
 def test_artifacts_that_the_page_cannot_run_are_refused(tmp_path, name, content, said):

@@ -43,6 +43,7 @@ NEEDING = {
     "bench rewrites": "",
     "bench sensitivity": "",
     "bench curve": "run",
+    "weights convert": "lite0 out.pth",
     "data combine-coco-lvis": "--data-root benchmark",
 }
 WORKING = {"weights list": "", "data check": "benchmark"}

@@ -186,6 +186,33 @@ def test_a_layer_that_ncnn_lacks_is_named(exported, tmp_path):
         open_runtime(forge(exported, tmp_path / "m.ncnn", graph=graph))
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("Convolution", "0", "1000000000"),
+        ("Convolution", "6", "99999999999"),
+        ("Convolution", "6", "-288"),
+        ("Convolution", "1", "-1e9"),
+        ("Interp", "3", "9" * 5000),
+        ("Interp", "3", "nan"),
+        ("Reshape", "0", "999999999"),
+        ("Sigmoid", None, "Convolution1D"),
+    ],
+)
+def test_what_the_exporter_does_not_write_is_not_given_to_ncnn(
+    exported, tmp_path, kind, key, value
+):
+    layers = parse_layers(NcnnFile.read(exported).graph.decode())
+    at = next(index for index, layer in enumerate(layers) if layer.kind == kind)
+    if key is None:
+        layers[at] = replace(layers[at], kind=value)
+    else:
+        layers[at] = replace(layers[at], settings={**layers[at].settings, key: value})
+    path = forge(exported, tmp_path / "m.ncnn", graph=format_layers(layers).encode())
+    with pytest.raises(ArtifactError, match="is not as ritm-edge export writes it"):
+        open_runtime(path)
+
+
 def test_a_mask_of_another_size_is_refused(exported, tmp_path):
     """The inputs' sizes are in the file; that of the mask shows when it runs."""
     layers = parse_layers(NcnnFile.read(exported).graph.decode())

@@ -212,7 +212,8 @@ def test_a_checkpoint_without_training_state_cannot_be_resumed(photos, tmp_path)
     with pytest.raises(CheckpointError, match="no training state"):
         run(small_config(), photos, tmp_path / "run", resume=True)
     damaged = {"optimiser": {"state": {}, "param_groups": []}, "step": 1}
-    damaged |= dict.fromkeys(("scaler", "average", "iou", "best"))
+    damaged |= {"iou": {"threshold": 0.5, "mean": 0.1}, **dict.fromkeys(("average", "best"))}
+    damaged["scaler"] = {}
     damaged["config"] = as_dict(small_config())
     save_checkpoint(build_model("hrnet18s"), tmp_path / "run" / LAST_CHECKPOINT, training=damaged)
     with pytest.raises(CheckpointError, match="optimiser state"):

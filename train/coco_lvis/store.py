@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ritm_edge import untrusted_json as untrusted
 from ritm_edge.errors import DatasetError, OutputFileError
-from ritm_edge.untrusted_json import parse_json
 
 VERSION = "1"
 MAX_BYTES = 50_000_000  # of one photo's annotation, unpacked; real ones have about ten thousand
@@ -20,6 +20,19 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS photos (name TEXT PRIMARY KEY, annotation BLOB NOT NULL);
 """
+_KINDS = {
+    **dict.fromkeys(("height", "width"), untrusted.LENGTH),
+    "instances": untrusted.COUNT,
+    "masks": untrusted.TEXTS,
+    "places": untrusted.list_of(
+        ("", lambda value: untrusted.list_of(untrusted.COUNT, "")[1](value) and len(value) == 2),
+        "a list of layers and labels",
+    ),
+    "parents": untrusted.list_of(
+        ("", lambda value: value is None or untrusted.COUNT[1](value)), "a list of numbers or null"
+    ),
+    "counts": untrusted.by_key(untrusted.COUNT, "an object of whole numbers"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +55,12 @@ class Annotation:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Annotation":
         """Checked as a file that somebody else made. Raises ValueError: not such an annotation."""
-        values = parse_json(_inflate(data))
-        try:
-            masks = tuple(str(mask) for mask in values["masks"])
-            places = tuple((int(layer), int(label)) for layer, label in values["places"])
-            parents = tuple(None if p is None else int(p) for p in values["parents"])
-            counts = {str(name): int(count) for name, count in values["counts"].items()}
-            size = int(values["height"]), int(values["width"])
-            instances = int(values["instances"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no annotation ({error!r})") from error
+        values = untrusted.parse_json(_inflate(data), most=MAX_BYTES)
+        untrusted.require_kinds(values, _KINDS, "an annotation")
+        masks, parents = tuple(values["masks"]), tuple(values["parents"])
+        places = tuple((layer, label) for layer, label in values["places"])
+        counts, instances = values["counts"], values["instances"]
+        size = values["height"], values["width"]
         fits = 0 <= instances == len(parents) <= len(masks) == len(places)
         if not fits or not all(0 <= a < 256 and 0 < b < 255 for a, b in places):
             raise ValueError("an annotation whose parts do not fit together")
@@ -165,8 +174,8 @@ def read_annotation(path: Path, name: str) -> Annotation:
 
 def _parsed(data: Any, path: Path) -> Annotation:
     try:
-        return Annotation.from_bytes(bytes(data))
-    except (ValueError, TypeError) as error:
+        return Annotation.from_bytes(data)
+    except (ValueError, TypeError) as error:  # a table holds values of any type
         raise DatasetError(
             f"{path} holds a damaged annotation ({error}): remove it and run combine-coco-lvis "
             "again."

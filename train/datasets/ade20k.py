@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from ritm_edge.errors import DatasetError
+from ritm_edge.files import read_file
 
 from ..scene import Scene, from_masks
 from .base import Entry, find_root, read_colours
 
 FOLDERS = ("ADE20K", "ade20k", "ADE20K_2016_07_26", "ADE20K_2021_17_01")
 MAX_OBJECTS = 5000
+MAX_BYTES = 1 << 24
 # Names (the first of a list of synonyms) of regions without instances. The release marks none;
 # these are the ones that its scene-parsing benchmark counts as stuff and that have no shape.
 _STUFF = """
@@ -21,7 +23,7 @@ hill land lake dirt snow
 """
 STUFF = frozenset(_STUFF.split())
 # "# instance # part level # crop # name # raw name # attributes" of NAME_atr.txt
-_ATTRIBUTES = re.compile(r"^\s*(\d+)\s*#\s*(\d+)\s*#[^#]*#\s*([^#,]+)")
+_ATTRIBUTES = re.compile(r"^\s*(\d{1,9})\s*#\s*(\d{1,9})\s*#[^#]*#\s*([^#,]+)")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,7 @@ class AdeEntry(Entry):
         path = Path(self.attributes)
         if not path.is_file():
             return set()
-        try:
-            lines = path.read_text(encoding="latin-1").splitlines()[:MAX_OBJECTS]
-        except OSError as error:
-            raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
+        lines = read_file(path, most=MAX_BYTES).decode("latin-1").splitlines()[:MAX_OBJECTS]
         rows = [match.groups() for line in lines if (match := _ATTRIBUTES.match(line))]
         return {int(i) for i, part, name in rows if int(part) == level and name.strip() in STUFF}
 

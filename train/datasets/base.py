@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from ritm_edge.data.base import read_bgr
 from ritm_edge.errors import DatasetError, InputFileError, first_line
-from ritm_edge.files import existing_file
+from ritm_edge.files import read_file
 from ritm_edge.imaging.images import read_photo
 from ritm_edge.optional import require
 
 from ..scene import Photo, Scene
+
+MAX_JSON = 1 << 31  # bytes; LVIS has half of it
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def read_json(path: Path) -> dict[str, Any]:
     file, or not a JSON object."""
     from_json = require("pydantic_core", extra="train").from_json  # bounds the nesting by itself
     try:
-        content = from_json(existing_file(path).read_bytes())
-    except (ValueError, OSError) as error:
+        content = from_json(read_file(path, most=MAX_JSON))
+    except ValueError as error:
         raise DatasetError(
             f"{path} is not JSON ({first_line(error)}): download it again."
         ) from error

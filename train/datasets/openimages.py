@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ritm_edge.errors import DatasetError, InputFileError
+from ritm_edge.files import existing_file
 from ritm_edge.imaging.images import read_mask_file
 
 from ..scene import Photo, Scene, from_masks
@@ -76,7 +77,7 @@ def _read_list(path: Path) -> dict[str, list[str]]:
     """Names of the mask files of each photo."""
     found: dict[str, list[str]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with existing_file(path).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 name, identity = row["MaskPath"], row["ImageID"]
                 if not name or not identity or "/" in name or "/" in identity:

@@ -7,12 +7,12 @@ from importlib import import_module
 from pathlib import Path
 
 from ritm_edge.errors import InputFileError, UsageError
-from ritm_edge.files import existing_file
-from ritm_edge.untrusted_json import parse_json
+from ritm_edge.files import read_file
+from ritm_edge.untrusted_json import MAX_BYTES, parse_json
 
 from ..config import TrainConfig
 from ..idle_settings import refuse_idle
-from ..settings import as_dict, flatten
+from ..settings import as_dict, flatten, from_json
 from .recipe import Recipe
 
 
@@ -50,9 +50,10 @@ def load_recipe_file(path: Path) -> TrainConfig:
     """Settings written as JSON: sections as `--dry-run --json` prints them, alone or under
     "settings"; what is left out has its default. Raises InputFileError: missing, or no such JSON;
     UsageError: an unknown setting, a value that cannot be used or one that does nothing."""
+    data = read_file(path, most=MAX_BYTES)
     try:
-        content = parse_json(existing_file(path).read_bytes())
-    except (OSError, ValueError) as error:
+        content = parse_json(data)
+    except ValueError as error:
         raise InputFileError(f"{path} is not JSON ({error}): correct it.") from error
     given: set[str] = set()
     if isinstance(content, dict) and "settings" in content:
@@ -61,7 +62,7 @@ def load_recipe_file(path: Path) -> TrainConfig:
         given = set(flatten(content))
     if not isinstance(content, dict):
         raise InputFileError(f"{path} holds no sections of settings: see train --dry-run --json.")
-    config, defaults = TrainConfig(**content), flatten(as_dict(TrainConfig()))
+    config, defaults = from_json(TrainConfig, content), flatten(as_dict(TrainConfig()))
     values = flatten(as_dict(config)).items()
     refuse_idle(config, [n for n, v in values if n in given and v not in (0, defaults[n])], {})
     return config

@@ -1,7 +1,5 @@
 """`ritm-edge bench rewrites`: how much time each rewrite of the graph saves on a target."""
 
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -41,6 +39,7 @@ def command(
     from ritm_edge.export.pipeline import export_checkpoint
     from ritm_edge.export.registry import find_target
 
+    from ...files import scratch_folder
     from ...weights import checkpoint_path
 
     chosen = find_target(target)
@@ -48,7 +47,7 @@ def command(
     spec = IOSpec(*(parse_size(size) if size else DEFAULT_SIZE), max_clicks=max_clicks)
     settings = LatencySettings(runs=runs, cold_starts=1, threads=threads)
     count = len(names) + 1
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-rewrites-") as folder, progress_bar() as bar:
+    with scratch_folder() as folder, progress_bar() as bar:
         task = bar.add_task("rewrites", total=count + step_count(count, settings), status="")
         paths = []
         for number in range(count):
@@ -59,7 +58,7 @@ def command(
                 checkpoint_path(checkpoint),
                 chosen,
                 spec=spec,
-                output=Path(folder, str(number)),
+                output=folder / str(number),
                 rewrites=names[:number],
                 allow_changed=allow_changed,
             )

@@ -195,14 +195,15 @@ speed: $(DYNAMIC) $(S400).onnx $(S400).tflite
 # Half precision and accelerators: the graphs of every target emulated at every size, and the lists of
 # engines. REAL=1 also runs ncnn on a Vulkan device and, where RITM_EDGE_LITERT_PYTHON names a Python with
 # ritm-edge and LiteRT 2.3, its GPU accelerator.
+GPU_FILES = $(foreach m,$(MODELS),$(SESSION)/without/$(m)-400x400.tflite)
 half-precision: $(call AT400,.onnx .tflite .mlpackage $(if $(REAL),.ncnn))
 	$(BIN)/python scripts/half_precision.py --models $(MODELS) --sizes 256x256 400x400 1024x1024 \
 	    -o $(RESULTS)/half-precision.json
 	$(BIN)/python scripts/half_precision.py $(call AT400,.onnx .tflite .mlpackage) \
 	    -o $(RESULTS)/half-engines.json
 	$(if $(REAL),$(BIN)/python scripts/half_devices.py $(call AT400,.ncnn) -o $(RESULTS)/half-vulkan.json)
-	$(if $(RITM_EDGE_LITERT_PYTHON),$(RITM_EDGE_LITERT_PYTHON) scripts/half_devices.py \
-	    $(call AT400,.tflite) -o $(RESULTS)/half-litert.json)
+	$(if $(RITM_EDGE_LITERT_PYTHON),$(MAKE) $(GPU_FILES) && $(RITM_EDGE_LITERT_PYTHON) \
+	    scripts/half_devices.py $(GPU_FILES) -o $(RESULTS)/half-litert.json)
 	$(MAKE) tables
 
 # Sessions of the simulated user on the objects of the sample photo, as pictures.

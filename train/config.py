@@ -17,13 +17,13 @@ SMALLEST_CROP, LARGEST_CROP = 32, 8192
 
 
 def _split(value: Any, separator: str = ",") -> Any:
-    return (
-        [part.strip() for part in value.split(separator) if part.strip()] if _text(value) else value
-    )
+    if _text(value):
+        return [part.strip() for part in value.split(separator) if part.strip()]
+    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples
 
 
 def _split_size(value: Any) -> Any:
-    return _split(value.lower().replace("×", "x"), "x") if _text(value) else value
+    return _split(value.lower().replace("×", "x") if _text(value) else value, "x")
 
 
 def _split_mapping(value: Any) -> Any:

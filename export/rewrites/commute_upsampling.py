@@ -18,7 +18,7 @@ from ritm_edge.model.hrnet import ExchangeModule, HRNetOCR
 from ritm_edge.model.layers import BasicBlock, resize
 
 from .graph import RewritableGraph, Rewrite
-from .interpolation import SumHeights, Widen, branch_sizes, matrix, shifted
+from .interpolation import SumHeights, branch_sizes, matrix, shifted
 
 # Branches that are upsampled first all the same: for the second, a quarter of the pixels, the parts
 # of a 3×3 kernel cost as much as the whole.
@@ -84,7 +84,7 @@ class CommutedHeads(nn.Module):
         super().__init__()
         self.network = network
         channels = _branch_channels(network)
-        self.widen = nn.ModuleList(Widen(sizes[0][1], width) for _, width in sizes[NEAR:])
+        self.widened = [(height, sizes[0][1]) for height, _ in sizes[NEAR:]]
         self.for_aux = SplitConvolution(_first(network.aux_head), channels, sizes)
         self.for_context = SplitConvolution(_first(network.conv3x3_ocr), channels, sizes)
         # Their first convolutions live on in the two above; the names are the checkpoint's.
@@ -95,7 +95,9 @@ class CommutedHeads(nn.Module):
         branches = self.network.features(rgb, click_features)
         size = branches[0].shape[2:]
         near = torch.cat([branches[0], *(resize(x, size) for x in branches[1:NEAR])], dim=1)
-        far = [widen(x) for widen, x in zip(self.widen, branches[NEAR:], strict=True)]
+        # Not a product with a matrix: LiteRT's GPU accelerator computes those of TFLite wrong, which
+        # multiply one matrix with a batch.
+        far = [resize(x, to) for x, to in zip(branches[NEAR:], self.widened, strict=True)]
         aux_logits = self.aux_head(self.for_aux(near, far))
         features = self.conv3x3_ocr(self.for_context(near, far))
         context = self.network.gather_context(features, aux_logits)

@@ -144,8 +144,6 @@ def _existing_image(path: Path) -> Path:
     path = existing_file(path)
     if path.is_dir():
         raise ImageError(f"{path} is a folder: pass one image file.")
-    if not path.is_file():  # a pipe would block, /dev/zero would never end
-        raise ImageError(f"{path} is not a plain file: save the image first.")
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty: copy or download it again.")
     return path

@@ -267,8 +267,9 @@ def test_wrong_arguments(checkpoint, tmp_path):
 def test_a_lower_precision_is_compared_with_the_float32_graph_of_its_kind():
     def candidate(runtime, precision, rewrites, *samples, checkpoint="ab12", device=None):
         worker = SimpleNamespace(name=runtime)
-        values = {"precision": precision, "rewrites": rewrites, "checkpoint": checkpoint}
-        return SimpleNamespace(worker=worker, samples=samples, device=device, **values)
+        says = {"rewrites": rewrites, "checkpoint_sha256": checkpoint}.get
+        values = {"samples": samples, "device": device, "precision": precision, "says": says}
+        return SimpleNamespace(worker=worker, **values)
 
     baseline = candidate("onnx", "fp32", (), 100.0, 100.0, 100.0)
     rewritten = candidate("onnx", "fp32", ("a pass",), 10.0, 20.0, 40.0)

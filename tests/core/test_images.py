@@ -284,7 +284,7 @@ def test_things_that_are_no_photos(tmp_path):
     with pytest.raises(ImageError, match="known kind"):  # would start Ghostscript
         read_photo(save(tmp_path / "p.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"))
     os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(ImageError, match="plain file"):
+    with pytest.raises(InputFileError, match="pipe or a device"):
         read_photo(tmp_path / "pipe.jpg")
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,9 @@ def test_a_wrong_command_line_has_exit_code_2(line):
 def test_ctrl_c_is_told_in_one_line(tmp_path):
     body = "import time, pathlib; pathlib.Path('here').touch(); time.sleep(60)"
     command = [sys.executable, "-c", RAISING.format(body=body)]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    # A shell ignores it for what it starts in the background, and these tests inherit that.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heard)
     while not Path(tmp_path, "here").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

@@ -95,8 +95,8 @@ class CommutedHeads(nn.Module):
         branches = self.network.features(rgb, click_features)
         size = branches[0].shape[2:]
         near = torch.cat([branches[0], *(resize(x, size) for x in branches[1:NEAR])], dim=1)
-        # Not a product with a matrix: LiteRT's GPU accelerator computes those of TFLite wrong, which
-        # multiply one matrix with a batch.
+        # Not a product with a matrix: in TFLite it would be one of a matrix and a batch, which
+        # LiteRT's GPU accelerator computes wrong.
         far = [resize(x, to) for x, to in zip(branches[NEAR:], self.widened, strict=True)]
         aux_logits = self.aux_head(self.for_aux(near, far))
         features = self.conv3x3_ocr(self.for_context(near, far))

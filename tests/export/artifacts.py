@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ritm_edge.artifacts.executorch import read_program
 from ritm_edge.artifacts.info import METADATA_KEY
 from ritm_edge.artifacts.mlprogram.package import open_package
 from ritm_edge.artifacts.tflite import metadata_text
@@ -47,6 +48,8 @@ def _description_text(path: Path) -> str | bytes:
         text = metadata_text(path.read_bytes(), METADATA_KEY, path)
         assert text is not None
         return text
+    if path.suffix == ".pte":
+        return read_program(path)[1]
     import onnx
 
     (entry,) = (p for p in onnx.load(path).metadata_props if p.key == METADATA_KEY)

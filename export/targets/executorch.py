@@ -27,11 +27,11 @@ def convert(source: ExportInput, path: Path, *, integers: bool = False) -> None:
     """Write a .pte file of static shape, with convolutions in calibrated 8-bit integers where
     `integers` says so. Raises ConversionError: the exporter failed; MissingExtraError: ExecuTorch
     is not installed; UsageError: `source` names an unknown layer to keep."""
-    exir = require("executorch.exir", extra="executorch")
-    xnnpack = require(
-        "executorch.backends.xnnpack.partition.xnnpack_partitioner", extra="executorch"
-    )
     with _converting():
+        exir = require("executorch.exir", extra="executorch")
+        xnnpack = require(
+            "executorch.backends.xnnpack.partition.xnnpack_partitioner", extra="executorch"
+        )
         program = _export(source.graph.eval(), source)
         if integers:
             program = _export(_quantize(program.module(), source), source)

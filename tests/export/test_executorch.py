@@ -4,8 +4,10 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -17,11 +19,15 @@ from executorch.exir._serialize._program import deserialize_pte_binary as deseri
 from ritm_edge import open_runtime
 from ritm_edge.artifacts.executorch import ROOM, read_program
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
-from ritm_edge.benchmarks.flops.executorch import CONVOLUTIONS, _read_graph
-from ritm_edge.errors import ArtifactError, ConversionError, ParityError, UsageError
+from ritm_edge.benchmarks.flops.convention import CONVOLUTION, PRODUCT, RESIZE
+from ritm_edge.benchmarks.flops.executorch import CONVOLUTIONS, _read_graph, count_executorch
+from ritm_edge.benchmarks.flops.onnx import count_onnx
+from ritm_edge.benchmarks.flops.report import measure_artifact
+from ritm_edge.errors import ArtifactError, ConversionError, UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.layer_names import KEEP_FLOAT, layer_of_weight
+from ritm_edge.export.onnx.graph import onnx_graph
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import find_target
@@ -29,11 +35,11 @@ from ritm_edge.export.rewrites import rewrite
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.executorch import ExecutorchGraph, _library
-from ritm_edge.verification.acceptance import TaskTolerance
+from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from ..models import tiny_model
-from ..runtimes import tiny_info, tiny_reference
-from .artifacts import copy_of
+from ..runtimes import tiny_info
+from .artifacts import copy_of, export_once
 from .precision_graphs import PaintedGraph, awkward_clicks, random_inputs
 
 TARGET = find_target("executorch")
@@ -43,9 +49,8 @@ INPUTS = random_inputs(64, 96, 3, 1)[0]
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    path = tmp_path_factory.mktemp("executorch") / "tiny.pte"
-    export_model(tiny_reference(), tiny_info(SPEC, TARGET.name), TARGET, path)
-    return path
+    """A file of the small model."""
+    return export_once(TARGET, tmp_path_factory).path
 
 
 def refused(path):
@@ -217,19 +222,11 @@ def test_disks_are_bit_equal(precision, size, tmp_path):
     assert painted > 200
 
 
-@pytest.fixture(scope="module")
-def graph():
-    """Rewritten as int8 exports are; the weights are noise, which is enough to see where integers
-    are."""
-    return rewrite(tiny_model(), SPEC, TARGET.precisions["int8"].rewrites)[0]
-
-
 def kinds_of_weights(path):
-    """Type of the weights of each convolution in the file, and its number of output channels."""
+    """Type of the weights of each convolution in the file."""
     content, _ = read_program(path, allow_changed=True)
-    program = deserialize(content).program
     found = []
-    for delegate in program.backend_delegate_data:
+    for delegate in deserialize(content).program.backend_delegate_data:
         graph = _read_graph(delegate.data)
         tensors = [each["xvalue_union"] for each in graph["xvalues"]]
         tensors = [each.get("tensor_value", each) for each in tensors]
@@ -242,54 +239,63 @@ def kinds_of_weights(path):
     return Counter(found)
 
 
-def quantise(graph, path, keep_float=()):
+@pytest.mark.parametrize("kept", [(), ("head",), ("features", "head")])
+def test_all_convolutions_but_the_named_ones_compute_in_integers(kept, tmp_path):
+    spec = IOSpec(64, 96, max_clicks=1)
     source = ExportInput(
-        graph, example_inputs(SPEC), ("mask",), calibration=random_inputs(64, 96, 3, 2),
-        keep_float=keep_float,
+        PaintedGraph().eval(), example_inputs(spec), ("mask",), keep_float=kept,
+        calibration=random_inputs(64, 96, 1, 2),
     )  # fmt: skip
-    TARGET.precisions["int8"].convert(source, path)
-    return kinds_of_weights(path)
+    TARGET.precisions["int8"].convert(source, tmp_path / "m.pte")
+    expected = Counter({"xnn_datatype_qcint8": 2 - len(kept), "xnn_datatype_fp32": len(kept)})
+    assert kinds_of_weights(tmp_path / "m.pte") == +expected
 
 
-def test_all_convolutions_but_the_named_ones_compute_in_integers(graph, tmp_path):
-    convolutions = sum(isinstance(each, nn.Conv2d) for each in graph.modules())
-    kept = sum(
-        isinstance(each, nn.Conv2d) and layer_of_weight(name).startswith(KEEP_FLOAT)
-        for name, each in graph.named_modules()
+def test_an_unknown_layer_is_named_and_nothing_is_left(tmp_path):
+    source = ExportInput(
+        PaintedGraph().eval(), example_inputs(SPEC), ("mask",), keep_float=("nonsense",)
     )
-    assert 0 < kept < convolutions / 2
-    all_of_them = quantise(graph, tmp_path / "a.pte")
-    assert all_of_them == {"xnn_datatype_qcint8": convolutions}
-    sensitive = quantise(graph, tmp_path / "b.pte", KEEP_FLOAT)
-    assert sensitive == {"xnn_datatype_qcint8": convolutions - kept, "xnn_datatype_fp32": kept}
-
-
-def test_an_unknown_layer_is_named(graph, tmp_path):
     with pytest.raises(UsageError, match="no layer is called nonsense"):
-        quantise(graph, tmp_path / "a.pte", ("nonsense",))
+        TARGET.precisions["int8"].convert(source, tmp_path / "m.pte")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_int8_goes_through_the_gate(tmp_path):
-    """Weights of noise lose too much; nothing is left behind unless that is accepted."""
+def test_int8_end_to_end(tmp_path):
+    """Weights of noise lose more than trained ones; all but the sensitive layers are integers."""
     info = replace(tiny_info(SPEC, TARGET.name), precision=Precision.INT8)
+    reference = PytorchRuntime(tiny_model(lite=True), Path("tiny.pth"))
     path = tmp_path / "tiny.pte"
-    strict = TaskTolerance(max_noc_increase=0, min_mask_iou=1.1, reason="test")
-    target = replace(
-        TARGET, precisions={"int8": replace(TARGET.precisions["int8"], tolerance=strict)}
-    )
-    options = PrecisionOptions(samples=sample_objects()[:1])
-    with pytest.raises(ParityError, match="loses too much"):
-        export_model(tiny_reference(), info, target, path, options=options)
-    assert list(tmp_path.iterdir()) == []
-    options = replace(options, accept_loss=True)
-    export_model(tiny_reference(), info, target, path, options=options)
+    options = PrecisionOptions(samples=sample_objects()[:1], accept_loss=True)
+    item = export_model(reference, info, TARGET, path, options=options)
+    assert item.task is not None
     stamped = open_runtime(path).info
     assert stamped.precision == "int8"
     assert stamped.half_precision is None
-    assert stamped.parity["passed"] is False
+    assert stamped.parity["passed"] is item.task.passed
     assert stamped.reduction["calibration"] == "sample photo, augmented"
     assert stamped.reduction["kept_float"] == list(KEEP_FLOAT)
+    names = [n for n, each in reference.model.named_modules() if isinstance(each, nn.Conv2d)]
+    kept = sum(layer_of_weight(name).startswith(KEEP_FLOAT) for name in names)
+    assert 0 < kept < len(names) / 2
+    kinds = kinds_of_weights(path)
+    assert kinds == {"xnn_datatype_qcint8": len(names) - kept, "xnn_datatype_fp32": kept}
+
+
+def test_flops_are_those_of_the_same_graph_in_onnx(exported):
+    graph, _ = rewrite(tiny_model(), SPEC, TARGET.rewrites)
+    model = onnx_graph(ExportInput(graph, example_inputs(SPEC), ("mask",)))
+    path = exported.with_name("counted.onnx")
+    onnx.save(model, path)
+    expected, found = count_onnx(path, INPUTS), count_executorch(exported)
+    path.unlink()
+    for kind in (CONVOLUTION, PRODUCT, RESIZE):
+        assert found.kinds[kind].macs == expected.kinds[kind].macs, kind
+        assert found.kinds[kind].flops == pytest.approx(expected.kinds[kind].flops, rel=0.02), kind
+    assert found.macs == expected.macs
+    assert found.parameters == expected.parameters
+    assert found.flops == pytest.approx(expected.flops, rel=0.1)
+    (row,) = measure_artifact(exported)
+    assert (row["runtime"], row["flops"]) == ("executorch", found.flops)
 
 
 class Unconvertible(nn.Module):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -25,7 +25,7 @@ METHOD = "forward"
 FLOAT = 6  # of its enumeration of types
 # The process has one pool of threads, and loaded graphs point into it: one thread at a time changes
 # the pool, loads or runs.
-_ENGINE = RLock()
+_ENGINE = Lock()
 _loaded: "WeakSet[ExecutorchGraph]" = WeakSet()
 
 

@@ -11,16 +11,16 @@ _TURN = Lock()
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Drop what native code writes meanwhile; other threads that ask for it wait."""
-    with _TURN:
+    """Drop what native code writes meanwhile, also through Python; other threads that ask for it
+    wait."""
+    with _TURN, open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         try:
             kept = os.dup(2)
         except OSError:  # no stderr, nothing to silence
             yield
             return
         try:
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
+            os.dup2(nowhere.fileno(), 2)
             yield
         finally:
             os.dup2(kept, 2)

@@ -75,7 +75,8 @@ class ExecutorchGraph:
         if library._threadpool_get_thread_count() != self._threads:
             for graph in list(_loaded):
                 graph._method = None
-            library._unsafe_reset_threadpool(self._threads)
+            with silent_stderr():
+                library._unsafe_reset_threadpool(self._threads)
         if self._method is None:
             try:
                 with silent_stderr():

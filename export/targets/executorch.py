@@ -22,6 +22,8 @@ from ..quiet import quiet
 from ..rewrites import FOR_INTEGERS, WITHOUT_MATRICES
 from ..target import Target
 
+DECISION = "quantization_annotation"  # where a quantiser notes what becomes of an operation
+
 
 def convert(source: ExportInput, path: Path, *, integers: bool = False) -> None:
     """Write a .pte file of static shape, with convolutions in calibrated 8-bit integers where
@@ -52,11 +54,12 @@ def _quantize(graph: Any, source: ExportInput) -> Any:
     """The exported graph with observed ranges, one scale per output channel of a weight."""
     pt2e = require("torchao.quantization.pt2e.quantize_pt2e", extra="executorch")
     xnnpack = require("executorch.backends.xnnpack.quantizer.xnnpack_quantizer", extra="executorch")
-    floating = _floating(graph, source)
+    annotations = require("torchao.quantization.pt2e.quantizer", extra="executorch")
+    # As if it had decided about them: its filter function is not asked about concatenations.
+    for node in _floating(graph, source):
+        node.meta[DECISION] = annotations.QuantizationAnnotation(_annotated=True)
     quantizer = xnnpack.XNNPACKQuantizer()
     quantizer.set_global(xnnpack.get_symmetric_quantization_config(is_per_channel=True))
-    # Asked of constants too: a convolution whose weight is refused stays in float32.
-    quantizer.set_filter_function(lambda node: node.name not in floating)
     prepared = pt2e.prepare_pt2e(graph, quantizer)
     with torch.no_grad():
         for inputs in source.calibration:
@@ -64,15 +67,15 @@ def _quantize(graph: Any, source: ExportInput) -> Any:
     return pt2e.convert_pt2e(prepared)
 
 
-def _floating(graph: Any, source: ExportInput) -> set[str]:
+def _floating(graph: Any, source: ExportInput) -> set[Any]:
     """Operations that stay in float32: what comes before the first convolutions, with the click
     encoding, and the layers that `source` names."""
     calls = [node for node in graph.graph.nodes if node.op == "call_function"]
     layers = layers_of_operations(
-        Operation(node.name, node.all_input_nodes, (node,), _layer(node)) for node in calls
+        Operation(node, node.all_input_nodes, (node,), _layer(node)) for node in calls
     )
     kept = find_layers(layers, source.keep_float, optional=KEEP_FLOAT)
-    return kept | {node.name for node in calls if node.name not in layers}
+    return kept | {node for node in calls if node not in layers}
 
 
 def _layer(node: Any) -> str | None:

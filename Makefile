@@ -44,7 +44,7 @@ RESULTS := docs/results
 
 .PHONY: android test-android android-assets android-speed android-picture quickstart dist notebook web node demo test-web test-page web-speed web-picture shipped test check-style types layout setup clean noc fixed-size tables precisions \
     precisions-exported half-precision speed speed-by-size frontier frontier-clicks methods users gallery curve ablation ablation-scores \
-    paths train-speed train-speed-gpu session session-times on-browser counted arm
+    paths train-speed train-speed-gpu session session-times on-browser counted arm executorch executorch-exported
 
 quickstart: setup
 	$(BIN)/ritm-edge export $(addprefix --target ,$(TARGETS)) --output $(OUT)
@@ -138,6 +138,25 @@ counted: setup
 arm: setup
 	sh scripts/check_arm.sh $(RESULTS)
 	$(MAKE) tables
+
+# ExecuTorch: clicks of both models in float32 and int8, then times in turns with the same models in TFLite
+# and ONNX, and cold starts. Needs a quiet machine; a stopped count of clicks is resumed.
+EXECUTORCH := $(OUT)/executorch
+EXECUTORCH_FILES := $(foreach m,$(MODELS),$(foreach p,.pte -int8.pte,$(EXECUTORCH)/$(m)-400x400$(p)))
+executorch: setup executorch-exported
+	$(foreach m,$(MODELS),$(BIN)/ritm-edge bench noc $(BENCHMARKS) $(NOC_FLAGS) \
+	    $(filter $(EXECUTORCH)/$(m)-%,$(EXECUTORCH_FILES)) --journal $(OUT)/noc-executorch-$(m).jsonl \
+	    -o $(RESULTS)/noc-executorch-$(m).json &&) true
+	$(BIN)/ritm-edge bench latency --no-pytorch --threads $(THREADS) $(EXECUTORCH_FILES) \
+	    $(foreach m,$(MODELS),$(foreach s,onnx tflite,$(foreach p,. -int8.,$(EXECUTORCH)/$(m)-400x400$(p)$(s)))) \
+	    -o $(RESULTS)/latency-executorch.json
+	$(MAKE) tables
+
+executorch-exported: setup
+	for model in $(MODELS); do for precision in fp32 int8; do \
+	    $(BIN)/ritm-edge export --checkpoint $$model --precision $$precision --target onnx \
+	        --target tflite --target executorch --no-session --output $(EXECUTORCH) || exit 1; \
+	done; done
 
 # Both models by size, runtime and precision, paired within each size. Needs a quiet machine.
 SIZES := 256x256 320x320 400x400

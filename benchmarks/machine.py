@@ -9,7 +9,7 @@ from typing import Any
 
 from ritm_edge.artifacts.info import tool_versions
 
-PACKAGES = ("numpy", "torch", "onnxruntime", "ai-edge-litert", "coremltools", "openvino", "ncnn")
+PACKAGES = "numpy torch onnxruntime ai-edge-litert coremltools openvino ncnn executorch".split()
 
 
 def describe_machine() -> dict[str, Any]:

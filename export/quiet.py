@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-NOISY_LOGGERS = "root coremltools onnx_ir onnxscript torch.export torch._export torch.onnx".split()
+NOISY_LOGGERS = (
+    "root coremltools onnx_ir onnxscript torch.export torch._export torch.onnx torch.utils._pytree"
+).split()
 
 
 @contextmanager

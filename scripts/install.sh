@@ -4,6 +4,10 @@
 # torch is installed first and alone, so that no other package's range can choose its build. onnx2tf
 # requires opencv-python, whose files replace the headless ones and need the libGL of a desktop, so the
 # headless build is installed over it.
+#
+# executorch declares numpy 2, which onnx2tf does not take on Python 3.11, and many packages that neither
+# its export nor its runtime imports here; so it is installed without what it declares, and with the few
+# packages that it does import.
 set -eu
 PYTHON=$1
 CPU_INDEX=https://download.pytorch.org/whl/cpu
@@ -32,4 +36,5 @@ fi
     $PIP $pins $index torch==2.13.0
     $PIP $pins -e ".[all,dev]"
     $PIP $pins --no-deps --force-reinstall opencv-python-headless
+    $PIP $pins --no-deps executorch==1.5.1 torchao==0.18.0 ruamel.yaml tabulate
 }

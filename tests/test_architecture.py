@@ -12,7 +12,7 @@ from .paths import ROOT
 
 STAGES = ("train", "export", "benchmarks")
 CORE = ROOT / "ritm_edge"
-HEAVY = ("torch", "tensorflow", "coremltools", "onnx", "onnxruntime", "matplotlib")
+HEAVY = "torch tensorflow coremltools onnx onnxruntime executorch matplotlib".split()
 MAX_LINES = 400
 
 

@@ -34,6 +34,7 @@ from ritm_edge.runtimes.base import Runtime, open_runtime, precision_of
 from ..machine import describe_versions
 from ..published import published
 from .convention import Count
+from .executorch import count_executorch
 from .mlprogram import count_mlprogram
 from .ncnn import count_ncnn
 from .onnx import count_onnx
@@ -95,9 +96,9 @@ def model_row(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
 def measure_artifact(
     path: Path, size: tuple[int, int] = DEFAULT_SIZE, *, allow_changed: bool = False
 ) -> list[dict[str, Any]]:
-    """Count what one file executes: .onnx, .tflite, .mlpackage, .openvino, .ncnn, or a checkpoint,
-    which PyTorch executes; at `size` (height, width) where it takes any. Returns one row per
-    signature, as the module describes. Raises InputFileError: a missing or broken file;
+    """Count what one file executes: .onnx, .tflite, .mlpackage, .openvino, .ncnn, .pte, or a
+    checkpoint, which PyTorch executes; at `size` (height, width) where it takes any. Returns one
+    row per signature, as the module describes. Raises InputFileError: a missing or broken file;
     UnsupportedOperationError: an operation without a convention."""
     runtime = open_runtime(path, allow_changed=allow_changed)
     spec = runtime.spec
@@ -135,7 +136,12 @@ def _count(
         empty = {name: EMPTY_SLOT if name == CLICKS else 0 for name in spec.input_names}
         inputs = {n: np.full(shapes[n], value, np.float32) for n, value in empty.items()}
         return {None: count_onnx(path, inputs)}
-    count = {"coreml": count_mlprogram, "openvino": count_openvino, "ncnn": count_ncnn}
+    count = {
+        "coreml": count_mlprogram,
+        "openvino": count_openvino,
+        "ncnn": count_ncnn,
+        "executorch": count_executorch,
+    }
     if runtime.name in count:
         return {None: count[runtime.name](path)}
     raise UnsupportedOperationError(

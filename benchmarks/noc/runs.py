@@ -28,6 +28,7 @@ _DECIDING: Mapping[str, tuple[str, ...]] = {
     "onnx": ("onnxruntime",),
     "tflite": ("ai-edge-litert",),
     "coreml": ("coremltools", "torch"),
+    "executorch": ("executorch",),
     "grabcut": ("opencv-python-headless",),
     "graph-cut": ("PyMaxflow",),
     "random-walker": ("scikit-image",),

@@ -28,7 +28,9 @@ def command(
     target: Annotated[
         list[str],
         Option(
-            "--target", "-t", help="onnx, tflite, coreml, openvino or ncnn; repeat for several."
+            "--target",
+            "-t",
+            help="onnx, tflite, coreml, openvino, ncnn or executorch; repeat for several.",
         ),
     ],
     checkpoint: Checkpoint = None,

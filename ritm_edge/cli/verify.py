@@ -23,7 +23,9 @@ SESSION_CLICKS = 100
 
 def command(
     context: Context,
-    artifact: Annotated[Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino or .ncnn")],
+    artifact: Annotated[
+        Path, Argument(help=".onnx, .tflite, .mlpackage, .openvino, .ncnn or .pte")
+    ],
     checkpoint: Annotated[
         Path | None,
         Option(help="Weights to compare with; default: the embedded ones of its model."),

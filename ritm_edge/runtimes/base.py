@@ -239,7 +239,7 @@ def open_runtime(
     """Open a checkpoint or artifact with the runtime its suffix calls for.
 
     Args:
-        path: .onnx, .tflite, .mlpackage, .openvino, .ncnn, .pth or .safetensors.
+        path: .onnx, .tflite, .mlpackage, .openvino, .ncnn, .pte, .pth or .safetensors.
         threads: CPU threads; None lets the runtime choose.
         allow_changed: open a file that changed after it was made, for example on purpose.
 

@@ -1,10 +1,7 @@
 """Runs .tflite artifacts with LiteRT (the TFLite interpreter) and its XNNPACK kernels."""
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,11 +13,10 @@ from ..errors import ArtifactError, first_line
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs
 from .contract import Tensors, require_contract
+from .silence import silent_stderr
 
 SUFFIXES = (".tflite",)
 SIGNATURE = "serving_default"
-# Its switch of stderr is the process's, which two threads must not turn at once.
-_OPENING = Lock()
 
 
 class TFLiteGraph:
@@ -31,7 +27,7 @@ class TFLiteGraph:
         litert = require("ai_edge_litert.interpreter", extra="tflite-runtime")
         try:
             # The bytes that were checked, not the file again: it may change in between.
-            with _OPENING, _silent_stderr():
+            with silent_stderr():  # it announces XNNPACK on every load
                 self._interpreter = litert.Interpreter(
                     model_content=flatbuffer, num_threads=threads
                 )
@@ -90,23 +86,6 @@ class TFLiteRuntime(FileRuntime):
 
 
 open_file = TFLiteRuntime
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Drop what native code writes: LiteRT announces XNNPACK on every load and has no switch."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # no stderr, nothing to silence
-        yield
-        return
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _tensors(details: Mapping[str, Mapping[str, Any]]) -> Tensors:

@@ -48,6 +48,7 @@ FORMATS = {
     "openvino": "openvino",
     "ncnn": "ncnn",
 }
+ELSEWHERE = {"executorch"}  # tests/export/test_executorch.py, which has its file already
 SPEC = IOSpec(64, 96, max_clicks=3)
 INPUTS = {
     "image": np.zeros((1, 3, 64, 96), np.float32),
@@ -107,7 +108,7 @@ def test_every_format_executes_the_products_of_the_network(artifacts):
         "openvino": count_openvino(artifacts / "tiny.openvino"),
         "ncnn": count_ncnn(artifacts / "tiny.ncnn"),
     }
-    assert counts.keys() == {target.name for target in all_targets()}
+    assert counts.keys() | ELSEWHERE == {target.name for target in all_targets()}
     for name, count in counts.items():
         assert count.kinds[CONVOLUTION].macs == reference.kinds[CONVOLUTION].macs, name
         assert count.kinds[PRODUCT].macs == reference.kinds[PRODUCT].macs, name

@@ -14,7 +14,7 @@ from ritm_edge.weights import SHIPPED_ARTIFACT
 
 OPTIONAL = (
     "torch safetensors onnx onnxscript onnxsim onnxruntime ai_edge_litert flatbuffers tensorflow "
-    "onnx2tf coremltools openvino ncnn pnnx scipy pycocotools tensorboard "
+    "onnx2tf coremltools openvino ncnn pnnx executorch torchao scipy pycocotools tensorboard "
     "matplotlib jinja2"
 )
 WITHOUT = f"""

@@ -146,9 +146,11 @@ def test_a_description_of_the_first_version_opens_without_a_checksum(exported, c
     values = json.loads(info.to_json())
     del values["contract"], values["content_sha256"]
     target.stamp(copy, json.dumps({"format_version": 1, **values}))
-    if target.name == "tflite":
+    if target.name in ("tflite", "executorch"):
         with pytest.raises(ArtifactError, match="no checksum"):
             open_runtime(copy)
+        if target.name == "executorch":  # of which there were none
+            return
         data = copy.read_bytes()
         copy.write_bytes(data + b"ritm-edge-sha256" + hashlib.sha256(data).digest())
     runtime = open_runtime(copy)

@@ -21,6 +21,10 @@ from ritm_edge.export import pipeline
         ("-t paper", "unknown target 'paper'"),
         ("-t onnx -p fp8", "unknown precision 'fp8'"),
         ("-t ncnn -p int8", "the target ncnn has no precision int8: choose from fp32, fp16"),
+        (
+            "-t executorch -p fp16",
+            "target executorch has no precision fp16: choose from fp32, int8",
+        ),
         ("-t coreml -p int8 --calibration d", "int8 for coreml needs no calibration: leave out"),
         ("-t coreml --session --fit stretch", "--fit is that of session graphs"),
         ("-t onnx --no-session --fit stretch", "--fit is that of session graphs"),

@@ -153,6 +153,7 @@ FAKES = {
     "onnx": lambda r, mask: setattr(r, "_session", SimpleNamespace(run=lambda *_: [mask])),
     "tflite": lambda r, mask: setattr(r, "_graph", SimpleNamespace(run=lambda _: {"mask": mask})),
     "openvino": lambda r, mask: setattr(r, "_graph", SimpleNamespace(run=lambda _: {"mask": mask})),
+    "executorch": lambda r, mask: setattr(r, "_graph", SimpleNamespace(run=lambda _: [mask])),
     "coreml": lambda r, mask: setattr(r, "_predict", lambda _: {"mask": mask}),
     "ncnn": lambda r, mask: setattr(
         r, "_graph", SimpleNamespace(run=lambda *_: [("mask", np.asarray(mask)[0])])

@@ -205,7 +205,7 @@ def test_an_export_whose_session_differs_leaves_nothing(
     assert before == sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file())
 
 
-@pytest.mark.parametrize("name", ["coreml", "openvino", "ncnn"])
+@pytest.mark.parametrize("name", ["coreml", "openvino", "ncnn", "executorch"])
 def test_targets_without_session_graphs_say_so(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no session graphs"):
         export_model(

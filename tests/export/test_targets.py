@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,10 +24,12 @@ from ritm_edge.export.registry import all_targets, find_target
 from ritm_edge.export.rewrites import NAMES
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.runtimes.base import runtime_suffixes
+from ritm_edge.runtimes.pytorch import PytorchRuntime
 from ritm_edge.session.zoom_in import ZoomIn
 from ritm_edge.verification.parity import compare, parity_cases
 
 from ..metadata_schema import SCHEMA, fits
+from ..models import tiny_model
 from ..runtimes import tiny_info, tiny_reference
 from .artifacts import SPEC, TARGETS, description_of, each_target, skipped_without_its_extra
 
@@ -141,7 +144,7 @@ def test_a_model_without_previous_mask(target, tmp_path):
     spec = IOSpec(64, 64, max_clicks=1, prev_mask=False)
     with skipped_without_its_extra():
         item = export_model(
-            tiny_reference(prev_mask=False),
+            PytorchRuntime(tiny_model(prev_mask=False, lite=True), Path("tiny.pth")),
             tiny_info(spec, target.name),
             target,
             tmp_path / f"tiny{target.suffix}",

@@ -227,7 +227,7 @@ def kinds_of_weights(path):
     content, _ = read_program(path, allow_changed=True)
     found = []
     for delegate in deserialize(content).program.backend_delegate_data:
-        graph = _read_graph(bytes(delegate.data))
+        graph = _read_graph(delegate.data)
         tensors = [each["xvalue_union"] for each in graph["xvalues"]]
         tensors = [each.get("tensor_value", each) for each in tensors]
         types = {tensor["id_out"]: tensor["datatype"] for tensor in tensors}

@@ -7,22 +7,20 @@ import tempfile
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
-from subprocess import SubprocessError
 from typing import Any
 
 from ritm_edge.artifacts.executorch import read_program
-from ritm_edge.errors import ArtifactError
 from ritm_edge.optional import require
 from ritm_edge.runtimes.executorch import METHOD
 
-from .convention import REDUCTION, Count, Rule, Shape, by_operation, rule_of
+from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
 EXTRA = "executorch"
 # Of nodes of XNNPACK ("XNNAdd") and of operators ("add").
 RULES = by_operation(
     {
         Rule.RELU: "relu",
-        Rule.CLAMP: "XNNLeakyReLU XNNPReLU hardtanh leaky_relu",
+        Rule.CLAMP: "XNNLeakyReLU XNNPReLU clamp hardtanh leaky_relu",
         Rule.SIGMOID: "XNNHardswish XNNSigmoid XNNTanh sigmoid tanh",
         Rule.SOFTMAX: "XNNSoftmax _softmax",
         Rule.BILINEAR: "XNNStaticResizeBilinear2D upsample_bilinear2d",
@@ -31,7 +29,7 @@ RULES = by_operation(
             "XNNAbs XNNAdd XNNCeiling XNNDiv XNNExp XNNFloor XNNMaximum XNNMinimum XNNMultiply "
             "XNNNegate XNNReciprocalSquareRoot XNNSquare XNNSquareRoot XNNSubtract abs add "
             "bitwise_and bitwise_not bitwise_or div eq exp ge gt le logical_and logical_not "
-            "logical_or lt maximum minimum mul ne neg pow rsqrt sqrt sub where"
+            "logical_or lt maximum minimum mul ne neg pow rsqrt rsub sqrt sub where"
         ),
         Rule.REDUCE: "XNNGlobalAvgPooling2d amax amin any max mean min sum",
         Rule.MOVE: (
@@ -45,53 +43,37 @@ RULES = by_operation(
 )
 CONVOLUTIONS = ("XNNConv2d", "XNNDepthwiseConv2d")
 WINDOWS = ("XNNAvgPooling2d", "XNNMaxPooling2d")
-UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, IndexError, OSError, SubprocessError)
 ABSENT = (1 << 32) - 1  # number of an input that is not given
 
 
 def count_executorch(path: Path) -> Count:
-    """Count one run of an artifact that its runtime has opened already. Raises ArtifactError: its
-    program cannot be read; UnsupportedOperationError: an operation without a convention; the
-    message names it."""
+    """Count one run of an artifact that its runtime has opened already. Raises
+    UnsupportedOperationError: an operation without a convention; the message names it."""
     content, _ = read_program(path, allow_changed=True)
     serialize = require("executorch.exir._serialize._program", extra=EXTRA)
+    program = serialize.deserialize_pte_binary(content).program
     count = Count()
-    try:
-        program = serialize.deserialize_pte_binary(content).program
-        (plan,) = (each for each in program.execution_plan if each.name == METHOD)
-        for instruction in (each for chain in plan.chains for each in chain.instructions):
-            call = instruction.instr_args
-            kind = type(call).__name__
-            if kind == "DelegateCall":
-                place = plan.delegates[call.delegate_index].processed.index
-                _add_graph(count, _read_graph(program.backend_delegate_data[place].data), path)
-            elif kind == "KernelCall":
-                name = plan.operators[call.op_index].name.split("::")[-1]
-                rule = rule_of(name, RULES, path)
-                count.add_by_rule(rule, _sizes(plan, call.args[0 if rule.of_input else -1]))
-    except UNREADABLE as error:
-        raise ArtifactError(
-            f"{path} holds a program that cannot be read ({type(error).__name__}): export it again "
-            "with the installed version."
-        ) from error
+    (plan,) = (each for each in program.execution_plan if each.name == METHOD)
+    for instruction in (each for chain in plan.chains for each in chain.instructions):
+        call = instruction.instr_args
+        if hasattr(call, "delegate_index"):
+            place = plan.delegates[call.delegate_index].processed.index
+            _add_graph(count, _read_graph(bytes(program.backend_delegate_data[place].data)), path)
+        elif hasattr(call, "op_index"):
+            name = plan.operators[call.op_index].name.split("::")[-1]
+            rule = rule_of(name, RULES, path)
+            value = plan.values[call.args[0 if rule.of_input else -1]].val
+            count.add_by_rule(rule, getattr(value, "sizes", (0,)))  # a split has several results
     return count
 
 
-def _sizes(plan: Any, place: int) -> Shape:
-    value = plan.values[place].val
-    if type(value).__name__ == "TensorList":  # of a split
-        return [0]
-    return [int(size) for size in value.sizes]
-
-
-def _read_graph(data: Any) -> dict[str, Any]:
+def _read_graph(data: bytes) -> dict[str, Any]:
     """What a delegate gives to XNNPACK. Its format can only be read by the flatc program that
     ExecuTorch brings, which writes it as JSON."""
     xnnpack = require(
         "executorch.backends.xnnpack.serialization.xnnpack_graph_serialize", extra=EXTRA
     )
     flatbuffer = require("executorch.exir._serialize._flatbuffer", extra=EXTRA)
-    data = bytes(data)
     header = xnnpack.XNNHeader.from_bytes(data[: xnnpack.XNNHeader.EXPECTED_LENGTH])
     start = header.flatbuffer_offset
     with tempfile.TemporaryDirectory(prefix="ritm-edge-xnnpack-") as folder:

@@ -5,7 +5,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
-from math import inf, prod
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,6 @@ def _add_graph(count: Count, graph: Mapping[str, Any], path: Path) -> None:
     tensors = [each["xvalue_union"] for each in graph["xvalues"]]
     tensors = [each.get("tensor_value", each) for each in tensors]
     shapes = {tensor["id_out"]: tensor.get("dims", ()) for tensor in tensors}
-    constants = {tensor["id_out"] for tensor in tensors if tensor.get("constant_buffer_idx")}
     for each in graph["xnodes"]:
         kind, node = each["xnode_union_type"], each["xnode_union"]
         source = shapes[node["input1_id" if "input1_id" in node else "input_id"]]
@@ -110,8 +109,6 @@ def _add_graph(count: Count, graph: Mapping[str, Any], path: Path) -> None:
             count.parameters += (source[-1] + bias) * result[-1]
         elif kind == "XNNBatchMatrixMultiply":
             count.add_product(result, inner=source[-1])
-            operands = node["input1_id"], node["input2_id"]
-            count.parameters += sum(prod(shapes[each]) for each in operands if each in constants)
         elif kind in WINDOWS:
             window = node["pooling_height"] * node["pooling_width"]
             count.add_elements(REDUCTION, result, window)

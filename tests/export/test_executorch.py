@@ -291,10 +291,11 @@ def test_flops_are_those_of_the_same_graph_in_onnx(exported):
     path.unlink()
     for kind in (CONVOLUTION, PRODUCT, RESIZE):
         assert found.kinds[kind].macs == expected.kinds[kind].macs, kind
-        assert found.kinds[kind].flops == pytest.approx(expected.kinds[kind].flops, rel=0.02), kind
+        assert found.kinds[kind].flops == expected.kinds[kind].flops, kind
     assert found.macs == expected.macs
-    assert found.parameters == expected.parameters
-    assert found.flops == pytest.approx(expected.flops, rel=0.1)
+    assert found.flops == pytest.approx(expected.flops, rel=1e-4)
+    # Constants of means, which ONNX multiplies by, belong to the program, not to XNNPACK's graph.
+    assert 0.995 < found.parameters / expected.parameters <= 1
     (row,) = measure_artifact(exported)
     assert (row["runtime"], row["flops"]) == ("executorch", found.flops)
 

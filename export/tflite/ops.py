@@ -120,8 +120,9 @@ def _matmul(graph_node: Any, layers: Layers) -> Any | None:
     # is too: this zero makes it so.
     zero = tf.minimum(tf.nn.relu(image[:, :1, :1, :1]), 0.0)
     if hasattr(first, "values"):
-        columns = tf.reshape(image, (height, width * channels))
-        left = tf.constant(matrix) + tf.reshape(zero, (1, 1))
+        # Of four axes, since it computes products of two axes wrong.
+        columns = tf.reshape(image, (1, 1, height, width * channels))
+        left = tf.constant(matrix[None, None]) + zero
         product = tf.matmul(left, columns, name=graph_node.name)
         return tf.reshape(product, (1, matrix.shape[0], width, channels))
     return tf.matmul(tf.constant(matrix.T[None, None]) + zero, image, name=graph_node.name)

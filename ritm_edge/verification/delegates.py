@@ -141,10 +141,12 @@ def _gpu_refusal(model: Any, kind: str, operator: Any) -> str:
         return kind
     if kind == "BATCH_MATMUL" and constant == [True, False]:
         return "BATCH_MATMUL of a constant with a computed tensor"
-    if kind == "BATCH_MATMUL":
-        batches = {tuple(tensors[index].shape[:-2]) for index in operator.inputs}
-        if len(batches) > 1:  # taken, without a word, and computed for the first one only
+    if kind == "BATCH_MATMUL":  # taken without a word, and computed wrong
+        shapes = [tuple(tensors[index].shape) for index in operator.inputs]
+        if len({shape[:-2] for shape in shapes}) > 1:
             return "BATCH_MATMUL of batches of different sizes"
+        if len(shapes[0]) < 4:
+            return "BATCH_MATMUL of fewer than four axes"
     if kind == "GATHER" and len(tensors[operator.inputs[1]].shape) > 1:
         return "GATHER with two-dimensional indices"
     return ""

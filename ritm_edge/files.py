@@ -19,6 +19,8 @@ from pathlib import Path
 from .errors import InputFileError, OutputFileError
 
 _MARK = ".ritm-edge-"
+# Four characters: a model file may begin with the first, as the low byte of a length.
+_WEB_PAGE = re.compile(rb"<[!?a-z][ -~]{2}", re.IGNORECASE)
 FULL = 1 << 20  # bytes left
 
 
@@ -234,7 +236,7 @@ def refuse_stand_in(path: Path, error: type[InputFileError]) -> None:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(512).removeprefix(codecs.BOM_UTF8).lstrip()
-        if head.startswith(b"<"):
+        if _WEB_PAGE.match(head):
             raise error(
                 f"{path} is a web page and not the file itself: open its address in a browser to "
                 "see why, and download it again."

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ritm_edge.errors import OutputFileError
-from ritm_edge.files import atomic_output, sync
+from ritm_edge.errors import ArtifactError, OutputFileError
+from ritm_edge.files import atomic_output, refuse_stand_in, sync
 
 
 def write(path: Path, kind: str = "file") -> None:
@@ -157,3 +157,24 @@ def test_a_write_protected_file_stays(tmp_path, monkeypatch):
 def test_a_missing_file_cannot_be_synced(tmp_path):
     with pytest.raises(FileNotFoundError):
         sync(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"<!DOCTYPE html>", "web page"),
+        (b" <p>404</p>", "web page"),
+        (b"version https://git-lfs", "Git LFS"),
+    ],
+)
+def test_what_stands_in_for_a_model_file_is_named(tmp_path, head, what):
+    path = tmp_path / "model.pte"
+    path.write_bytes(head)
+    with pytest.raises(ArtifactError, match=what):
+        refuse_stand_in(path, ArtifactError)
+
+
+def test_a_model_file_may_begin_as_a_tag_does(tmp_path):
+    path = tmp_path / "model.pte"
+    path.write_bytes(b"<\0\0\0ET12")  # 60, where its root is
+    refuse_stand_in(path, ArtifactError)

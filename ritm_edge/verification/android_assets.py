@@ -39,4 +39,6 @@ def write_assets(artifact: Path, folder: Path) -> None:
             shutil.rmtree(traces)
         fresh.rename(traces)
     except OSError as error:
-        raise OutputFileError(f"cannot write {traces}: {error.strerror or error}; choose another place.") from error
+        raise OutputFileError(
+            f"cannot write {traces}: {error.strerror or error}; choose another place."
+        ) from error

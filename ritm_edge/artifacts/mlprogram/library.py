@@ -8,16 +8,15 @@ from types import ModuleType
 from ...optional import require
 
 EXTRA = "coreml"
+UNUSED = ("tensorflow", "torchao")  # which it imports only to accept their models
 
 
 def import_coremltools(module: str = "coremltools") -> ModuleType:
-    """Import it or one of its modules without its warnings, and without TensorFlow, which it
-    imports only to accept its models: three seconds and a page of log from C++ that no Python
-    setting silences. Raises MissingExtraError: it is not installed."""
-    absent = object()
-    before = sys.modules.get("tensorflow", absent)
-    if before is absent and "coremltools" not in sys.modules:
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    """Import it or one of its modules without its warnings, and without what it imports but does
+    not need here: seconds, and a page of log that no Python setting silences. Raises
+    MissingExtraError: it is not installed."""
+    hidden = [] if "coremltools" in sys.modules else [n for n in UNUSED if n not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     logger = logging.getLogger("coremltools")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -27,5 +26,6 @@ def import_coremltools(module: str = "coremltools") -> ModuleType:
             return require(module, extra=EXTRA)
     finally:
         logger.setLevel(level)
-        if before is absent and sys.modules.get("tensorflow", absent) is None:
-            del sys.modules["tensorflow"]
+        for name in hidden:
+            if sys.modules.get(name) is None:
+                sys.modules.pop(name, None)

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ritm_edge.errors import ConversionError, first_line
+from ritm_edge.errors import ConversionError
 from ritm_edge.io_spec import IMAGE, MASK, PREV_MASK
 from ritm_edge.optional import require
 
 from ..export_input import ExportInput
+from ..failures import explained
 from ..quiet import quiet
 
 # 18 is what the dynamo exporter writes natively; newer ones need a down-conversion for onnx2tf.
@@ -39,26 +40,21 @@ def _trace(source: ExportInput) -> Any:
     onnx = require("onnx", extra="onnx")
     require("onnxscript", extra="onnx")
     simplifier = require("onnxsim", extra="onnx")
-    try:
-        with quiet():
-            program = torch.onnx.export(
-                source.graph.eval(),
-                kwargs=source.example,
-                input_names=list(source.example),
-                output_names=list(source.output_names),
-                opset_version=OPSET,
-                dynamo=True,
-                external_data=False,
-                dynamic_shapes=_dynamic_shapes(source.example) if source.any_size else None,
-                verbose=False,
-            )
-            assert program is not None  # only other exporter modes return nothing
-            model, ok = simplifier.simplify(program.model_proto)
-    except Exception as error:  # any converter exception is a failed conversion
-        raise ConversionError(
-            f"the ONNX exporter failed ({type(error).__name__}: {first_line(error)}): check that "
-            "torch, onnx and onnxscript have the versions of constraints.txt."
-        ) from error
+    versions = "torch, onnx and onnxscript have the versions"
+    with explained("the ONNX exporter failed", versions), quiet():
+        program = torch.onnx.export(
+            source.graph.eval(),
+            kwargs=source.example,
+            input_names=list(source.example),
+            output_names=list(source.output_names),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            dynamic_shapes=_dynamic_shapes(source.example) if source.any_size else None,
+            verbose=False,
+        )
+        assert program is not None  # only other exporter modes return nothing
+        model, ok = simplifier.simplify(program.model_proto)
     if not ok:
         raise ConversionError(
             "onnxsim could not validate the simplified graph: check its version in constraints.txt."

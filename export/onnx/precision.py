@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ritm_edge.errors import ConversionError, UsageError, first_line
 from ritm_edge.files import scratch_folder
 from ritm_edge.optional import require
 
 from ..calibration import Inputs
 from ..click_subgraph import find_click_subgraph
 from ..export_input import ExportInput
+from ..failures import explained
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
 from ..quiet import without_warnings
 from .equalize import equalize_channels
@@ -196,13 +196,6 @@ class _Reader:
 @contextmanager
 def quantizing() -> Iterator[None]:
     """Silence ONNX Runtime's advice and turn its failures into ours."""
-    try:
-        with without_warnings():
-            yield
-    except UsageError:
-        raise
-    except Exception as error:  # any converter exception is a failed conversion
-        raise ConversionError(
-            f"ONNX Runtime could not quantise the graph ({type(error).__name__}: "
-            f"{first_line(error)}): check that onnxruntime has the version of constraints.txt."
-        ) from error
+    version = "onnxruntime has the version"
+    with explained("ONNX Runtime could not quantise the graph", version), without_warnings():
+        yield

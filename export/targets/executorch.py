@@ -1,7 +1,5 @@
 """ExecuTorch: one .pte file of static shape, whose kernels on a CPU are XNNPACK's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,12 @@ import torch
 
 from ritm_edge.artifacts.executorch import BLANK_DESCRIPTION, stamp
 from ritm_edge.artifacts.info import METADATA_KEY, Precision
-from ritm_edge.errors import ConversionError, RitmEdgeError, first_line
 from ritm_edge.files import write_output
 from ritm_edge.optional import require
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..export_input import ExportInput
+from ..failures import explained
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
 from ..precision import INT8_TASK, ReducedPrecision
 from ..quiet import quiet
@@ -29,7 +27,8 @@ def convert(source: ExportInput, path: Path, *, integers: bool = False) -> None:
     """Write a .pte file of static shape, with convolutions in calibrated 8-bit integers where
     `integers` says so. Raises ConversionError: the exporter failed; MissingExtraError: ExecuTorch
     is not installed; UsageError: `source` names an unknown layer to keep."""
-    with _converting():
+    versions = "torch, executorch and torchao have the versions"
+    with explained("ExecuTorch could not convert the graph", versions), quiet():
         exir = require("executorch.exir", extra="executorch")
         xnnpack = require(
             "executorch.backends.xnnpack.partition.xnnpack_partitioner", extra="executorch"
@@ -83,22 +82,6 @@ def _layer(node: Any) -> str | None:
     if node.target is not torch.ops.aten.conv2d.default:
         return None
     return layer_of_weight(str(node.args[1].target))
-
-
-@contextmanager
-def _converting() -> Iterator[None]:
-    """Silence the exporter and turn its failures into ours."""
-    try:
-        with quiet():
-            yield
-    except RitmEdgeError:
-        raise
-    except Exception as error:  # any converter exception is a failed conversion
-        raise ConversionError(
-            f"ExecuTorch could not convert the graph ({type(error).__name__}: "
-            f"{first_line(error)}): check that torch, executorch and torchao have the versions of "
-            "constraints.txt."
-        ) from error
 
 
 TARGETS = (

@@ -7,12 +7,12 @@ from typing import Any
 
 from ritm_edge.artifacts.info import Precision
 from ritm_edge.artifacts.openvino import OpenVinoFile
-from ritm_edge.errors import ConversionError, first_line
 from ritm_edge.files import atomic_output, scratch_folder
 from ritm_edge.runtimes.openvino import import_openvino
 from ritm_edge.verification.parity import FP32_TOLERANCE
 
 from ..export_input import ExportInput
+from ..failures import explained
 from ..layer_names import KEEP_FLOAT
 from ..onnx.graph import onnx_graph
 from ..onnx.precision import fp16_graph, int8_graph
@@ -32,15 +32,10 @@ def convert(
     with scratch_folder() as folder:
         onnx, graph, weights = (folder / n for n in ("m.onnx", "m.xml", "m.bin"))
         onnx.write_bytes(make(source).SerializeToString())
-        try:
+        with explained("OpenVINO could not read the ONNX graph", "openvino has the version"):
             # What should be half precision is already; compressing here would take the clicks too.
             model = openvino.Core().read_model(onnx)
             openvino.save_model(model, graph, compress_to_fp16=False)
-        except Exception as error:  # any converter exception is a failed conversion
-            raise ConversionError(
-                f"OpenVINO could not read the ONNX graph ({type(error).__name__}: "
-                f"{first_line(error)}): check that openvino has the version of constraints.txt."
-            ) from error
         with atomic_output(path) as temporary:
             OpenVinoFile(graph.read_bytes(), weights.read_bytes()).write(temporary)
 

@@ -3,13 +3,13 @@ that the program hands to XNNPACK; all shapes are fixed."""
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from ritm_edge.artifacts.executorch import read_program
+from ritm_edge.files import scratch_folder
 from ritm_edge.optional import require
 from ritm_edge.runtimes.executorch import METHOD
 
@@ -76,11 +76,11 @@ def _read_graph(data: bytes) -> dict[str, Any]:
     flatbuffer = require("executorch.exir._serialize._flatbuffer", extra=EXTRA)
     header = xnnpack.XNNHeader.from_bytes(data[: xnnpack.XNNHeader.EXPECTED_LENGTH])
     start = header.flatbuffer_offset
-    with tempfile.TemporaryDirectory(prefix="ritm-edge-xnnpack-") as folder:
-        schema, graph = Path(folder, "schema.fbs"), Path(folder, "graph.bin")
+    with scratch_folder() as folder:
+        schema, graph = folder / "schema.fbs", folder / "graph.bin"
         schema.write_bytes(xnnpack._get_schema_bytes())
         graph.write_bytes(data[start : start + header.flatbuffer_size])
-        flatbuffer._flatc_decompile(folder, str(schema), str(graph))
+        flatbuffer._flatc_decompile(str(folder), str(schema), str(graph))
         text = graph.with_suffix(".json").read_text()
     values: dict[str, Any] = json.loads(re.sub(r": (-?)inf\b", r': "\1inf"', text))
     return values

@@ -6,11 +6,10 @@ built to attack the runtime.
 """
 
 import re
-import shutil
 from pathlib import Path
 
 from ..errors import ArtifactError, ConversionError
-from ..files import atomic_output
+from ..files import write_output
 from .checksum import read_whole, require_unchanged, seal
 
 IDENTIFIER = b"ET12"
@@ -50,9 +49,7 @@ def stamp(path: Path, text: str) -> None:
             f"{ROOM}: keep fewer layers with --keep-float."
         )
     described = data[: place.start] + text.ljust(ROOM).encode() + data[place.stop :]
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(seal(described))
-        shutil.copymode(path, temporary)
+    write_output(path, seal(described))
 
 
 def _find(path: Path, data: bytes) -> slice:

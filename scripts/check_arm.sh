@@ -3,7 +3,7 @@
 #
 # Needs Debian or Ubuntu on any processor with the packages qemu-user-static and
 # debian-archive-keyring, and `make setup`, but no root. Debian's Python for arm64 and the aarch64
-# wheels of the runtimes go into build/arm (about 1 GB, downloaded once). Each file is run by its
+# wheels of the runtimes go into build/arm (about 1 GB in all). Each file is run by its
 # runtime as an Arm Cortex-A76 runs it; the largest differences go into RESULTS/arm-*.json.
 set -eu
 cd "$(dirname "$0")/.."

@@ -9,7 +9,9 @@ from typing import Any
 
 from ritm_edge.artifacts.info import tool_versions
 
-PACKAGES = "numpy torch onnxruntime ai-edge-litert coremltools openvino ncnn executorch".split()
+PACKAGES = """
+numpy torch onnxruntime ai-edge-litert coremltools openvino ncnn executorch executorch-numpy-runtime
+""".split()
 
 
 def describe_machine() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ritm_edge.artifacts.info import ArtifactInfo
+from ritm_edge.errors import ConversionError
 from ritm_edge.export.registry import find_target
 from ritm_edge.model.content_digest import content_digest
 from ritm_edge.runtimes.base import ModelFile
@@ -165,7 +166,7 @@ def described(path: str) -> Mutation:
             copy.write_bytes(data)
             try:
                 find_target(info.target).stamp(copy, text.decode())
-            except (ValueError, UnicodeError):
+            except (ValueError, UnicodeError, ConversionError):  # a .pte has little room
                 return b"", True
             return copy.read_bytes(), False
 

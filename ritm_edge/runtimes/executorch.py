@@ -1,4 +1,7 @@
-"""Runs .pte files with ExecuTorch and its XNNPACK kernels on the CPU."""
+"""Runs .pte files with ExecuTorch and its XNNPACK kernels on the CPU.
+
+Where ExecuTorch is not installed, and executorch-numpy-runtime is, that one runs them.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,12 +20,11 @@ from ..errors import ArtifactError, first_line
 from ..io_spec import MASK
 from ..optional import require
 from .base import FileRuntime, ModelFile, Outputs, float32_arrays
-from .contract import FLOAT32, Tensors, require_contract
+from .contract import Tensors, require_contract
+from .executorch_light import METHOD, LightGraph, described, is_chosen
 from .silence import silent_stderr
 
 SUFFIXES = (".pte",)
-METHOD = "forward"
-FLOAT = 6  # of its enumeration of types
 # The process has one pool of threads, and loaded graphs point into it: one thread at a time changes
 # the pool, loads or runs.
 _ENGINE = Lock()
@@ -52,8 +54,8 @@ class ExecutorchGraph:
             self._threads = threads or _library()[1]
             method = self._load()
         meta = method.method_meta()
-        self.inputs = [_tensor(meta.input_tensor_meta(i)) for i in range(meta.num_inputs())]
-        self.outputs = [_tensor(meta.output_tensor_meta(i)) for i in range(meta.num_outputs())]
+        self.inputs = [_described(meta.input_tensor_meta(i)) for i in range(meta.num_inputs())]
+        self.outputs = [_described(meta.output_tensor_meta(i)) for i in range(meta.num_outputs())]
 
     def run(self, arrays: Sequence[NDArray[np.float32]]) -> list[NDArray[Any]]:
         """Run once."""
@@ -103,7 +105,8 @@ class ExecutorchRuntime(FileRuntime):
         content, text = read_program(path, allow_changed=file.allow_changed)
         info = file.info or ArtifactInfo.from_json(text, path)
         super().__init__(file, info.io, info)
-        self._graph = ExecutorchGraph(path, content, threads=file.threads)
+        engine = LightGraph if is_chosen() else ExecutorchGraph
+        self._graph = engine(path, content, threads=file.threads)
         names = info.io.input_names, (MASK,)
         found = self._graph.inputs, self._graph.outputs
         require_contract(path, info.io, *map(_named, names, found))
@@ -116,9 +119,8 @@ class ExecutorchRuntime(FileRuntime):
 open_file = ExecutorchRuntime
 
 
-def _tensor(meta: Any) -> tuple[str, tuple[int, ...]]:
-    kind = meta.dtype()
-    return FLOAT32 if kind == FLOAT else f"type {kind}", tuple(meta.sizes())
+def _described(meta: Any) -> tuple[str, tuple[int, ...]]:
+    return described(meta.dtype(), meta.sizes())
 
 
 def _named(names: Sequence[str], tensors: Sequence[tuple[str, tuple[int, ...]]]) -> Tensors:

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
@@ -36,6 +38,7 @@ from ritm_edge.export.rewrites import rewrite
 from ritm_edge.io_spec import IOSpec
 from ritm_edge.model.export_graph import example_inputs
 from ritm_edge.runtimes.executorch import ExecutorchGraph, _library
+from ritm_edge.runtimes.executorch_light import PACKAGE, LightGraph
 from ritm_edge.runtimes.pytorch import PytorchRuntime
 
 from ..models import tiny_model
@@ -192,6 +195,42 @@ print(mask.shape)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("(1, 1, 64, 96)\n", "")
+
+
+def test_the_light_runtime_computes_the_same_mask(exported):
+    pytest.importorskip(PACKAGE, reason="executorch-numpy-runtime needs Python 3.12 or newer")
+    light = LightGraph(exported, exported.read_bytes())
+    runtime = open_runtime(exported)
+    graph = runtime._graph
+    assert (light.inputs, light.outputs) == (graph.inputs, graph.outputs)
+    arrays = [INPUTS[name] for name in runtime.spec.input_names]
+    np.testing.assert_array_equal(light.run(arrays)[0], graph.run(arrays)[0])
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """A stand-in for the light runtime where ExecuTorch is not installed; it loads nothing."""
+
+    class Refusal(Exception):
+        pass
+
+    class Runtime:
+        @staticmethod
+        def get():
+            raise Refusal("a wrong version\nin the file")
+
+    module = ModuleType(PACKAGE)
+    module.__spec__ = ModuleSpec(PACKAGE, None)
+    vars(module).update(ExecuTorchError=Refusal, Runtime=Runtime)
+    monkeypatch.setitem(sys.modules, "executorch", None)
+    monkeypatch.setitem(sys.modules, PACKAGE, module)
+
+
+@pytest.mark.usefixtures("light")
+def test_what_the_light_runtime_refuses_is_one_sentence(exported):
+    assert "cannot be loaded by executorch-numpy-runtime (a wrong version)" in refused(exported)
+    with pytest.raises(UsageError, match=r"does not take a number of threads \(2\)"):
+        open_runtime(exported, threads=2)
 
 
 class WithDisks(PaintedGraph):

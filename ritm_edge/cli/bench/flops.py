@@ -44,12 +44,14 @@ def command(
 
     artifacts = []
     with progress_bar() as progress:
-        task = progress.add_task("flops", total=1 + len(files or []), status="networks")
-        models = measure_models(height_width)
-        for path in map(checkpoint_path, files or []):
-            progress.update(task, advance=1, status=path.name)
+        task = progress.add_task("flops", total=1 + len(files or []), status="")
+        for path in map(checkpoint_path, files or []):  # first, since a file may be refused
+            progress.update(task, status=path.name)
             artifacts += measure_artifact(path, height_width, allow_changed=allow_changed)
-        progress.update(task, advance=1, status="")
+            progress.advance(task)
+        progress.update(task, status="networks")
+        models = measure_models(height_width)
+        progress.advance(task)
     document = as_document(models, artifacts, height_width)
     if deliver(document, output, as_json):
         return

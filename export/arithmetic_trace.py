@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .quiet import without_warnings
+from ritm_edge.runtimes.silence import without_warnings
 
 
 def _positive(x: Tensor) -> Tensor:

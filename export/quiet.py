@@ -4,29 +4,10 @@ Whether the result is right is decided by parity, not by the absence of warnings
 """
 
 import io
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-NOISY_LOGGERS = (
-    "root coremltools onnx_ir onnxscript torch.export torch._export torch.onnx torch.utils._pytree"
-).split()
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Nothing below a critical message reaches a log; prints do."""
-    loggers = {logging.getLogger(name): logging.getLogger(name).level for name in NOISY_LOGGERS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in loggers.items():
-                logger.setLevel(level)
+from ritm_edge.runtimes.silence import without_warnings
 
 
 @contextmanager

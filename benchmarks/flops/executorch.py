@@ -11,7 +11,8 @@ from typing import Any
 from ritm_edge.artifacts.executorch import read_program
 from ritm_edge.files import scratch_folder
 from ritm_edge.optional import require
-from ritm_edge.runtimes.executorch import METHOD
+from ritm_edge.runtimes.executorch_light import METHOD
+from ritm_edge.runtimes.silence import without_warnings
 
 from .convention import REDUCTION, Count, Rule, by_operation, rule_of
 
@@ -50,7 +51,8 @@ def count_executorch(path: Path) -> Count:
     """Count one run of an artifact that its runtime has opened already. Raises
     UnsupportedOperationError: an operation without a convention; the message names it."""
     content, _ = read_program(path, allow_changed=True)
-    serialize = require("executorch.exir._serialize._program", extra=EXTRA)
+    with without_warnings():  # of torchao, which is imported with it
+        serialize = require("executorch.exir._serialize._program", extra=EXTRA)
     program = serialize.deserialize_pte_binary(content).program
     count = Count()
     (plan,) = (each for each in program.execution_plan if each.name == METHOD)

@@ -9,13 +9,13 @@ import numpy as np
 
 from ritm_edge.files import scratch_folder
 from ritm_edge.optional import require
+from ritm_edge.runtimes.silence import without_warnings
 
 from ..calibration import Inputs
 from ..click_subgraph import find_click_subgraph
 from ..export_input import ExportInput
 from ..failures import explained
 from ..layer_names import KEEP_FLOAT, Operation, find_layers, layer_of_weight, layers_of_operations
-from ..quiet import without_warnings
 from .equalize import equalize_channels
 from .graph import onnx_graph
 

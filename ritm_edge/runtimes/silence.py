@@ -1,12 +1,32 @@
-"""Keeps engines that have no switch for it from writing to standard error."""
+"""Keeps engines and converters that have no switch for it from writing to the terminal."""
 
 import contextlib
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 from threading import Lock
 
 # The switch is the process's, which two threads must not turn at once.
 _TURN = Lock()
+NOISY_LOGGERS = (
+    "root coremltools onnx_ir onnxscript torch.export torch._export torch.onnx torch.utils._pytree"
+).split()
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Nothing below a critical message reaches a log; prints do."""
+    loggers = {logging.getLogger(name): logging.getLogger(name).level for name in NOISY_LOGGERS}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in loggers.items():
+                logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -185,6 +185,7 @@ def test_a_mask_stays_as_it_is_when_the_next_one_is_computed(exported):
 def test_nothing_is_written_and_no_connection_is_made(exported):
     code = f"""
 import socket
+from pathlib import Path
 def refuse(*_): raise SystemExit("somebody opened a connection")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 from ritm_edge import open_runtime
@@ -192,9 +193,11 @@ import numpy as np
 runtime = open_runtime({str(exported)!r}, threads=1)
 mask = runtime.run({{"image": np.zeros((1, 3, 64, 96)), "clicks": -np.ones((1, 6, 3))}})["mask"]
 print(mask.shape)
+from ritm_edge.benchmarks.flops.executorch import count_executorch
+print(count_executorch(Path({str(exported)!r})).macs > 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("(1, 1, 64, 96)\n", "")
+    assert (done.stdout, done.stderr) == ("(1, 1, 64, 96)\nTrue\n", "")
 
 
 def test_the_light_runtime_computes_the_same_mask(exported):

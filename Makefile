@@ -182,6 +182,8 @@ methods: setup
 	$(MAKE) users tables
 
 users: setup
+	$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut $(MODELS) --jobs $(THREADS) \
+	    -o $(RESULTS)/noc-user-published.json
 	$(foreach u,jitter=10 border random,$(BIN)/ritm-edge bench noc --data GrabCut=$(DATA)/GrabCut \
 	    $(MODELS) --user $(u) --jobs $(THREADS) -o $(RESULTS)/noc-user-$(subst =,-,$(u)).json &&) true
 
@@ -328,7 +330,7 @@ $(eval $(call AT400_RULE,ncnn,.ncnn))
 tables:
 	$(BIN)/python -m ritm_edge.benchmarks.weight_figures $(RESULTS) ritm_edge/weights/figures.json
 	$(BIN)/python -m ritm_edge.benchmarks.markdown README.md ritm_edge/weights/MODEL_CARD.md \
-	    docs/accelerators.md docs/devices.md docs/fixed-size.md docs/measure.md docs/runtimes.md \
+	    docs/accelerators.md docs/devices.md docs/fixed-size.md docs/measure.md docs/methods.md docs/runtimes.md \
 	    docs/training.md docs/web.md
 
 # The annotator's page, into ritm_edge/page/.

@@ -1,7 +1,7 @@
 """Tables in Markdown files, made from the JSON that the bench commands wrote.
 
-A file marks a place with `<!-- table: docs/results/NAME.json -->` (or, for training speeds,
-`NAME-*.json`: one row each) and `<!-- end of table -->`;
+A file marks a place with `<!-- table: docs/results/NAME.json -->` (or, for training speeds and for
+users, `NAME-*.json`: one table of all) and `<!-- end of table -->`;
 `python -m ritm_edge.benchmarks.markdown README.md …` fills it, from the folder of the first path.
 """
 
@@ -26,7 +26,7 @@ from .frontier import KIND as FRONTIER_KIND
 from .frontier import frontier_table
 from .latency.table import latency_table
 from .noc.report import KIND as NOC_KIND
-from .noc.table import noc_table
+from .noc.table import noc_table, users_table
 from .train_speed import KIND as TRAIN_SPEED_KIND
 from .train_speed import note, rows
 from .train_speed import table as train_speed_table
@@ -45,7 +45,11 @@ def fill_tables(text: str, root: Path) -> str:
         source = root / match["source"]
         several = sorted(source.parent.glob(source.name)) if "*" in source.name else []
         if several:
-            text = train_speed_table([json.loads(each.read_text()) for each in several])
+            documents = [json.loads(each.read_text()) for each in several]
+            if documents[0].get("kind") == NOC_KIND:
+                text = users_table([each for found in documents for each in found["reports"]])
+            else:
+                text = train_speed_table(documents)
         else:
             text = render(json.loads(existing_file(source).read_text()), source)
         return f"{match['start']}{text}{match['end']}"

@@ -1,6 +1,7 @@
 """The results of `bench noc` as rows of text, for the terminal and for Markdown."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 from typing import Any
 
 from ritm_edge.tables import UNMEASURED, markdown_table, optional
@@ -24,7 +25,8 @@ def noc_rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def noc_table(entries: Sequence[Entry]) -> str:
-    """In Markdown: one row per benchmark and file, and a line that explains the columns."""
+    """In Markdown: one row per benchmark and file, and a line that explains the columns. Where
+    methods are compared, seconds and memory are among them."""
     main = counted(entries[0])[0]
     limit, name = main["max_clicks"], main["name"]
     columns = {
@@ -36,6 +38,8 @@ def noc_table(entries: Sequence[Entry]) -> str:
         f"never {name[3:]}": "never @90",
         **{f"IoU@{clicks}": f"IoU@{clicks}" for clicks in (1, 3, 5, 10)},
     }
+    if any(entry.get("settings", {}).get("method") for entry in entries):
+        columns |= {"s/click": "s per click", "peak MB": "peak MB"}
     rows = []
     for entry in entries:
         cells = noc_cells(entry)
@@ -48,6 +52,26 @@ def noc_table(entries: Sequence[Entry]) -> str:
         "than 0.02.\n"
     )
     return markdown_table([*columns.values(), "drops", "objects"], rows) + note
+
+
+def users_table(entries: Sequence[Entry]) -> str:
+    """In Markdown: the mean of the samples of every benchmark, file and user, and their standard
+    deviation."""
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    for entry in entries:
+        user, file = entry["settings"]["user"], entry["file"]
+        if user is not None:
+            file = file.rpartition(f" {user} ")[0]
+        groups.setdefault((entry["benchmark"], file, user or "published"), []).append(entry)
+    rows = []
+    for group, samples in groups.items():
+        means = zip(*([noc["mean"] for noc in each["noc"]] for each in samples), strict=True)
+        figures = (
+            f"{of[0]:.2f}" if len(of) == 1 else f"{mean(of):.2f} ± {stdev(of):.2f}" for of in means
+        )
+        rows.append([*group, str(len(samples)), *figures])
+    names = (noc["name"] for noc in entries[0]["noc"])
+    return markdown_table(["benchmark", "file", "user", "samples", *names], sorted(rows))
 
 
 def counted(entry: Entry) -> list[Mapping[str, Any]]:
@@ -74,12 +98,12 @@ def noc_cells(entry: Entry) -> dict[str, str]:
         "objects": f"{entry['objects']}{of_all}",
     }
     for noc in entry["noc"]:
-        name, mean = noc["name"], f"{noc['mean']:.2f}"
-        cells |= {name: mean, f"{name} with interval": f"{mean} ({_interval(noc)})"}
+        name, value = noc["name"], f"{noc['mean']:.2f}"
+        cells |= {name: value, f"{name} with interval": f"{value} ({_interval(noc)})"}
         cells[f"≥{name[3:]}"] = str(noc["at_limit_published"])
         cells[f"never {name[3:]}"] = str(noc["never_reached"])
     means = enumerate(entry.get("mean_iou", ()), start=1)
-    return cells | {f"IoU@{clicks}": optional(mean, ".3f") for clicks, mean in means}
+    return cells | {f"IoU@{clicks}": optional(value, ".3f") for clicks, value in means}
 
 
 def _interval(noc: Mapping[str, Any]) -> str:

@@ -103,7 +103,7 @@ def json_of(lines: bool = False) -> Mutation:
 # Entries that no reader uses, or that may be of several types.
 IGNORED = set(
     "mean_iou share_of_drops format_version file_bytes target_size runs expansion roofline "
-    "cores case_results".split()
+    "cores case_results tolerance".split()
 )
 
 

@@ -66,12 +66,15 @@ def users_table(entries: Sequence[Entry]) -> str:
     rows = []
     for group, samples in groups.items():
         means = zip(*([noc["mean"] for noc in each["noc"]] for each in samples), strict=True)
-        figures = (
-            f"{of[0]:.2f}" if len(of) == 1 else f"{mean(of):.2f} ± {stdev(of):.2f}" for of in means
-        )
-        rows.append([*group, str(len(samples)), *figures])
+        rows.append([*group, str(len(samples)), *map(mean_and_spread, means)])
     names = (noc["name"] for noc in entries[0]["noc"])
     return markdown_table(["benchmark", "file", "user", "samples", *names], sorted(rows))
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """The mean and, of more than one value, the standard deviation."""
+    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{mean(values):.2f}{spread}"
 
 
 def counted(entry: Entry) -> list[Mapping[str, Any]]:

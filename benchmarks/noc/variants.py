@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ritm_edge.errors import UsageError
 from ritm_edge.evaluation.loop import EvaluationSettings
 from ritm_edge.methods.base import CLASSICAL, REFINING, ClassicalRuntime, check_method, segment_of
@@ -13,6 +11,7 @@ from ritm_edge.runtimes.base import Runtime
 from ritm_edge.session.fit import Fit
 
 from .report import NocReport, noc_name
+from .table import mean_and_spread
 
 PLAIN = "plain"
 
@@ -107,9 +106,8 @@ def over_samples(reports: Sequence[NocReport]) -> Iterator[str]:
         last = [each.noc[-1] for each in group]
         means = [each.mean for each in last]
         figure = noc_name(last[0].target_iou, last[0].max_clicks)
-        spread = f" ± {np.std(means, ddof=1):.2f}" if len(means) > 1 else ""
-        found = f"{figure} {np.mean(means):.2f}{spread}"
-        yield f"{benchmark}, {name}: {found} over {len(means)} samples"
+        found = f"{figure} {mean_and_spread(means)} over {len(means)} samples"
+        yield f"{benchmark}, {name}: {found}"
 
 
 def refuse_other_protocols(methods: Sequence[str], protocol: str | None) -> None:

@@ -253,7 +253,7 @@ curve: setup
 	    --noc 3789=$(TRAINING)/gpu-2-hrnet18s_noc.json -o docs/training-curve-hrnet18s.png
 
 # Compares recipes: short runs with the same crops and seed, evaluated on photos that none of them
-# saw. About an hour on two cores; needs the package of ImageNet weights and, as
+# saw. About two hours on two cores; needs the package of ImageNet weights and, as
 # OLD, the HRNet-18s that the last CPU recipe left.
 PHOTOS ?= photos
 OLD ?= $(OUT)/old-hrnet18s.safetensors
@@ -267,12 +267,12 @@ SHORT_RUNS := lite0-imagenet lite0-random lite0-no-single-clicks \
 ablation: setup
 	$(BIN)/python scripts/hold_out.py $(PHOTOS) $(FIT) $(HELD) coco_mini/masks bsds/masks_coarse \
 	    human290/masks voc2007_sample/masks coco_tiny/masks
-	$(call SHORT,lite0-phone,lite0-imagenet) --init imagenet --steps 300 --lr 1e-3
-	$(call SHORT,lite0-phone,lite0-random) --steps 300 --lr 1e-3
-	$(call SHORT,lite0-phone,lite0-no-single-clicks) --init imagenet --steps 300 --lr 1e-3 \
+	$(call SHORT,lite0-phone,lite0-imagenet) --init imagenet --steps 800 --lr 1e-3
+	$(call SHORT,lite0-phone,lite0-random) --steps 800 --lr 1e-3
+	$(call SHORT,lite0-phone,lite0-no-single-clicks) --init imagenet --steps 800 --lr 1e-3 \
 	    --set clicks.single_click_probability=0
-	$(call SHORT,hrnet18s-320-crops,hrnet18s-old-recipe) --init $(OLD) --steps 120 --lr 4e-4
-	$(call SHORT,hrnet18s-phone,hrnet18s-phone-recipe) --init $(OLD) --steps 120 --lr 4e-4
+	$(call SHORT,hrnet18s-320-crops,hrnet18s-old-recipe) --init $(OLD) --steps 240 --lr 4e-4
+	$(call SHORT,hrnet18s-phone,hrnet18s-phone-recipe) --init $(OLD) --steps 240 --lr 4e-4
 	$(MAKE) ablation-scores
 
 ablation-scores:

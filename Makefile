@@ -253,7 +253,7 @@ curve: setup
 	    --noc 3789=$(TRAINING)/gpu-2-hrnet18s_noc.json -o docs/training-curve-hrnet18s.png
 
 # Compares recipes: short runs with the same crops and seed, evaluated on photos that none of them
-# saw. About two hours on two cores; needs the package of ImageNet weights and, as
+# saw. About 75 minutes on two idle cores, judging by shorter runs; needs the package of ImageNet weights and, as
 # OLD, the HRNet-18s that the last CPU recipe left.
 PHOTOS ?= photos
 OLD ?= $(OUT)/old-hrnet18s.safetensors

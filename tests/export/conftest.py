@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ritm_edge.export import calibration
 from ritm_edge.export.pipeline import Exported, export_model
 from ritm_edge.export.registry import find_target
 from ritm_edge.export.target import Target
@@ -22,6 +23,12 @@ def exported(
 ) -> tuple[Target, Exported]:
     """The target that `each_target` names, and its export of the small model; not to be changed."""
     return request.param, export_once(request.param, tmp_path_factory)
+
+
+@pytest.fixture
+def brief_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three objects instead of twenty, where a test asks for a verdict and not for a good model."""
+    monkeypatch.setattr(calibration, "OBJECTS", 3)
 
 
 @pytest.fixture(scope="session", params=["onnx", "tflite"])

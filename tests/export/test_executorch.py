@@ -27,7 +27,6 @@ from ritm_edge.benchmarks.flops.onnx import count_onnx
 from ritm_edge.benchmarks.flops.report import measure_artifact
 from ritm_edge.errors import ArtifactError, ConversionError, UsageError
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.export import calibration
 from ritm_edge.export.export_input import ExportInput
 from ritm_edge.export.layer_names import KEEP_FLOAT, layer_of_weight
 from ritm_edge.export.onnx.graph import onnx_graph
@@ -302,9 +301,9 @@ def test_an_unknown_layer_is_named_and_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_int8_end_to_end(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("brief_calibration")
+def test_int8_end_to_end(tmp_path):
     """Weights of noise lose more than trained ones; all but the sensitive layers are integers."""
-    monkeypatch.setattr(calibration, "OBJECTS", 3)
     info = replace(tiny_info(SPEC, TARGET.name), precision=Precision.INT8)
     reference = PytorchRuntime(tiny_model(lite=True), Path("tiny.pth"))
     path = tmp_path / "tiny.pte"

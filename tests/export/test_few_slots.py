@@ -8,7 +8,6 @@ import pytest
 from ritm_edge import open_runtime
 from ritm_edge.data import Benchmark
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.export import calibration
 from ritm_edge.export.calibration import record_calibration
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.precision import PrecisionOptions
@@ -34,12 +33,12 @@ EXPORTS = [
 ]
 
 
+@pytest.mark.usefixtures("brief_calibration")
 @pytest.mark.parametrize(
     ("target", "precision", "slots"),
     [pytest.param(*each, id=f"{each[0].name}-{each[1]}-{each[2]}") for each in EXPORTS],
 )
-def test_exports_below_fp32_get_a_verdict(target, precision, slots, tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "OBJECTS", 3)
+def test_exports_below_fp32_get_a_verdict(target, precision, slots, tmp_path):
     spec = IOSpec(64, 64, max_clicks=slots)
     path = tmp_path / f"tiny{target.suffix}"
     info = replace(tiny_info(spec, target.name), precision=precision)
@@ -79,19 +78,19 @@ def test_the_gate_counts_as_far_as_the_slots_go(slots, counts):
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
 def test_calibration_sees_previous_masks_whatever_the_slots(slots):
-    recorded = record_calibration(BlobRuntime(radius=12), IOSpec(96, 128, max_clicks=slots))
+    calibration = record_calibration(BlobRuntime(radius=12), IOSpec(96, 128, max_clicks=slots))
     made = [
         tuple(np.count_nonzero(half[:, :2].max(axis=1) >= 0) for half in np.split(clicks, 2))
-        for clicks in (inputs["clicks"][0] for inputs in recorded.inputs)
+        for clicks in (inputs["clicks"][0] for inputs in calibration.inputs)
     ]
     assert max(max(pair) for pair in made) <= slots
     assert sum(pair == (1, 0) for pair in made) >= 20
     assert (
         sum(
             any(pair) and inputs["prev_mask"].any()
-            for pair, inputs in zip(made, recorded.inputs, strict=True)
+            for pair, inputs in zip(made, calibration.inputs, strict=True)
         )
         >= 20
     )
-    assert any(inputs["prev_mask"].any() for inputs in recorded.inputs)
-    assert ("slots" in recorded.source) == (slots < 3)
+    assert any(inputs["prev_mask"].any() for inputs in calibration.inputs)
+    assert ("slots" in calibration.source) == (slots < 3)

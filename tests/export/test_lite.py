@@ -8,7 +8,6 @@ import pytest
 from ritm_edge import open_runtime
 from ritm_edge.errors import MissingExtraError
 from ritm_edge.evaluation.labelled_photos import sample_objects
-from ritm_edge.export import calibration
 from ritm_edge.export.pipeline import export_model
 from ritm_edge.export.precision import PrecisionOptions
 from ritm_edge.export.registry import all_targets
@@ -26,8 +25,6 @@ PRECISIONS = [
     pytest.param(target, precision, id=f"{target.name}-{precision}")
     for target in all_targets()
     for precision in ("fp32", *target.precisions)
-    # test_executorch exports the same model in int8, which takes most of a minute.
-    if (target.name, precision) != ("executorch", "int8")
 ]
 
 
@@ -45,11 +42,9 @@ def export(target, precision, folder, **options):
         pytest.skip(str(error))
 
 
+@pytest.mark.usefixtures("brief_calibration")
 @pytest.mark.parametrize(("target", "precision"), PRECISIONS)
-def test_every_target_and_precision_passes_its_verification(
-    target, precision, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(calibration, "OBJECTS", 3)
+def test_every_target_and_precision_passes_its_verification(target, precision, tmp_path):
     reference, item = export(target, precision, tmp_path)
     assert item.parity.passed or precision != "fp32"
     runtime = open_runtime(item.path)
